@@ -1,0 +1,181 @@
+"""What a connector, a link and a serializer promise. Start here to write your own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+__all__ = [
+    "Codec",
+    "Connector",
+    "Link",
+    "LinkReceiver",
+    "Listener",
+    "PeerIdentity",
+    "Serializer",
+]
+
+
+class Codec(NamedTuple):
+    """One direction of a serializer: a pair of plain functions."""
+
+    dump: Callable[[Any], bytes]
+    load: Callable[[bytes], Any]
+
+
+class Serializer(ABC):
+    """Turns objects into bytes and back.
+
+    Write ``dump`` and ``load``; that is a whole serializer. One whose requests and answers differ
+    overrides ``request_codec`` and ``response_codec`` as well. Give it ``__eq__`` and ``__hash__`` if
+    several instances stand for the same format: a route always uses one serializer.
+
+    Methods may raise any Exception: it becomes a SerializerError (or, for an answer that does not
+    dump, a RespError) for the requester. They are called on the event loop and must not block.
+    """
+
+    @abstractmethod
+    def dump(self, obj: Any, /) -> bytes:
+        """Return *obj* as bytes."""
+
+    @abstractmethod
+    def load(self, data: bytes, /) -> Any:
+        """Return the object that *data* holds."""
+
+    def request_codec(self) -> Codec:
+        """How requests and throws are dumped by the requester and loaded by the responder."""
+        return Codec(self.dump, self.load)
+
+    def response_codec(self) -> Codec:
+        """How answers are dumped by the responder and loaded by the requester."""
+        return Codec(self.dump, self.load)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerIdentity:
+    """What is known of the process at the other end of a link, and from whom.
+
+    Attributes:
+        transport: the scheme of the connector: ``"tcp"``, ``"local"``, ``"memory"``.
+        address: where the link comes from or goes to, as text.
+        pid, uid, gid: what the kernel says of the process, or None where it cannot tell.
+        certificate: the peer's TLS certificate as ``ssl.SSLSocket.getpeercert()`` gives it, or None.
+    """
+
+    transport: str
+    address: str
+    pid: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    certificate: Mapping[str, Any] | None = None
+
+
+class LinkReceiver(Protocol):
+    """Whoever a link reports to. All calls come from the event loop, none of them twice at once."""
+
+    def data_received(self, data: bytes, /) -> None:
+        """Some bytes arrived, in order, cut anywhere."""
+
+    def link_writable(self) -> None:
+        """``Link.writable`` has turned True again."""
+
+    def link_broken(self, error: Exception | None, /) -> None:
+        """The link is gone: exactly one call, the last one. None: closed in an orderly way."""
+
+
+class Link(ABC):
+    """An unreliable two-way pipe for bytes: ordered and unaltered while it lasts, then broken for good.
+
+    A link may break at any time and lose what was under way; the session above it makes good for that.
+
+    Attributes:
+        receiver: gets what arrives; may be exchanged at any time.
+        writable: False while the link holds more unsent bytes than it likes.
+        peer: who is at the other end.
+    """
+
+    receiver: LinkReceiver
+    writable: bool
+    peer: PeerIdentity
+
+    @abstractmethod
+    def send(self, data: bytes, /) -> None:
+        """Take *data* for sending. Never blocks, never raises; on a broken link it does nothing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Send what was taken, then break the link. Returns at once; the receiver hears of it."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Break the link now and drop what was not sent. The receiver hears of it soon."""
+
+
+class Listener(ABC):
+    """A server's open address.
+
+    Attributes:
+        address: the URL under which clients reach it; where the system chose a part (port 0), the
+            chosen one.
+    """
+
+    address: str
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Stop listening and remove what the listener put into the system. Links live on."""
+
+
+class Connector(ABC):
+    """How two sides find each other. It holds an address and secrets, but no loop, link or socket.
+
+    Connectors are immutable, comparable, hashable and picklable (secrets are pickled along, so treat
+    a pickle as a secret; a connector with an ``ssl.SSLContext`` refuses to be pickled).
+
+    Attributes:
+        scheme: the first part of its URL.
+        authkey: the shared secret of a mutual challenge when a link is made, or None for no challenge.
+    """
+
+    scheme: ClassVar[str]
+    authkey: bytes | None
+
+    @abstractmethod
+    async def connect(self, receiver: LinkReceiver) -> Link:
+        """Return a new link to the server.
+
+        Raises:
+            LinkRefused: nobody serves the address.
+            LinkError: any other failure; the cause is attached.
+
+        Cancelling it leaves nothing behind.
+        """
+
+    @abstractmethod
+    async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
+        """Open the address; from then on call *accept* with each new link, for its receiver.
+
+        Raises:
+            AddressInUse: a live server already serves the address.
+            LinkError: any other failure; the cause is attached.
+        """
+
+    @abstractmethod
+    def dump_state(self) -> str:
+        """Return the connector's URL: ASCII, without secrets."""
+
+    @classmethod
+    @abstractmethod
+    def load_state(cls, text: str, **secrets: Any) -> Self:
+        """Rebuild a connector from what ``dump_state`` gave, and the secrets that it left out.
+
+        Raises:
+            ValueError: the text is malformed or of another connector; the message says what it found.
+        """
+
+    @classmethod
+    def from_state(cls, text: str, **secrets: Any) -> Self:
+        """The same as ``load_state``."""
+        return cls.load_state(text, **secrets)

@@ -1,0 +1,154 @@
+"""Large messages on their way out, in pieces, taking turns."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from ..wire.frames import CONTINUE, ERROR, HEADER, MORE, MORE_PREFIX, RESULT, THROW
+
+__all__ = ["MAX_STREAMS", "Bulk", "BulkSender"]
+
+MAX_STREAMS: Final = 16
+"""Large messages under way at a time, each way."""
+
+
+class Bulk:
+    """A message of more than chunk size.
+
+    Attributes:
+        offset: how much of the body is in frames.
+        stream: its number, from when its first frame is made; 0 before.
+    """
+
+    __slots__ = ("_view", "body", "deadline", "ident", "kind", "number", "offset", "route", "stream")
+
+    def __init__(
+        self, kind: int, ident: int, number: int, deadline: float | None, route: bytes, body: bytes
+    ) -> None:
+        self.kind = kind
+        self.ident = ident
+        self.number = number
+        self.deadline = deadline
+        self.route = route
+        self.body = body
+        self.offset = 0
+        self.stream = 0
+        self._view = memoryview(body)
+
+    @property
+    def is_reply(self) -> bool:
+        """Replies are taken in as they come; they draw on no credit."""
+        return self.kind in (RESULT, ERROR)
+
+    def next_frame(self, chunk: int, arg: int) -> bytes:
+        """Return the next piece as a frame of at most *chunk* bytes of body."""
+        piece = self._view[self.offset : self.offset + chunk]
+        first = self.offset == 0
+        self.offset += len(piece)
+        flags = MORE if self.offset < len(self.body) else 0
+        if first:
+            prefix = MORE_PREFIX.pack(self.stream, len(self.body)) + self.route
+            size = len(prefix) + len(piece)
+            head = HEADER.pack(size, self.kind, flags, len(self.route), self.ident, arg)
+            return b"".join((head, prefix, piece))
+        return HEADER.pack(len(piece), CONTINUE, flags, 0, self.stream, 0) + piece
+
+
+class BulkSender:
+    """Chooses which large message goes next, within the credit for them.
+
+    At most one throw is under way, so that throws stay in order; requests and replies overtake it.
+
+    Attributes:
+        credit: bytes of large requests and throws that the other side allows, since the session began.
+    """
+
+    def __init__(self, chunk: int, credit: int, max_reply: int) -> None:
+        self._chunk = chunk
+        self._max_reply = max_reply
+        self._replies: deque[Bulk] = deque()
+        self._requests: deque[Bulk] = deque()
+        self._active: deque[Bulk] = deque()
+        self._streams = 0
+        self._spent = 0
+        self._active_replies = 0
+        self.credit = credit
+        self.throw: Bulk | None = None
+        self.throw_may_start = True
+
+    def add(self, message: Bulk) -> None:
+        """Queue a message. A throw may only be added while there is no other."""
+        if message.kind == THROW:
+            self.throw = message
+        elif message.is_reply:
+            self._replies.append(message)
+        else:
+            self._requests.append(message)
+
+    def start_some(self) -> None:
+        """Put messages under way as far as credit and MAX_STREAMS allow."""
+        active = self._active
+        while len(active) < MAX_STREAMS:
+            throw = self.throw
+            if self._replies and self._active_replies + len(self._replies[0].body) <= self._max_reply:
+                message = self._replies.popleft()
+                self._active_replies += len(message.body)
+            elif throw and not throw.stream and self.throw_may_start and self._affords(throw):
+                message = throw
+                self._spent += len(throw.body)
+            elif self._requests and self._affords(self._requests[0]):
+                message = self._requests.popleft()
+                self._spent += len(message.body)
+            else:
+                return
+            self._streams = self._streams % 0xFFFFFFFF + 1
+            message.stream = self._streams
+            active.append(message)
+
+    def next_message(self) -> Bulk | None:
+        """Return the message whose turn it is to send a piece, or None if none is under way."""
+        active = self._active
+        if not active:
+            return None
+        active.rotate(-1)
+        return active[-1]
+
+    def finished(self, message: Bulk) -> None:
+        """The last piece of *message* was made, or it was given up."""
+        self._active.remove(message)
+        if message.is_reply:
+            self._active_replies -= len(message.body)
+        if message is self.throw:
+            self.throw = None
+
+    def find(self, ident: int, *, reply: bool) -> Bulk | None:
+        """Return the queued or active request, or reply, with this id."""
+        for message in self._waiting() if not self._active else [*self._active, *self._waiting()]:
+            if message.ident == ident and message.kind != THROW and message.is_reply is reply:
+                return message
+        return None
+
+    def drop(self, message: Bulk) -> None:
+        """Take a message that is not under way out of its queue."""
+        (self._replies if message.is_reply else self._requests).remove(message)
+
+    def unfinished(self) -> list[Bulk]:
+        """Return the requests and throws that are not wholly in frames."""
+        found = [message for message in self._active if not message.is_reply]
+        if self.throw and not self.throw.stream:
+            found.append(self.throw)
+        return [*found, *self._requests]
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued or under way."""
+        return not (self._active or self._replies or self._requests or self.throw)
+
+    def _affords(self, message: Bulk) -> bool:
+        return self._spent + len(message.body) <= self.credit
+
+    def _waiting(self) -> Iterator[Bulk]:
+        yield from self._replies
+        yield from self._requests

@@ -1,0 +1,218 @@
+"""Who are you, what do you speak, do you know the key, where were we? Once for each link.
+
+::
+
+    client                            server
+    HELLO ──────────────────────────►
+          ◄────────────────────────── CHALLENGE     only where the server has an authkey
+    PROOF ──────────────────────────►
+          ◄────────────────────────── WELCOME       or REJECT
+
+Both proofs are HMAC-SHA256 (RFC 2104) with the authkey, over a label for the side, the HELLO (which
+holds the client's nonce) and the server's nonce.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from typing import Final
+
+from ..exceptions import (
+    AuthenticationError,
+    ClientIdInUse,
+    HandshakeError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    VersionMismatch,
+)
+from ..wire.frames import CHALLENGE, HELLO, PROOF, REJECT, WELCOME, control
+from ..wire.framing import FrameReader
+from ..wire.greetings import (
+    AUTHENTICATION,
+    CLIENT_ID_IN_USE,
+    NONCE_SIZE,
+    NO_SESSION,
+    OLDEST_VERSION,
+    REPLACED,
+    UNSUPPORTED_VERSION,
+    VERSION,
+    Challenge,
+    Hello,
+    Reason,
+    Welcome,
+)
+from ..wire.limits import Limits
+
+__all__ = ["ClientHandshake", "ServerHandshake", "error_for"]
+
+_MAX_PAYLOAD: Final = 4096
+_ERRORS: Final = {
+    UNSUPPORTED_VERSION: VersionMismatch,
+    AUTHENTICATION: AuthenticationError,
+    CLIENT_ID_IN_USE: ClientIdInUse,
+    REPLACED: ClientIdInUse,
+}
+
+
+def error_for(reason: Reason) -> HandshakeError:
+    """Return the exception for what the other side gave as its reason."""
+    return _ERRORS.get(reason.code, HandshakeError)(reason.text)
+
+
+def _prove(authkey: bytes, side: bytes, hello: bytes, server_nonce: bytes) -> bytes:
+    return hmac.digest(authkey, b"communica_like " + side + hello + server_nonce, hashlib.sha256)
+
+
+class ClientHandshake:
+    """The client's part.
+
+    Args:
+        client_id: 1 to 255 bytes of UTF-8.
+        session_id, received: the session to resume and where, or NO_SESSION.
+
+    Attributes:
+        outgoing: bytes to send; take them and set it to ``b""``.
+        welcome: the server's WELCOME when the handshake is done; then ``rest()`` has what followed it.
+    """
+
+    def __init__(
+        self,
+        client_id: str,
+        limits: Limits,
+        authkey: bytes | None,
+        session_id: bytes = NO_SESSION,
+        received: int = 0,
+    ) -> None:
+        self._authkey = authkey
+        self._session_id = session_id
+        self._reader = FrameReader(_MAX_PAYLOAD)
+        self._server_proved = authkey is None
+        self._hello = Hello(client_id, limits, secrets.token_bytes(NONCE_SIZE), session_id, received).encode()
+        self.outgoing = control(HELLO, self._hello)
+        self.welcome: Welcome | None = None
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the link.
+
+        Raises:
+            HandshakeError: the two sides cannot agree; ``outgoing`` may hold a last word to send.
+            RemoteProtocolError: the other side speaks something else.
+        """
+        self._reader.feed(data)
+        while self.welcome is None and (frame := self._reader.next_frame()) is not None:
+            kind, arg, payload = frame
+            if kind == CHALLENGE:
+                self._answer(Challenge.decode(payload))
+            elif kind == REJECT:
+                raise error_for(Reason.decode(arg, payload))
+            elif kind == WELCOME:
+                self._enter(Welcome.decode(payload))
+            else:
+                raise RemoteProtocolError(f"a frame of kind {kind} during the handshake")
+
+    def rest(self) -> bytes:
+        """Return the bytes that followed the WELCOME."""
+        return self._reader.rest()
+
+    def _answer(self, challenge: Challenge) -> None:
+        if self._authkey is None:
+            raise AuthenticationError("the server asks for an authkey, and this client has none")
+        if not hmac.compare_digest(
+            challenge.proof, _prove(self._authkey, b"server", self._hello, challenge.nonce)
+        ):
+            reason = Reason(AUTHENTICATION, "the client has another authkey")
+            self.outgoing += control(REJECT, reason.encode(), arg=reason.code)
+            raise AuthenticationError("the server does not know this client's authkey")
+        self._server_proved = True
+        self.outgoing += control(PROOF, _prove(self._authkey, b"client", self._hello, challenge.nonce))
+
+    def _enter(self, welcome: Welcome) -> None:
+        if not self._server_proved:
+            raise AuthenticationError("this client has an authkey, and the server asks for none")
+        if not OLDEST_VERSION <= welcome.version <= VERSION:
+            raise VersionMismatch(f"the server chose version {welcome.version}; this side speaks {VERSION}")
+        if welcome.resumed and (self._session_id == NO_SESSION or welcome.session_id != self._session_id):
+            raise RemoteProtocolError("the server resumes a session that was not asked for")
+        self.welcome = welcome
+
+
+class ServerHandshake:
+    """The server's part. Feed it until ``hello`` is there; then ``accept`` or ``reject``.
+
+    Attributes:
+        outgoing: bytes to send; take them and set it to ``b""``.
+        hello: the client's HELLO, once it is complete and its key is proved.
+    """
+
+    def __init__(self, limits: Limits, authkey: bytes | None) -> None:
+        self._limits = limits
+        self._authkey = authkey
+        self._reader = FrameReader(_MAX_PAYLOAD)
+        self._nonce = secrets.token_bytes(NONCE_SIZE)
+        self._waiting_for_proof: Hello | None = None
+        self._hello_body = b""
+        self.outgoing = b""
+        self.hello: Hello | None = None
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the link.
+
+        Raises:
+            HandshakeError: the two sides cannot agree; ``outgoing`` holds the REJECT to send.
+            RemoteProtocolError: the other side speaks something else.
+        """
+        self._reader.feed(data)
+        while self.hello is None and (frame := self._reader.next_frame()) is not None:
+            kind, arg, payload = frame
+            if kind == HELLO and self._waiting_for_proof is None:
+                self._greet(payload)
+            elif kind == PROOF and self._waiting_for_proof is not None:
+                self._check(payload)
+            elif kind == REJECT:
+                raise error_for(Reason.decode(arg, payload))
+            else:
+                raise RemoteProtocolError(f"a frame of kind {kind} during the handshake")
+
+    def accept(self, session_id: bytes, *, resumed: bool, received: int) -> None:
+        """Let the client in."""
+        self._after_hello()
+        welcome = Welcome(VERSION, resumed, session_id, received, self._limits)
+        self.outgoing += control(WELCOME, welcome.encode())
+
+    def reject(self, reason: Reason) -> None:
+        """Turn the client away."""
+        self.outgoing += control(REJECT, reason.encode(), arg=reason.code)
+
+    def rest(self) -> bytes:
+        """Return the bytes that followed the client's last frame."""
+        return self._reader.rest()
+
+    def _greet(self, body: bytes) -> None:
+        hello = Hello.decode(body)
+        if hello.version < OLDEST_VERSION or hello.oldest > VERSION:
+            text = (
+                f"the client speaks versions {hello.oldest} to {hello.version}, "
+                f"the server {OLDEST_VERSION} to {VERSION}"
+            )
+            self.reject(Reason(UNSUPPORTED_VERSION, text))
+            raise VersionMismatch(text)
+        if self._authkey is None:
+            self.hello = hello
+            return
+        self._waiting_for_proof = hello
+        self._hello_body = body
+        proof = _prove(self._authkey, b"server", body, self._nonce)
+        self.outgoing += control(CHALLENGE, Challenge(self._nonce, proof).encode())
+
+    def _check(self, proof: bytes) -> None:
+        authkey = self._authkey or b""
+        if not hmac.compare_digest(proof, _prove(authkey, b"client", self._hello_body, self._nonce)):
+            self.reject(Reason(AUTHENTICATION, "the authkeys differ"))
+            raise AuthenticationError("the client does not know the authkey")
+        self.hello = self._waiting_for_proof
+
+    def _after_hello(self) -> None:
+        if self.hello is None:
+            raise LocalProtocolError("no complete HELLO to accept")

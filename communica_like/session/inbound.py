@@ -1,0 +1,270 @@
+"""Bytes -> messages: whole ones, each once, within the credit given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..exceptions import RemoteProtocolError
+from ..wire.frames import (
+    ABANDON,
+    ACK,
+    ACK_BODY,
+    CANCEL,
+    CONTINUE,
+    ERROR,
+    HEADER,
+    HEADER_SIZE,
+    LAST_SEQUENCED,
+    MAX_ROUTE,
+    MORE,
+    MORE_PREFIX,
+    REQUEST,
+    RESULT,
+    THROW,
+    control,
+)
+from ..wire.limits import MESSAGE_COST, Limits
+from .bulk import MAX_STREAMS
+from .events import Event
+from .partial import Partial
+
+__all__ = ["Inbound"]
+
+_ACK_FRAMES = 64
+_ACK_BYTES = 64 * 1024
+
+
+class Inbound:
+    """One session's way in.
+
+    Args:
+        limits: this side's limits.
+        pending: tokens of requests by id; an answer takes its token out.
+        on_control: called with ``(kind, ident, arg, payload)`` for frames that are no messages.
+
+    Attributes:
+        count: sequenced frames received in this session.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        pending: dict[int, Any],
+        on_control: Callable[[int, int, int, bytes], None],
+    ) -> None:
+        self._limits = limits
+        self._pending = pending
+        self._on_control = on_control
+        self._partials: dict[int, Partial] = {}
+        self.open(limits.chunk, limits.replay)
+
+    def open(self, chunk: int, peer_replay: int) -> None:
+        """A session begins."""
+        self._chunk = chunk
+        self._max_payload = chunk + MAX_ROUTE + MORE_PREFIX.size
+        self._ack_bytes = min(_ACK_BYTES, peer_replay // 4)
+        self._tail = b""
+        self._partials.clear()
+        self._partial_replies = 0
+        self.count = 0
+        self._acknowledged = 0
+        self._unacknowledged_bytes = 0
+        # Credit: spent by the other side, granted to it, and handled here.
+        self._spent = self._bulk_spent = 0
+        self._granted = self._limits.window
+        self._bulk_granted = self._limits.max_message
+        self._handled = self._bulk_handled = 0
+        self._ack_forced = False
+
+    def link_lost(self) -> None:
+        """Forget the frame that was cut short; it will be sent again."""
+        self._tail = b""
+
+    def receive(self, data: bytes, events: list[Event], now: float) -> None:
+        """Take bytes of the stream and append events.
+
+        Raises:
+            RemoteProtocolError: the other side breaks the protocol. Events before that are appended.
+        """
+        self._unacknowledged_bytes += len(data)
+        if self._tail:
+            data = self._tail + data
+        append = events.append
+        unpack = HEADER.unpack_from
+        take_token = self._pending.pop
+        max_payload = self._max_payload
+        count = self.count
+        spent = 0
+        position = 0
+        size = len(data)
+        last_header = size - HEADER_SIZE
+        while position <= last_header:
+            length, kind, flags, route_size, ident, arg = unpack(data, position)
+            start = position + HEADER_SIZE
+            end = start + length
+            if length > max_payload:
+                raise RemoteProtocolError(f"a frame of {length} bytes; at most {max_payload} were agreed")
+            if end > size:
+                break
+            if flags or not REQUEST <= kind <= RESULT:
+                count += self._uncommon(kind, flags, route_size, ident, arg, data[start:end], events, now)
+            elif kind == RESULT:
+                token = take_token(ident, None)
+                if token is not None:
+                    append((RESULT, token, 0, b"", data[start:end]))
+                # else: nobody waits for it any more
+                count += 1
+            elif route_size:
+                split = start + route_size
+                if split > end:
+                    raise RemoteProtocolError(f"a route of {route_size} bytes in a frame of {length}")
+                append((kind, ident, arg, data[start:split], data[split:end]))
+                spent += length + MESSAGE_COST
+                count += 1
+            else:
+                append((kind, ident, arg, b"", data[start:end]))
+                spent += length + MESSAGE_COST
+                count += 1
+            position = end
+        self._tail = data[position:] if position < size else b""
+        self.count = count
+        if spent:
+            self._spent += spent
+            if self._spent > self._granted:
+                raise RemoteProtocolError(f"credit overrun by {self._spent - self._granted} bytes")
+
+    def handled(self, size: int) -> None:
+        """Small messages worth *size* bytes of credit are done with."""
+        self._handled += size
+
+    def bulk_handled(self, size: int) -> None:
+        """A large message of *size* bytes is done with."""
+        self._bulk_handled += size
+
+    def force_ack(self) -> None:
+        """The other side asked, or may have lost, an acknowledgement."""
+        self._ack_forced = True
+
+    @property
+    def ack_due(self) -> bool:
+        """Whether an acknowledgement should go now: it is worth a message."""
+        return (
+            self.count - self._acknowledged >= _ACK_FRAMES
+            or self._unacknowledged_bytes >= self._ack_bytes
+            or self._handled + self._limits.window - self._granted >= self._limits.window // 4
+            or self._bulk_handled + self._limits.max_message > self._bulk_granted
+            or self._ack_forced
+        )
+
+    @property
+    def ack_owed(self) -> bool:
+        """Whether there is anything at all to acknowledge, by and by."""
+        return (
+            self.count > self._acknowledged
+            or self._handled + self._limits.window > self._granted
+            or self._ack_forced
+        )
+
+    def ack(self) -> bytes:
+        """Return an ACK frame that says all there is to say."""
+        self._acknowledged = self.count
+        self._unacknowledged_bytes = 0
+        self._granted = self._handled + self._limits.window
+        self._bulk_granted = self._bulk_handled + self._limits.max_message
+        self._ack_forced = False
+        return control(ACK, ACK_BODY.pack(self._granted, self._bulk_granted), self.count)
+
+    def is_large(self, body: bytes) -> bool:
+        """Whether a message with this body came in pieces."""
+        return len(body) > self._chunk
+
+    # -- the less common frames; each method returns how many sequenced frames it took
+
+    def _uncommon(
+        self,
+        kind: int,
+        flags: int,
+        route_size: int,
+        ident: int,
+        arg: int,
+        payload: bytes,
+        events: list[Event],
+        now: float,
+    ) -> int:
+        if flags & ~MORE:
+            raise RemoteProtocolError(f"unknown flags {flags:#x} on a frame of kind {kind}")
+        if kind == CONTINUE:
+            self._continue(ident, payload, bool(flags), events, now)
+        elif flags:
+            if kind not in (REQUEST, THROW, RESULT, ERROR):
+                raise RemoteProtocolError(f"a frame of kind {kind} that goes on")
+            self._begin(kind, ident, arg, route_size, payload, now)
+        elif kind == ERROR:
+            token = self._pending.pop(ident, None)
+            if token is not None:
+                events.append((ERROR, token, arg, b"", payload))
+        elif kind == CANCEL:
+            events.append((CANCEL, ident, 0, b"", b""))
+        elif kind == ABANDON:
+            self._abandon(ident)
+        elif kind <= LAST_SEQUENCED:
+            raise RemoteProtocolError(f"unknown frame kind {kind}")
+        else:
+            self._on_control(kind, ident, arg, payload)
+            return 0
+        return 1
+
+    def _begin(
+        self, kind: int, ident: int, arg: int, route_size: int, payload: bytes, now: float
+    ) -> None:
+        start = MORE_PREFIX.size + route_size
+        if len(payload) <= start:
+            raise RemoteProtocolError("the first piece of a large message is empty")
+        stream, total = MORE_PREFIX.unpack_from(payload)
+        limit = self._limits.max_message
+        if total > limit:
+            raise RemoteProtocolError(f"a message of {total} bytes; at most {limit} are accepted")
+        if stream in self._partials or len(self._partials) >= MAX_STREAMS:
+            raise RemoteProtocolError(f"stream {stream} begins while {len(self._partials)} are under way")
+        if kind in (REQUEST, THROW):
+            self._bulk_spent += total
+            if self._bulk_spent > self._bulk_granted:
+                raise RemoteProtocolError(
+                    f"credit for large messages overrun by {self._bulk_spent - self._bulk_granted} bytes"
+                )
+        else:
+            self._partial_replies += total
+            if self._partial_replies > limit:
+                raise RemoteProtocolError(f"answers of over {limit} bytes at a time")
+        route = payload[MORE_PREFIX.size : start]
+        self._partials[stream] = partial = Partial(kind, ident, arg, route, total, now)
+        partial.add(payload[start:], more=True)
+
+    def _continue(
+        self, stream: int, piece: bytes, more: bool, events: list[Event], now: float
+    ) -> None:
+        partial = self._partials.get(stream)
+        if partial is None:
+            raise RemoteProtocolError(f"a piece of stream {stream}, which has not begun")
+        partial.add(piece, more=more)
+        if more:
+            return
+        del self._partials[stream]
+        kind = partial.kind
+        if kind in (REQUEST, THROW):
+            events.append((kind, partial.ident, partial.budget(now), partial.route, partial.body()))
+            return
+        self._partial_replies -= partial.total
+        token = self._pending.pop(partial.ident, None)
+        if token is not None:
+            events.append((kind, token, partial.number, b"", partial.body()))
+
+    def _abandon(self, stream: int) -> None:
+        partial = self._partials.pop(stream, None)
+        if partial is None:
+            raise RemoteProtocolError(f"stream {stream} is given up, but has not begun")
+        if partial.kind in (REQUEST, THROW):
+            self._bulk_handled += partial.total
+        else:
+            self._partial_replies -= partial.total

@@ -1,0 +1,55 @@
+"""A large message on its way in."""
+
+from __future__ import annotations
+
+from ..exceptions import RemoteProtocolError
+
+__all__ = ["Partial"]
+
+
+class Partial:
+    """Collects the pieces of one message.
+
+    Args:
+        number: the ``arg`` of its first frame.
+        total: the size of its body, already checked against the limit.
+        now: when its first piece came.
+    """
+
+    __slots__ = ("_began", "_pieces", "_received", "ident", "kind", "number", "route", "total")
+
+    def __init__(
+        self, kind: int, ident: int, number: int, route: bytes, total: int, now: float
+    ) -> None:
+        self.kind = kind
+        self.ident = ident
+        self.number = number
+        self.route = route
+        self.total = total
+        self._began = now
+        self._received = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes, *, more: bool) -> None:
+        """Take the next piece.
+
+        Raises:
+            RemoteProtocolError: the pieces are not what ``total`` said.
+        """
+        self._received += len(piece)
+        if not piece or self._received > self.total or (self._received == self.total) is more:
+            raise RemoteProtocolError(
+                f"a message of {self.total} bytes whose pieces hold {self._received}"
+                + (" and more" if more else "")
+            )
+        self._pieces.append(piece)
+
+    def budget(self, now: float) -> int:
+        """Return what is left of a request's budget, in ms; 0 if it has none."""
+        if not self.number:
+            return 0
+        return max(1, self.number - round((now - self._began) * 1000))
+
+    def body(self) -> bytes:
+        """Return the whole body."""
+        return b"".join(self._pieces)

@@ -1,0 +1,352 @@
+"""The conversation: requests and their answers, deadlines, acknowledgements, one link after another."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from ..exceptions import RemoteProtocolError
+from ..wire.failure import TOO_BIG, Failure
+from ..wire.frames import ACK, ACK_BODY, ERROR, GOODBYE, PING, REQUEST, RESULT, THROW, control
+from ..wire.greetings import NO_SESSION, Reason
+from ..wire.limits import MESSAGE_COST, Limits
+from .events import BROKEN, DROPPED, EXPIRED, LINK_DEAD, TIMED_OUT, Event
+from .inbound import Inbound
+from .outbound import Message, Outbound
+from .transitions import State, Step, after
+
+__all__ = ["Lost", "Session"]
+
+_ACK_DELAY: Final = 0.05
+"""Seconds an acknowledgement may wait for company."""
+
+_NEVER: Final = float("inf")
+
+
+class Lost(NamedTuple):
+    """What a session that ended leaves behind.
+
+    Attributes:
+        unknown: tokens of requests that were sent: whether they were handled is unknown.
+        unsent: tokens of requests that surely were not handled.
+        throws: how many throws were not acknowledged.
+    """
+
+    unknown: list[Any]
+    unsent: list[Any]
+    throws: int
+
+
+class Session:
+    """One side of a conversation. It neither reads a clock nor touches a link: its driver does.
+
+    Times are seconds of any steady clock. Not thread-safe; no method may be called from within another.
+
+    Args:
+        limits: this side's limits.
+
+    Attributes:
+        state: where it stands.
+        session_id: what both sides call it; NO_SESSION before the first handshake.
+        next_deadline: when ``tick`` wants to be called; it may move with every call.
+        agreed: the limits after the handshake, ``peer_limits`` the other side's.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.agreed = limits
+        self.peer_limits = limits
+        self.state = State.NEW
+        self.session_id = NO_SESSION
+        self.next_deadline = _NEVER
+        self._pending: dict[int, Any] = {}
+        self._deadlines: dict[int, float] = {}
+        self._idempotent: dict[int, tuple[bytes, bytes]] = {}
+        self._last_id = 0
+        self._control: list[bytes] = []
+        self._events: list[Event] = []
+        self._outbound = Outbound(limits)
+        self._inbound = Inbound(limits, self._pending, self._on_control)
+        self._now = 0.0
+        self._heard = 0.0
+        self._pinged = False
+        self._suspended = 0.0
+        self._ack_at = _NEVER
+
+    # -- links
+
+    def establish(self, session_id: bytes, peer: Limits, now: float) -> list[Event]:
+        """A handshake made a new session on a new link; what waited in the outbox goes out.
+
+        Returns:
+            ERROR and DROPPED events for what waited and is too big for the other side.
+        """
+        self.state = after(self.state, Step.ESTABLISH)
+        self.session_id = session_id
+        self.peer_limits = peer
+        self.agreed = self.limits.agreed_with(peer)
+        self._inbound.open(self.agreed.chunk, peer.replay)
+        refused = self._outbound.open(peer, self.agreed.chunk, now)
+        self._link_up(now)
+        return [self._refuse(message) for message in refused]
+
+    def resume(self, peer_received: int, now: float) -> None:
+        """A handshake brought a new link to this session: what the other side lacks is sent again.
+
+        Raises:
+            RemoteProtocolError: the other side claims frames that were never sent.
+        """
+        replay = self._outbound.rewind(peer_received, now)
+        self.state = after(self.state, Step.RESUME)
+        self._link_up(now)
+        self._inbound.force_ack()
+        if replay:
+            self._control.append(replay)
+
+    def lose_link(self, now: float) -> None:
+        """The link broke; the session lives on for the resume window."""
+        self.state = after(self.state, Step.LOSE_LINK)
+        self._suspended = now
+        self._inbound.link_lost()
+        self._control.clear()
+        self._ack_at = _NEVER
+        self._schedule()
+
+    def end(self, *, keep: bool) -> Lost:
+        """The session is over. A new one may be established later.
+
+        Args:
+            keep: keep what may be sent again in the next session: requests that were not sent or are
+                idempotent, and throws that were not acknowledged. Otherwise all of them are lost.
+        """
+        self.state = after(self.state, Step.END)
+        self.session_id = NO_SESSION
+        self._control.clear()
+        self._ack_at = _NEVER
+        written, unwritten = self._outbound.take_back()
+        pending = self._pending
+        unsent = [m for m in unwritten if m.kind == REQUEST and m.ident in pending]
+        unsent_ids = {m.ident for m in unsent}
+        if not keep:
+            throws = sum(m.kind == THROW for m in [*written, *unwritten])
+            lost = Lost(
+                [token for ident, token in pending.items() if ident not in unsent_ids],
+                [pending[ident] for ident in unsent_ids],
+                throws,
+            )
+            for state in (pending, self._deadlines, self._idempotent):
+                state.clear()
+        else:
+            again = [
+                Message(REQUEST, ident, self._deadlines.get(ident), *message)
+                for ident, message in self._idempotent.items()
+                if ident in pending and ident not in unsent_ids
+            ]
+            gone = [i for i in pending if i not in self._idempotent and i not in unsent_ids]
+            lost = Lost([pending.pop(ident) for ident in gone], [], 0)
+            for ident in gone:
+                self.release(ident)
+            kept = [*(m for m in written if m.kind == THROW), *again, *unwritten]
+            for m in kept:
+                if m.kind == THROW or m.ident in pending:
+                    deadline = self._deadlines.get(m.ident) if m.kind == REQUEST else None
+                    self._outbound.message(m.kind, m.ident, deadline, m.route, m.body, self._now)
+        self._schedule()
+        return lost
+
+    # -- messages
+
+    def request(
+        self,
+        token: object,
+        route: bytes,
+        body: bytes,
+        now: float,
+        deadline: float | None = None,
+        idempotent: bool = False,
+    ) -> int:
+        """Send a request, or let it wait; return its id. An event will bring *token* back once,
+        unless it is cancelled or the session ends, which returns it.
+
+        Args:
+            deadline: when it times out, by the clock of *now*.
+            idempotent: whether it may be sent again in a next session.
+        """
+        self._last_id = ident = self._last_id + 1
+        self._pending[ident] = token
+        if deadline is not None:
+            self._add_deadline(ident, deadline)
+        if idempotent:
+            self._idempotent[ident] = (route, body)
+        self._outbound.message(REQUEST, ident, deadline, route, body, now)
+        return ident
+
+    def throw(self, route: bytes, body: bytes, now: float) -> None:
+        """Send a throw, or let it wait."""
+        self._outbound.message(THROW, 0, None, route, body, now)
+
+    def cancel(self, ident: int) -> None:
+        """Give up a request: its answer will not be reported, its handler is told to stop."""
+        if self._pending.pop(ident, None) is not None:
+            self._outbound.cancel_request(ident)
+        self.release(ident)
+
+    def release(self, ident: int) -> None:
+        """Forget the deadline and the copy of a request that has ended.
+
+        To be called for each request with a deadline, or idempotent, when its token has come back.
+        """
+        self._deadlines.pop(ident, None)
+        self._idempotent.pop(ident, None)
+
+    def answer(self, ident: int, body: bytes) -> None:
+        """Answer a request of the other side. To be called once for each, unless it was cancelled."""
+        self._outbound.reply(RESULT, ident, 0, body)
+
+    def fail(self, ident: int, failure: Failure) -> None:
+        """Answer a request of the other side with a failure."""
+        self._outbound.reply(ERROR, ident, failure.kind, failure.encode())
+
+    def drop_answer(self, ident: int) -> None:
+        """Stop sending an answer that the other side does not want any more."""
+        self._outbound.cancel_reply(ident)
+
+    def handled(self, route: bytes, body: bytes) -> None:
+        """A REQUEST or THROW event is done with: its credit goes back to the other side."""
+        if self._inbound.is_large(body):
+            self._inbound.bulk_handled(len(body))
+        else:
+            self._inbound.handled(len(route) + len(body) + MESSAGE_COST)
+        self._owe_ack(self._now)
+
+    # -- bytes
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """Take bytes from the link and return what they say, in order."""
+        self._now = self._heard = now
+        self._pinged = False
+        self._events = events = []
+        try:
+            self._inbound.receive(data, events, now)
+        except RemoteProtocolError as exc:
+            events.append((BROKEN, exc, 0, b"", b""))
+        self._owe_ack(now)
+        return events
+
+    def data_to_send(self, now: float) -> bytes:
+        """Return bytes for the link; call it until it returns none. Only in state LIVE."""
+        data = self._outbound.data_to_send(now)
+        if self._inbound.ack_due:
+            self._control.append(self._inbound.ack())
+            self._ack_at = _NEVER
+        if self._control:
+            data = b"".join((*self._control, data))
+            self._control.clear()
+        return data
+
+    def say_goodbye(self, reason: Reason) -> None:
+        """Tell the other side that the session is over. ``end`` comes next."""
+        self._control.append(control(GOODBYE, reason.encode(), arg=reason.code))
+
+    def ask_for_ack(self) -> None:
+        """Make the other side acknowledge all that it has, at once."""
+        self._control.append(control(PING))
+
+    # -- time
+
+    def tick(self, now: float) -> list[Event]:
+        """Do what is due, and move ``next_deadline``."""
+        self._now = now
+        self._events = events = []
+        self._expire_requests(now)
+        if self.state is State.LIVE:
+            if self._ack_at <= now:
+                self._ack_at = _NEVER
+                if self._inbound.ack_owed:
+                    self._inbound.force_ack()
+            silence = now - self._heard
+            if silence >= self.agreed.heartbeat:
+                events.append((LINK_DEAD, f"silent for {silence:.1f} s", 0, b"", b""))
+            elif silence >= self.agreed.heartbeat / 2 and not self._pinged:
+                self._pinged = True
+                self.ask_for_ack()
+        elif self.state is State.SUSPENDED and now >= self._suspended + self.agreed.resume_window:
+            events.append((EXPIRED, 0, 0, b"", b""))
+        self._schedule()
+        return events
+
+    # -- how full it is
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of small messages that wait, or are not acknowledged."""
+        return self._outbound.buffered
+
+    @property
+    def bulk_buffered(self) -> int:
+        """Bytes of large messages that wait or are under way."""
+        return self._outbound.bulk_buffered
+
+    @property
+    def flushed(self) -> bool:
+        """Whether all that was sent is acknowledged, and nothing waits."""
+        return self._outbound.flushed
+
+    @property
+    def pending(self) -> dict[int, Any]:
+        """Tokens of the requests without an answer yet, by id. Not to be changed."""
+        return self._pending
+
+    # -- inside
+
+    def _link_up(self, now: float) -> None:
+        self._now = self._heard = now
+        self._pinged = False
+        self._ack_at = _NEVER
+        self._schedule()
+
+    def _on_control(self, kind: int, ident: int, arg: int, payload: bytes) -> None:
+        if kind == ACK:
+            if len(payload) != ACK_BODY.size:
+                raise RemoteProtocolError(f"ACK of {len(payload)} bytes")
+            self._outbound.acknowledge(ident, *ACK_BODY.unpack(payload), self._now)
+        elif kind == PING:
+            self._inbound.force_ack()
+        elif kind == GOODBYE:
+            self._events.append((GOODBYE, 0, arg, b"", payload))
+        elif kind >= 32:
+            raise RemoteProtocolError(f"a greeting (kind {kind}) after the handshake")
+        # else: a later version's control frame, which may be ignored
+
+    def _owe_ack(self, now: float) -> None:
+        if self._ack_at == _NEVER and self._inbound.ack_owed:
+            self._ack_at = now + _ACK_DELAY
+            if self._ack_at < self.next_deadline:
+                self.next_deadline = self._ack_at
+
+    def _add_deadline(self, ident: int, deadline: float) -> None:
+        self._deadlines[ident] = deadline
+        if deadline < self.next_deadline:
+            self.next_deadline = deadline
+
+    def _expire_requests(self, now: float) -> None:
+        for ident in [ident for ident, deadline in self._deadlines.items() if deadline <= now]:
+            token = self._pending.get(ident)
+            if token is not None:
+                self._events.append((TIMED_OUT, token, 0, b"", b""))
+            self.cancel(ident)
+
+    def _refuse(self, message: Message) -> Event:
+        size, limit = len(message.body), self.peer_limits.max_message
+        if message.kind == THROW:
+            return (DROPPED, 0, size, b"", b"")
+        failure = Failure(TOO_BIG, f"{size} bytes; the other side accepts at most {limit}")
+        return (ERROR, self._pending.pop(message.ident), TOO_BIG, b"", failure.encode())
+
+    def _schedule(self) -> None:
+        deadline = min(self._deadlines.values(), default=_NEVER)
+        if self.state is State.LIVE:
+            beat = self.agreed.heartbeat if self._pinged else self.agreed.heartbeat / 2
+            deadline = min(deadline, self._ack_at, self._heard + beat)
+        elif self.state is State.SUSPENDED:
+            deadline = min(deadline, self._suspended + self.agreed.resume_window)
+        self.next_deadline = deadline

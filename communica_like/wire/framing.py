@@ -1,0 +1,54 @@
+"""A byte stream cut anywhere -> whole frames, one at a time. For the handshake.
+
+A session takes frames out of its stream itself (session/inbound.py), many at a time.
+"""
+
+from __future__ import annotations
+
+from ..exceptions import RemoteProtocolError
+from .frames import HEADER, HEADER_SIZE
+
+__all__ = ["FrameReader"]
+
+
+class FrameReader:
+    """Collects bytes and gives whole frames.
+
+    Args:
+        max_payload: the largest payload, in bytes; a longer one is refused when its header is there,
+            before anything is allocated for it.
+    """
+
+    def __init__(self, max_payload: int) -> None:
+        self._max_payload = max_payload
+        self._data = b""
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes of the stream."""
+        self._data += data
+
+    def next_frame(self) -> tuple[int, int, bytes] | None:
+        """Return ``(kind, arg, payload)`` of the next frame, or None if it is not whole yet.
+
+        Raises:
+            RemoteProtocolError: a payload beyond the limit, as in bytes of a foreign protocol.
+        """
+        data = self._data
+        if len(data) < HEADER_SIZE:
+            return None
+        length, kind, _, _, _, arg = HEADER.unpack_from(data)
+        if length > self._max_payload:
+            raise RemoteProtocolError(
+                f"a frame of {length} bytes where at most {self._max_payload} may come; "
+                f"the first bytes are {data[:16]!r}"
+            )
+        end = HEADER_SIZE + length
+        if len(data) < end:
+            return None
+        self._data = data[end:]
+        return kind, arg, data[HEADER_SIZE:end]
+
+    def rest(self) -> bytes:
+        """Return, and forget, the bytes after the last frame."""
+        data, self._data = self._data, b""
+        return data

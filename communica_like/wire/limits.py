@@ -1,0 +1,112 @@
+"""The limits that a side announces in the handshake, and what two sides make of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from struct import Struct
+from typing import ClassVar, Final, Self
+
+from ..exceptions import RemoteProtocolError
+
+__all__ = ["MESSAGE_COST", "Limits"]
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+MESSAGE_COST: Final = KIB
+"""Bytes of credit that a message costs beside its own, for the bookkeeping it causes.
+
+So a byte window is a window of requests too: 4 MiB are at most 4,096 messages in hand.
+"""
+
+_LARGEST_ROUTE: Final = MESSAGE_COST + 0xFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one side. Sizes are bytes, times are seconds.
+
+    Announced to the other side:
+
+    Attributes:
+        max_message: the largest message body accepted; also the credit for large messages, those
+            over ``chunk``, that are received but not yet handled.
+        window: credit for small messages received but not yet handled (each costs its size and
+            MESSAGE_COST).
+        replay: sent and not yet acknowledged bytes that are kept to be sent again.
+        chunk: messages above it travel in pieces of at most this size.
+        heartbeat: a link that is silent for so long is broken. The shorter of both sides' rules.
+        resume_window: how long a session outlives its last link. The shorter of both sides' rules.
+
+    Kept to oneself:
+
+    Attributes:
+        outbox: bytes that wait to be sent or acknowledged before ``throw()`` and ``request()`` wait.
+        bulk_in_flight: bytes of large messages sent and not yet acknowledged. Small keeps small
+            messages quick; on links with a long round trip, raise it for throughput.
+    """
+
+    max_message: int = 128 * MIB
+    window: int = 4 * MIB
+    replay: int = 4 * MIB
+    chunk: int = 64 * KIB
+    heartbeat: float = 5.0
+    resume_window: float = 10.0
+    outbox: int = 8 * MIB
+    bulk_in_flight: int = 256 * KIB
+
+    WIRE: ClassVar[Struct] = Struct("!QQQIII")
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("chunk", 1 * KIB, 16 * MIB),
+            ("max_message", 1, 1 << 40),
+            ("window", MESSAGE_COST, 1 << 40),
+            ("replay", 4 * KIB, 1 << 40),
+            ("heartbeat", 0.01, 86_400.0),
+            ("resume_window", 0.0, 86_400.0),
+            ("outbox", 1, 1 << 40),
+            ("bulk_in_flight", 1, 1 << 40),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} must be from {low} to {high}, not {value!r}")
+        if self.window < self.chunk + _LARGEST_ROUTE:
+            raise ValueError(
+                f"window ({self.window}) must hold a message of chunk size "
+                f"({self.chunk}) with its route: at least {self.chunk + _LARGEST_ROUTE}"
+            )
+
+    def encode(self) -> bytes:
+        """Return the announced part as 36 bytes."""
+        return self.WIRE.pack(
+            self.max_message,
+            self.window,
+            self.replay,
+            self.chunk,
+            max(1, round(self.heartbeat * 1000)),
+            round(self.resume_window * 1000),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return what the other side announced.
+
+        Raises:
+            RemoteProtocolError: a value is out of range.
+        """
+        max_message, window, replay, chunk, heartbeat, resume = cls.WIRE.unpack(data)
+        try:
+            return cls(max_message, window, replay, chunk, heartbeat / 1000, resume / 1000)
+        except ValueError as exc:
+            raise RemoteProtocolError(f"the other side announced impossible limits: {exc}") from exc
+
+    def agreed_with(self, peer: Limits) -> Self:
+        """Return these limits with the times, and the chunk size, that both sides keep to."""
+        return replace(
+            self,
+            chunk=min(self.chunk, peer.chunk),
+            heartbeat=min(self.heartbeat, peer.heartbeat),
+            resume_window=min(self.resume_window, peer.resume_window),
+        )
+
