@@ -95,6 +95,10 @@ class MessageTooBig(CommunicaError):
 
 
 class _HandlerError(CommunicaError):
+    # For subclasses that do not call this __init__.
+    message: str = ""
+    code: int | None = None
+
     def __init__(self, message: str = "", code: int | None = None) -> None:
         super().__init__(message, code)
         self.message = message

@@ -8,10 +8,13 @@ from typing import Final
 
 from ..wire.frames import CONTINUE, ERROR, HEADER, MORE, MORE_PREFIX, RESULT, THROW
 
-__all__ = ["MAX_STREAMS", "Bulk", "BulkSender"]
+__all__ = ["MAX_REPLIES", "MAX_STREAMS", "Bulk", "BulkSender"]
 
 MAX_STREAMS: Final = 16
 """Large messages under way at a time, each way."""
+
+MAX_REPLIES: Final = MAX_STREAMS - 2
+"""Replies among them, so that a throw and a request find room however many replies there are."""
 
 
 class Bulk:
@@ -19,10 +22,11 @@ class Bulk:
 
     Attributes:
         offset: how much of the body is in frames.
-        stream: its number, from when its first frame is made; 0 before.
+        stream: its number, from when it is under way; 0 before.
+        turn: its place in the order in which messages were queued.
     """
 
-    __slots__ = ("_view", "body", "deadline", "ident", "kind", "number", "offset", "route", "stream")
+    __slots__ = ("_view", "body", "deadline", "ident", "kind", "number", "offset", "route", "stream", "turn")
 
     def __init__(
         self, kind: int, ident: int, number: int, deadline: float | None, route: bytes, body: bytes
@@ -35,6 +39,7 @@ class Bulk:
         self.body = body
         self.offset = 0
         self.stream = 0
+        self.turn = 0
         self._view = memoryview(body)
 
     @property
@@ -60,9 +65,14 @@ class BulkSender:
     """Chooses which large message goes next, within the credit for them.
 
     At most one throw is under way, so that throws stay in order; requests and replies overtake it.
+    Requests and throws get credit in the order in which they were queued: whoever needs much of it is
+    not overtaken forever by those who need little.
 
     Attributes:
         credit: bytes of large requests and throws that the other side allows, since the session began.
+        reply_size: bytes of the replies that are queued or under way.
+        throw: the throw that is queued or under way.
+        throw_may_start: False while small throws wait that came before it.
     """
 
     def __init__(self, chunk: int, credit: int, max_reply: int) -> None:
@@ -72,17 +82,23 @@ class BulkSender:
         self._requests: deque[Bulk] = deque()
         self._active: deque[Bulk] = deque()
         self._streams = 0
+        self._turns = 0
         self._spent = 0
         self._active_replies = 0
+        self._active_reply_size = 0
         self.credit = credit
+        self.reply_size = 0
         self.throw: Bulk | None = None
         self.throw_may_start = True
 
     def add(self, message: Bulk) -> None:
         """Queue a message. A throw may only be added while there is no other."""
+        self._turns += 1
+        message.turn = self._turns
         if message.kind == THROW:
             self.throw = message
         elif message.is_reply:
+            self.reply_size += len(message.body)
             self._replies.append(message)
         else:
             self._requests.append(message)
@@ -91,17 +107,8 @@ class BulkSender:
         """Put messages under way as far as credit and MAX_STREAMS allow."""
         active = self._active
         while len(active) < MAX_STREAMS:
-            throw = self.throw
-            if self._replies and self._active_replies + len(self._replies[0].body) <= self._max_reply:
-                message = self._replies.popleft()
-                self._active_replies += len(message.body)
-            elif throw and not throw.stream and self.throw_may_start and self._affords(throw):
-                message = throw
-                self._spent += len(throw.body)
-            elif self._requests and self._affords(self._requests[0]):
-                message = self._requests.popleft()
-                self._spent += len(message.body)
-            else:
+            message = self._next_reply() or self._next_with_credit()
+            if message is None:
                 return
             self._streams = self._streams % 0xFFFFFFFF + 1
             message.stream = self._streams
@@ -116,10 +123,12 @@ class BulkSender:
         return active[-1]
 
     def finished(self, message: Bulk) -> None:
-        """The last piece of *message* was made, or it was given up."""
+        """The last piece of *message* was made."""
         self._active.remove(message)
         if message.is_reply:
-            self._active_replies -= len(message.body)
+            self._active_replies -= 1
+            self._active_reply_size -= len(message.body)
+            self.reply_size -= len(message.body)
         if message is self.throw:
             self.throw = None
 
@@ -131,8 +140,17 @@ class BulkSender:
         return None
 
     def drop(self, message: Bulk) -> None:
-        """Take a message that is not under way out of its queue."""
-        (self._replies if message.is_reply else self._requests).remove(message)
+        """Give up a request or reply."""
+        if message.stream:
+            self.finished(message)
+            if not message.offset and not message.is_reply:
+                # The other side never hears of it, so its credit is still there.
+                self._spent -= len(message.body)
+        elif message.is_reply:
+            self.reply_size -= len(message.body)
+            self._replies.remove(message)
+        else:
+            self._requests.remove(message)
 
     def unfinished(self) -> list[Bulk]:
         """Return the requests and throws that are not wholly in frames."""
@@ -146,8 +164,28 @@ class BulkSender:
         """Whether nothing is queued or under way."""
         return not (self._active or self._replies or self._requests or self.throw)
 
-    def _affords(self, message: Bulk) -> bool:
-        return self._spent + len(message.body) <= self.credit
+    def _next_reply(self) -> Bulk | None:
+        if not self._replies or self._active_replies >= MAX_REPLIES:
+            return None
+        size = len(self._replies[0].body)
+        if self._active_reply_size + size > self._max_reply:
+            return None
+        self._active_replies += 1
+        self._active_reply_size += size
+        return self._replies.popleft()
+
+    def _next_with_credit(self) -> Bulk | None:
+        request = self._requests[0] if self._requests else None
+        throw = self.throw
+        if throw and (throw.stream or not self.throw_may_start):
+            throw = None
+        message = throw if throw and not (request and request.turn < throw.turn) else request
+        if message is None or self._spent + len(message.body) > self.credit:
+            return None
+        self._spent += len(message.body)
+        if message is request:
+            self._requests.popleft()
+        return message
 
     def _waiting(self) -> Iterator[Bulk]:
         yield from self._replies

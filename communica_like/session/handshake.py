@@ -32,8 +32,8 @@ from ..wire.framing import FrameReader
 from ..wire.greetings import (
     AUTHENTICATION,
     CLIENT_ID_IN_USE,
-    NONCE_SIZE,
     NO_SESSION,
+    NONCE_SIZE,
     OLDEST_VERSION,
     REPLACED,
     UNSUPPORTED_VERSION,

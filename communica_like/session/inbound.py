@@ -16,7 +16,6 @@ from ..wire.frames import (
     HEADER,
     HEADER_SIZE,
     LAST_SEQUENCED,
-    MAX_ROUTE,
     MORE,
     MORE_PREFIX,
     REQUEST,
@@ -62,7 +61,6 @@ class Inbound:
     def open(self, chunk: int, peer_replay: int) -> None:
         """A session begins."""
         self._chunk = chunk
-        self._max_payload = chunk + MAX_ROUTE + MORE_PREFIX.size
         self._ack_bytes = min(_ACK_BYTES, peer_replay // 4)
         self._tail = b""
         self._partials.clear()
@@ -93,7 +91,7 @@ class Inbound:
         append = events.append
         unpack = HEADER.unpack_from
         take_token = self._pending.pop
-        max_payload = self._max_payload
+        chunk = self._chunk
         count = self.count
         spent = 0
         position = 0
@@ -103,8 +101,8 @@ class Inbound:
             length, kind, flags, route_size, ident, arg = unpack(data, position)
             start = position + HEADER_SIZE
             end = start + length
-            if length > max_payload:
-                raise RemoteProtocolError(f"a frame of {length} bytes; at most {max_payload} were agreed")
+            if length > chunk:
+                self._check_size(length, kind, flags, route_size)
             if end > size:
                 break
             if flags or not REQUEST <= kind <= RESULT:
@@ -134,13 +132,10 @@ class Inbound:
             if self._spent > self._granted:
                 raise RemoteProtocolError(f"credit overrun by {self._spent - self._granted} bytes")
 
-    def handled(self, size: int) -> None:
-        """Small messages worth *size* bytes of credit are done with."""
-        self._handled += size
-
-    def bulk_handled(self, size: int) -> None:
-        """A large message of *size* bytes is done with."""
-        self._bulk_handled += size
+    def handled(self, small: int, large: int) -> None:
+        """Messages are done with that cost so much credit for small and for large ones."""
+        self._handled += small
+        self._bulk_handled += large
 
     def force_ack(self) -> None:
         """The other side asked, or may have lost, an acknowledgement."""
@@ -163,6 +158,7 @@ class Inbound:
         return (
             self.count > self._acknowledged
             or self._handled + self._limits.window > self._granted
+            or self._bulk_handled + self._limits.max_message > self._bulk_granted
             or self._ack_forced
         )
 
@@ -175,11 +171,17 @@ class Inbound:
         self._ack_forced = False
         return control(ACK, ACK_BODY.pack(self._granted, self._bulk_granted), self.count)
 
-    def is_large(self, body: bytes) -> bool:
-        """Whether a message with this body came in pieces."""
-        return len(body) > self._chunk
+    def _check_size(self, length: int, kind: int, flags: int, route_size: int) -> None:
+        most = self._chunk
+        if REQUEST <= kind <= ERROR:
+            if kind <= THROW:
+                most += route_size
+            if flags & MORE:
+                most += MORE_PREFIX.size
+        if length > most:
+            raise RemoteProtocolError(f"a frame of {length} bytes, kind {kind}; at most {most} were agreed")
 
-    # -- the less common frames; each method returns how many sequenced frames it took
+    # -- the less common frames
 
     def _uncommon(
         self,
@@ -192,6 +194,7 @@ class Inbound:
         events: list[Event],
         now: float,
     ) -> int:
+        """Return how many sequenced frames that was: 0 or 1."""
         if flags & ~MORE:
             raise RemoteProtocolError(f"unknown flags {flags:#x} on a frame of kind {kind}")
         if kind == CONTINUE:
@@ -225,6 +228,9 @@ class Inbound:
         limit = self._limits.max_message
         if total > limit:
             raise RemoteProtocolError(f"a message of {total} bytes; at most {limit} are accepted")
+        if total <= self._chunk:
+            # It would cost credit of one lane and give it back to the other.
+            raise RemoteProtocolError(f"a message of {total} bytes in pieces of up to {self._chunk}")
         if stream in self._partials or len(self._partials) >= MAX_STREAMS:
             raise RemoteProtocolError(f"stream {stream} begins while {len(self._partials)} are under way")
         if kind in (REQUEST, THROW):

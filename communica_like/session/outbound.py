@@ -50,6 +50,7 @@ class Outbound:
         # A cancelled request leaves this set and stays in the queue, dead, until its turn.
         self._waiting_requests: set[int] = set()
         self._dead = 0
+        self._waiting_size = 0
         self._fenced: deque[Message] = deque()
         self._reset(credit=0, chunk=limits.chunk, bulk_credit=0, max_reply=0)
         self.buffered = 0
@@ -117,12 +118,15 @@ class Outbound:
         self.buffered += size + HEADER_SIZE
         self._frames += (HEADER.pack(size, kind, 0, 0, ident, number), body)
 
-    def cancel_request(self, ident: int) -> None:
+    def cancel_request(self, ident: int, now: float) -> None:
         """Take back a request: out of the queue if it is there still, else by telling the other side."""
         if ident in self._waiting_requests:
             self._waiting_requests.discard(ident)
             self._dead += 1
-            if self._dead > 64 + len(self._waiting) // 2:
+            if self._waiting[0].ident == ident:
+                # Those behind it may need less credit.
+                self._release(now)
+            elif self._dead > 64 + len(self._waiting) // 2:
                 self._bury_dead()
             return
         bulk = self._bulk.find(ident, reply=False)
@@ -188,6 +192,16 @@ class Outbound:
         )
 
     @property
+    def unsent(self) -> int:
+        """Bytes of small frames that only the link or a missing acknowledgement holds back."""
+        return self.buffered - self._waiting_size - (self._replay.size - self._replay.bulk)
+
+    @property
+    def unsent_replies(self) -> int:
+        """Bytes of large answers that are not wholly in frames."""
+        return self._bulk.reply_size
+
+    @property
     def stalled(self) -> bool:
         """Whether there is something to send that waits for an acknowledgement or for credit."""
         return bool(self._frames or self._waiting or self._fenced or not self._bulk.idle)
@@ -196,15 +210,15 @@ class Outbound:
 
     def take_back(self) -> tuple[list[Message], list[Message]]:
         """End the session. Return the requests and throws that were written and are not acknowledged,
-        and those that were never written, each in order.
+        and those that were never (wholly) written. Throws are in order.
         """
         later = dict(self._sent_bulks_by_stream())
         written = _messages_in(self._replay.unacknowledged(), later)
         unwritten = _messages_in(b"".join(self._frames), later)
-        for bulk in self._bulk.unfinished():
-            into = written if bulk.offset else unwritten
-            into.append(Message(bulk.kind, bulk.ident, bulk.deadline, bulk.route, bulk.body))
+        fenced = list(self._fenced)
         unwritten += self._take_waiting()
+        unwritten += [Message(b.kind, b.ident, b.deadline, b.route, b.body) for b in self._bulk.unfinished()]
+        unwritten += fenced
         self._reset(credit=0, chunk=self._limits.chunk, bulk_credit=0, max_reply=0)
         return written, unwritten
 
@@ -218,10 +232,12 @@ class Outbound:
             self._wait(message)
         elif throw and (self._bulk.throw or self._fenced):
             self._fenced.append(message)
-            self.buffered += waiting_size(message)
+            self._count_waiting(waiting_size(message))
         elif large:
             self.bulk_buffered += len(message.body)
-            self._bulk.add(Bulk(message.kind, message.ident, 0, message.deadline, message.route, message.body))
+            self._bulk.add(
+                Bulk(message.kind, message.ident, 0, message.deadline, message.route, message.body)
+            )
             self._bulk.throw_may_start = not self._waiting_throws
             if throw:
                 # Later throws stay behind this one.
@@ -239,27 +255,30 @@ class Outbound:
         else:
             self._waiting_requests.add(message.ident)
         self._gate = -1
-        self.buffered += waiting_size(message)
+        self._count_waiting(waiting_size(message))
 
     def _release(self, now: float) -> None:
         """Let waiting messages go, as far as credit reaches."""
         waiting = self._waiting
-        while waiting and self._spent + small_cost(waiting[0]) <= self._credit:
-            message = waiting.popleft()
-            self.buffered -= waiting_size(message)
-            if message.kind == THROW:
-                self._waiting_throws -= 1
-            elif message.ident in self._waiting_requests:
-                self._waiting_requests.discard(message.ident)
-            else:
+        while waiting:
+            message = waiting[0]
+            dead = message.kind == REQUEST and message.ident not in self._waiting_requests
+            if not dead and self._spent + small_cost(message) > self._credit:
+                break
+            waiting.popleft()
+            self._count_waiting(-waiting_size(message))
+            if dead:
                 self._dead -= 1
                 continue
+            if message.kind == THROW:
+                self._waiting_throws -= 1
+            else:
+                self._waiting_requests.discard(message.ident)
             self._commit(message, now)
-        self._bulk.throw_may_start = not self._waiting_throws
         fenced = self._fenced
         while fenced and not self._bulk.throw:
             message = fenced.popleft()
-            self.buffered -= waiting_size(message)
+            self._count_waiting(-waiting_size(message))
             if len(message.body) > self._chunk:
                 self.bulk_buffered += len(message.body)
                 self._bulk.add(Bulk(THROW, 0, 0, None, message.route, message.body))
@@ -267,22 +286,27 @@ class Outbound:
                 self._wait(message)
             else:
                 self._commit(message, now)
+        self._bulk.throw_may_start = not self._waiting_throws
         self._gate = -1 if waiting or fenced or self._bulk.throw else self._credit
 
     def _bury_dead(self) -> None:
         kept = [m for m in self._waiting if m.kind == THROW or m.ident in self._waiting_requests]
-        self.buffered -= sum(map(waiting_size, self._waiting)) - sum(map(waiting_size, kept))
+        self._count_waiting(sum(map(waiting_size, kept)) - sum(map(waiting_size, self._waiting)))
         self._waiting = deque(kept)
         self._dead = 0
 
     def _take_waiting(self) -> list[Message]:
         self._bury_dead()
-        waiting = [*self._waiting, *self._fenced]
+        waiting = list(self._waiting)
         self._waiting.clear()
         self._waiting_requests.clear()
         self._fenced.clear()
-        self.buffered = self.bulk_buffered = 0
+        self.buffered = self.bulk_buffered = self._waiting_size = 0
         return waiting
+
+    def _count_waiting(self, size: int) -> None:
+        self.buffered += size
+        self._waiting_size += size
 
     def _commit(self, message: Message, now: float) -> None:
         gate, self._gate = self._gate, self._credit
@@ -314,12 +338,9 @@ class Outbound:
 
     def _abandon(self, bulk: Bulk) -> None:
         self.bulk_buffered -= len(bulk.body)
-        if bulk.stream:
-            self._bulk.finished(bulk)
-            if bulk.offset:
-                self._control(ABANDON, bulk.stream)
-        else:
-            self._bulk.drop(bulk)
+        self._bulk.drop(bulk)
+        if bulk.offset:
+            self._control(ABANDON, bulk.stream)
 
     def _sent_bulks_by_stream(self) -> list[tuple[int, Bulk]]:
         return [(bulk.stream, bulk) for _, bulk in self._sent_bulks]

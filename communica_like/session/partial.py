@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ..exceptions import RemoteProtocolError
 
-__all__ = ["Partial"]
+__all__ = ["SMALLEST_PIECE", "Partial"]
+
+SMALLEST_PIECE: Final = 1024
+"""Every piece but the last has at least so many bytes, so that pieces never cost more than they hold."""
 
 
 class Partial:
@@ -42,6 +47,8 @@ class Partial:
                 f"a message of {self.total} bytes whose pieces hold {self._received}"
                 + (" and more" if more else "")
             )
+        if more and len(piece) < SMALLEST_PIECE:
+            raise RemoteProtocolError(f"a piece of {len(piece)} bytes that is not the last")
         self._pieces.append(piece)
 
     def budget(self, now: float) -> int:

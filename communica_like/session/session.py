@@ -120,6 +120,7 @@ class Session:
         """
         self.state = after(self.state, Step.END)
         self.session_id = NO_SESSION
+        self._inbound.open(self.limits.chunk, self.limits.replay)
         self._control.clear()
         self._ack_at = _NEVER
         written, unwritten = self._outbound.take_back()
@@ -187,7 +188,7 @@ class Session:
     def cancel(self, ident: int) -> None:
         """Give up a request: its answer will not be reported, its handler is told to stop."""
         if self._pending.pop(ident, None) is not None:
-            self._outbound.cancel_request(ident)
+            self._outbound.cancel_request(ident, self._now)
         self.release(ident)
 
     def release(self, ident: int) -> None:
@@ -210,13 +211,26 @@ class Session:
         """Stop sending an answer that the other side does not want any more."""
         self._outbound.cancel_reply(ident)
 
-    def handled(self, route: bytes, body: bytes) -> None:
-        """A REQUEST or THROW event is done with: its credit goes back to the other side."""
-        if self._inbound.is_large(body):
-            self._inbound.bulk_handled(len(body))
-        else:
-            self._inbound.handled(len(route) + len(body) + MESSAGE_COST)
+    def cost(self, route: bytes, body: bytes) -> tuple[int, int]:
+        """Return the credit that a REQUEST or THROW event holds, for small and for large messages."""
+        if len(body) > self.agreed.chunk:
+            return 0, len(body)
+        return len(route) + len(body) + MESSAGE_COST, 0
+
+    def handled(self, cost: tuple[int, int]) -> None:
+        """Events of this cost are done with: their credit goes back to the other side."""
+        self._inbound.handled(*cost)
         self._owe_ack(self._now)
+
+    @property
+    def congested(self) -> bool:
+        """Whether so many answers wait to be sent that no more requests should be handled for now.
+
+        It depends on the link and on acknowledgements alone, never on credit: two sides that flood each
+        other with requests cannot block each other.
+        """
+        outbound = self._outbound
+        return outbound.unsent > self.limits.outbox or outbound.unsent_replies > self.limits.max_message
 
     # -- bytes
 
@@ -224,7 +238,8 @@ class Session:
         """Take bytes from the link and return what they say, in order."""
         self._now = self._heard = now
         self._pinged = False
-        self._events = events = []
+        events: list[Event] = []
+        self._events = events
         try:
             self._inbound.receive(data, events, now)
         except RemoteProtocolError as exc:
@@ -256,7 +271,8 @@ class Session:
     def tick(self, now: float) -> list[Event]:
         """Do what is due, and move ``next_deadline``."""
         self._now = now
-        self._events = events = []
+        events: list[Event] = []
+        self._events = events
         self._expire_requests(now)
         if self.state is State.LIVE:
             if self._ack_at <= now:
@@ -292,6 +308,11 @@ class Session:
         return self._outbound.flushed
 
     @property
+    def received(self) -> int:
+        """How many sequenced frames came in this session: what a handshake tells the other side."""
+        return self._inbound.count
+
+    @property
     def pending(self) -> dict[int, Any]:
         """Tokens of the requests without an answer yet, by id. Not to be changed."""
         return self._pending
@@ -308,7 +329,8 @@ class Session:
         if kind == ACK:
             if len(payload) != ACK_BODY.size:
                 raise RemoteProtocolError(f"ACK of {len(payload)} bytes")
-            self._outbound.acknowledge(ident, *ACK_BODY.unpack(payload), self._now)
+            credit, bulk_credit = ACK_BODY.unpack(payload)
+            self._outbound.acknowledge(ident, credit, bulk_credit, self._now)
         elif kind == PING:
             self._inbound.force_ack()
         elif kind == GOODBYE:

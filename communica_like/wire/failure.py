@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Final, NamedTuple, Self
 
@@ -26,7 +27,7 @@ TOO_BIG: Final = 5
 CLOSING: Final = 6
 
 _HEAD: Final = Struct("!BqI")
-_INT64: Final = range(-(1 << 63), 1 << 63)
+_INT64: Final = 1 << 63
 
 
 class Failure(NamedTuple):
@@ -42,12 +43,13 @@ class Failure(NamedTuple):
         """Return what the requester is to be told of *error*."""
         if isinstance(error, ReqError | RespError):
             kind = REQ if isinstance(error, ReqError) else RESP
-            code = error.code
-            if isinstance(code, int) and code in _INT64:
-                return cls(kind, str(error.message), int(code))
-            message = str(error.message)
-            return cls(kind, message if code is None else f"{message} [code {code!r} is no 64-bit integer]")
-        return cls(UNKNOWN, _safe_repr(error), None, traceback)
+            message, code = _safely(str, error.message), error.code
+            if isinstance(code, int) and -_INT64 <= code < _INT64:
+                return cls(kind, message, int(code))
+            if code is not None:
+                message += f" [code {_safely(repr, code)} is no 64-bit integer]"
+            return cls(kind, message)
+        return cls(UNKNOWN, _safely(repr, error), None, traceback)
 
     def exception(self) -> CommunicaError:
         """Return the exception that the requester is to raise."""
@@ -80,9 +82,9 @@ class Failure(NamedTuple):
         return cls(kind, message, code if has_code else None, traceback)
 
 
-def _safe_repr(error: BaseException) -> str:
+def _safely(text_of: Callable[[object], str], obj: object) -> str:
     try:
-        return repr(error)
+        return text_of(obj)
     except Exception as exc:
-        # A broken __repr__ in user code must not cost the requester its answer.
-        return f"<{type(error).__qualname__} whose repr raised {type(exc).__qualname__}>"
+        # A broken __repr__ or __str__ in user code must not cost the requester its answer.
+        return f"<{type(obj).__qualname__} whose {text_of.__name__} raised {type(exc).__qualname__}>"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from struct import Struct, error as StructError
+from struct import Struct
+from struct import error as StructError
 from typing import Final, Self
 
 from ..exceptions import RemoteProtocolError
@@ -164,7 +165,7 @@ class Reason:
 
     def encode(self) -> bytes:
         """Return the frame's body: the text, at most 1,024 bytes of UTF-8. The code is the ``arg``."""
-        return self.text.encode()[:1024]
+        return self.text.encode("utf-8", "backslashreplace")[:1024]
 
     @classmethod
     def decode(cls, code: int, body: bytes) -> Self:

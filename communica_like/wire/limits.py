@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from struct import Struct
+from struct import error as StructError
 from typing import ClassVar, Final, Self
 
 from ..exceptions import RemoteProtocolError
@@ -60,7 +61,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("chunk", 1 * KIB, 16 * MIB),
-            ("max_message", 1, 1 << 40),
+            ("max_message", 1 * KIB, 1 << 40),
             ("window", MESSAGE_COST, 1 << 40),
             ("replay", 4 * KIB, 1 << 40),
             ("heartbeat", 0.01, 86_400.0),
@@ -93,11 +94,13 @@ class Limits:
         """Return what the other side announced.
 
         Raises:
-            RemoteProtocolError: a value is out of range.
+            RemoteProtocolError: the size is wrong, or a value is out of range.
         """
-        max_message, window, replay, chunk, heartbeat, resume = cls.WIRE.unpack(data)
         try:
+            max_message, window, replay, chunk, heartbeat, resume = cls.WIRE.unpack(data)
             return cls(max_message, window, replay, chunk, heartbeat / 1000, resume / 1000)
+        except StructError as exc:
+            raise RemoteProtocolError(f"limits of {len(data)} bytes") from exc
         except ValueError as exc:
             raise RemoteProtocolError(f"the other side announced impossible limits: {exc}") from exc
 
@@ -105,7 +108,8 @@ class Limits:
         """Return these limits with the times, and the chunk size, that both sides keep to."""
         return replace(
             self,
-            chunk=min(self.chunk, peer.chunk),
+            # No message that is too large for a side goes unchecked as a small one.
+            chunk=min(self.chunk, peer.chunk, self.max_message, peer.max_message),
             heartbeat=min(self.heartbeat, peer.heartbeat),
             resume_window=min(self.resume_window, peer.resume_window),
         )

@@ -1,0 +1,163 @@
+"""The client side that SimpleClient and RouteClient share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import Self
+
+from ..abc import Connector
+from ..exceptions import Closed, ConnectTimeout
+from ..wire.limits import Limits
+from .backoff import Backoff
+from .dialer import Dialer
+from .entity import Entity
+from .peer import Peer
+
+__all__ = ["Client"]
+
+
+class Client(Entity):
+    """An entity that connects to a server, and connects again when the connection breaks.
+
+    Args:
+        connector: where the server is.
+        client_id: who this client is, 1 to 255 bytes of UTF-8; by default a random one.
+        limits: bounds in bytes and seconds.
+        backoff: how long it waits between attempts to connect.
+        handshake_timeout: seconds for one attempt.
+        drain_timeout: see ``close``.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        client_id: str | None = None,
+        *,
+        limits: Limits | None = None,
+        backoff: Backoff | None = None,
+        handshake_timeout: float = 5.0,
+        drain_timeout: float = 30.0,
+    ) -> None:
+        super().__init__(connector, limits=limits, drain_timeout=drain_timeout)
+        self._client_id = client_id if client_id is not None else uuid.uuid4().hex
+        if not isinstance(self._client_id, str) or not 0 < len(self._client_id.encode()) <= 255:
+            raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
+        self._backoff = backoff or Backoff()
+        self._handshake_timeout = handshake_timeout
+        self._peer: Peer | None = None
+        self._dialer: Dialer | None = None
+        self._dialing: asyncio.Task[None] | None = None
+
+    @property
+    def client_id(self) -> str:
+        """Who this client is."""
+        return self._client_id
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a link to the server now."""
+        return self._peer is not None and self._peer.live
+
+    async def init(self, timeout: float | None = 0) -> Self:
+        """Connect to the server.
+
+        Args:
+            timeout: seconds to wait for the server. 0, the default: wait until it is there.
+                None: return at once; requests wait for the connection.
+
+        Returns:
+            The client itself.
+
+        Raises:
+            ConnectTimeout: the server was not reached in time.
+            HandshakeError: the server does not let this client in: wrong authkey
+                (AuthenticationError), wrong version (VersionMismatch), id in use (ClientIdInUse).
+            RuntimeError: it is started already.
+
+        After an exception, or a cancellation, the client is closed; it may be started again.
+        """
+        pool = self._begin()
+        dialer = self._dialer = Dialer(self.connector, self._backoff, self._handshake_timeout)
+        self._peer = Peer(
+            self._client_id,
+            self.limits,
+            self._handlers(),
+            self._missing(),
+            pool,
+            self._farewells,
+            keep=True,
+            on_link_lost=dialer.on_link_lost,
+            on_ended=dialer.on_ended,
+        )
+        self._dialing = asyncio.get_running_loop().create_task(
+            dialer.run(self._peer), name=f"communica_like client {self._client_id}"
+        )
+        if timeout is None:
+            return self
+        try:
+            async with asyncio.timeout(timeout or None):
+                await self._wait_connected(dialer, self._dialing)
+        except TimeoutError as exc:
+            await self.close(0)
+            text = f"no connection to {self.connector.dump_state()} within {timeout} s"
+            if dialer.last_error is not None:
+                text += f"; the last attempt: {dialer.last_error}"
+            raise ConnectTimeout(text) from (dialer.last_error or exc)
+        except BaseException:
+            await self.close(0)
+            raise
+        return self
+
+    @staticmethod
+    async def _wait_connected(dialer: Dialer, dialing: asyncio.Task[None]) -> None:
+        waiting = asyncio.ensure_future(dialer.wait_connected())
+        try:
+            await asyncio.wait([waiting, dialing], return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                waiting.result()
+            else:
+                dialing.result()  # a mistake that no reconnect cures, such as a bad path
+        finally:
+            waiting.cancel()
+            await asyncio.wait([waiting])
+
+    # -- Entity's hooks
+
+    def _peers(self) -> list[Peer]:
+        return [self._peer] if self._peer is not None else []
+
+    def _refuse_calls(self, error: Closed) -> None:
+        if self._peer is not None:
+            self._peer.refuse_calls(error)
+
+    async def _drain(self) -> None:
+        peer, dialer, pool = self._peer, self._dialer, self._pool
+        assert peer is not None and dialer is not None and pool is not None
+        waiting = asyncio.ensure_future(self._settle(peer))
+        try:
+            while not waiting.done():
+                if dialer.gone_since is not None:
+                    # A server that is gone has the resume window to come back for what was thrown.
+                    left = dialer.gone_since + self.limits.resume_window - time.monotonic()
+                    if left <= 0 or (self._dialing is not None and self._dialing.done()):
+                        return
+                else:
+                    left = 0.25
+                await asyncio.wait([waiting], timeout=min(left, 0.25))
+        finally:
+            waiting.cancel()
+            await asyncio.wait([waiting])
+
+    async def _settle(self, peer: Peer) -> None:
+        pool = self._pool
+        assert pool is not None
+        while not (pool.idle and peer.session.flushed):
+            await pool.wait_idle()
+            await peer.flushed()
+
+    async def _disconnect(self) -> None:
+        if self._dialing is not None:
+            self._dialing.cancel()
+            await asyncio.wait([self._dialing])

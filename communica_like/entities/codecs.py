@@ -1,0 +1,35 @@
+"""A serializer as the requester uses it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..abc import Serializer
+from ..exceptions import SerializerError
+
+__all__ = ["Codecs"]
+
+
+class Codecs:
+    """Dumps requests and loads answers; whatever a serializer raises becomes a SerializerError."""
+
+    __slots__ = ("_dump", "_load", "serializer")
+
+    def __init__(self, serializer: Serializer) -> None:
+        self.serializer = serializer
+        self._dump = serializer.request_codec().dump
+        self._load = serializer.response_codec().load
+
+    def dump_request(self, data: Any) -> bytes:
+        """Return *data* as bytes."""
+        try:
+            return self._dump(data)
+        except Exception as exc:
+            raise SerializerError(f"the data cannot be dumped: {exc!r}") from exc
+
+    def load_answer(self, body: bytes) -> Any:
+        """Return the object in an answer."""
+        try:
+            return self._load(body)
+        except Exception as exc:
+            raise SerializerError(f"the answer cannot be loaded: {exc!r}") from exc

@@ -1,0 +1,222 @@
+"""What all entities have in common: beginning, running, end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from ..abc import Connector
+from ..exceptions import Closed
+from ..wire.failure import Failure
+from ..wire.greetings import OTHER, Reason
+from ..wire.limits import Limits
+from .farewell import Farewell
+from .handlers import Handler
+from .host_pool import HostPool
+from .peer import Peer
+from .signals import stop_signals
+
+__all__ = ["Entity"]
+
+logger = logging.getLogger("communica_like")
+
+_LAST_WORDS = 1.0  # seconds for cancelled handlers to end, and for links to close
+
+
+class Entity(ABC):
+    """Base of SimpleServer, SimpleClient, RouteServer and RouteClient.
+
+    An entity belongs to the event loop on which it was started; it is not thread-safe. All its
+    coroutines may be called by any number of tasks at once.
+
+    Args:
+        connector: how the two sides find each other.
+        limits: bounds in bytes and seconds; see Limits.
+        drain_timeout: seconds that ``close()`` takes at most to deliver what was thrown and to let
+            handlers end.
+    """
+
+    def __init__(self, connector: Connector, *, limits: Limits | None, drain_timeout: float) -> None:
+        if not isinstance(connector, Connector):
+            raise TypeError(f"a connector is expected, such as LocalConnector('name'), not {connector!r}")
+        self.connector = connector
+        self.limits = limits or Limits()
+        self.drain_timeout = drain_timeout
+        self._pool: HostPool | None = None
+        self._farewells: set[Farewell] = set()
+        self._closing: asyncio.Task[None] | None = None
+        self._stop_asked: asyncio.Event | None = None
+        self._stopped: asyncio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.connector.dump_state()} {self.state}>"
+
+    @property
+    def state(self) -> str:
+        """``"new"``, ``"running"``, ``"closing"`` or ``"closed"``."""
+        if self._closing is not None:
+            return "closed" if self._closing.done() else "closing"
+        return "new" if self._pool is None else "running"
+
+    @abstractmethod
+    async def init(self, timeout: float | None = 0) -> Self:
+        """Start. See the subclasses."""
+
+    async def close(self, timeout: float | None = None) -> None:
+        """Close: deliver what was thrown and let handlers end, then cancel them, then break the links.
+
+        New calls, and requests that wait for their answers, raise Closed at once. Throws that other
+        sides send meanwhile are still handled; their requests are turned away as not handled.
+
+        Args:
+            timeout: seconds for delivery and handlers; by default ``drain_timeout``. 0: none.
+
+        May be called several times, and in any state. If it is cancelled, the links break at once and
+        what was not delivered is lost; the log says how much.
+        """
+        if self._pool is None and self._closing is None:
+            return
+        if self._closing is None:
+            allowed = self.drain_timeout if timeout is None else timeout
+            self._closing = asyncio.get_running_loop().create_task(
+                self._close(allowed), name=f"communica_like close {self!r}"
+            )
+        try:
+            await asyncio.shield(self._closing)
+        except asyncio.CancelledError:
+            if not self._closing.done():
+                self._closing.cancel()
+                await asyncio.wait([self._closing])
+            raise
+
+    async def __aenter__(self) -> Self:
+        return await self.init()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def run(self) -> None:
+        """Start, and run until SIGINT, SIGTERM, ``stop()`` or ``wait_stop()``; then close.
+
+        A second signal cuts the closing short. Signals are looked after only in the main thread; the
+        handlers that were there before come back in the end. Cancelling it closes the entity too.
+
+        Raises:
+            RuntimeError: it is running already.
+            Exception: what ``init()`` raises.
+        """
+        if self._stop_asked is not None:
+            raise RuntimeError(f"{self!r} is already running")
+        self._stop_asked = asyncio.Event()
+        self._stopped = asyncio.Event()
+        try:
+            with stop_signals(self._signalled):
+                start = asyncio.ensure_future(self.init())
+                stop = asyncio.ensure_future(self._stop_asked.wait())
+                try:
+                    await asyncio.wait([start, stop], return_when=asyncio.FIRST_COMPLETED)
+                    if start.done():
+                        start.result()
+                    await stop
+                finally:
+                    for task in (start, stop):
+                        task.cancel()
+                    await asyncio.wait([start, stop])
+                    await self.close()
+        finally:
+            self._stop_asked = None
+            self._stopped.set()
+
+    def stop(self) -> None:
+        """Make ``run()`` close the entity and return. Without ``run()`` it does nothing."""
+        if self._stop_asked is not None:
+            self._stop_asked.set()
+
+    async def wait_stop(self) -> None:
+        """Make ``run()`` close the entity, and wait until it has. Without ``run()`` it does nothing."""
+        stopped = self._stopped
+        if self._stop_asked is not None and stopped is not None:
+            self.stop()
+            await stopped.wait()
+
+    # -- for subclasses
+
+    @abstractmethod
+    def _peers(self) -> list[Peer]:
+        """Return all peers."""
+
+    @abstractmethod
+    def _refuse_calls(self, error: Closed) -> None:
+        """From now on calls raise *error*."""
+
+    @abstractmethod
+    async def _drain(self) -> None:
+        """Wait until all is delivered and handled."""
+
+    @abstractmethod
+    async def _disconnect(self) -> None:
+        """Stop listening or connecting. Peers have ended."""
+
+    @abstractmethod
+    def _handlers(self) -> Mapping[bytes, Handler]:
+        """Return the handlers by encoded route."""
+
+    @abstractmethod
+    def _missing(self) -> Failure:
+        """Return what to tell who asks for a handler that is not there."""
+
+    def _begin(self) -> HostPool:
+        """Return the pool of a new life of this entity.
+
+        Raises:
+            RuntimeError: it is running.
+        """
+        if self._pool is not None and self._closing is None:
+            raise RuntimeError(f"{self!r} is already started")
+        if self._closing is not None and not self._closing.done():
+            raise RuntimeError(f"{self!r} is still closing")
+        self._closing = None
+        self._pool = HostPool()
+        self._farewells = set()
+        return self._pool
+
+    def _not_running(self) -> Closed:
+        if self.state == "new":
+            return Closed(f"{self!r} is not started: use 'async with', or await its init()")
+        return Closed(f"{self!r} is closed")
+
+    def _signalled(self) -> None:
+        if self._stop_asked is not None and not self._stop_asked.is_set():
+            self._stop_asked.set()
+        elif self._closing is not None:
+            logger.warning("%r: second signal, closing at once", self)
+            self._closing.cancel()
+
+    async def _close(self, timeout: float) -> None:
+        pool = self._pool
+        assert pool is not None
+        self._refuse_calls(Closed(f"{type(self).__name__} is closed"))
+        deadline = time.monotonic() + timeout
+        try:
+            if timeout > 0:
+                async with asyncio.timeout(timeout):
+                    await self._drain()
+        except TimeoutError:
+            logger.warning("%r: not all was delivered and handled within %.1f s", self, timeout)
+        except asyncio.CancelledError:
+            deadline = 0.0
+        await pool.close(max(_LAST_WORDS, deadline - time.monotonic()) if deadline else 0.05)
+        for peer in self._peers():
+            peer.end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
+        await self._disconnect()
+        if self._farewells:
+            await asyncio.wait([f.gone for f in self._farewells], timeout=_LAST_WORDS if deadline else 0.05)
+        for farewell in list(self._farewells):
+            farewell.link.abort()

@@ -1,0 +1,107 @@
+"""What may be a handler, and how it is called."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextvars import copy_context
+from typing import Any, TypeVar, overload
+
+from ..abc import Serializer
+from .context import Context
+
+__all__ = ["Handler", "threaded_handler"]
+
+Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+
+
+class Handler:
+    """A user's function with the codecs of its route.
+
+    Args:
+        function: ``def`` or ``async def``; function, method, partial or callable object. It takes the
+            data, or the data and a Context. The second is so if two arguments are required, or if the
+            second is named ``context`` or ``ctx`` or annotated as Context.
+        serializer: for its requests and answers.
+
+    Raises:
+        TypeError: it cannot be called so, or is a generator function.
+    """
+
+    __slots__ = ("dump", "function", "load", "name", "serializer", "wants_context")
+
+    def __init__(self, function: Function, serializer: Serializer) -> None:
+        if not callable(function):
+            raise TypeError(f"a handler is callable; {function!r} is not")
+        self.function = function
+        self.serializer = serializer
+        self.name = name_of(function)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"a handler returns one answer; {self.name} is a generator function")
+        self.wants_context = takes_context(function, self.name)
+        self.load = serializer.request_codec().load
+        self.dump = serializer.response_codec().dump
+
+    def __repr__(self) -> str:
+        return f"<Handler {self.name}>"
+
+
+def name_of(function: Function) -> str:
+    """Return a name for log lines."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"{getattr(function, '__module__', None) or '?'}.{name}"
+
+
+def takes_context(function: Function, name: str) -> bool:
+    """Return whether the handler takes data and context; raise TypeError if it takes neither form."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except ValueError:
+        return False  # a builtin that does not tell
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p for p in positional if p.default is p.empty]
+    rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if len(required) > 2 or keywords or not (positional or rest):
+        raise TypeError(f"a handler takes (data) or (data, context); {name} takes {inspect.signature(function)}")
+    if len(positional) < 2:
+        return False
+    second = positional[1]
+    return len(required) == 2 or second.name in ("context", "ctx") or second.annotation in (Context, "Context")
+
+
+@overload
+def threaded_handler(function: F, /) -> F: ...
+@overload
+def threaded_handler(executor: Executor | None = None, /) -> Callable[[F], F]: ...
+def threaded_handler(function: Any = None, /) -> Any:
+    """Make a blocking ``def`` handler run in a thread, so that it does not hold up the event loop.
+
+    ``@threaded_handler``, ``@threaded_handler()`` or ``@threaded_handler(executor)``. Without an
+    executor the loop's default one is used, which has a limited number of threads: further calls wait.
+    Contextvars are passed on. Handlers in threads run at the same time and end in any order. A
+    cancelled request stops waiting for its thread, but cannot stop it.
+
+    Raises:
+        TypeError: the function is ``async def``.
+    """
+    if function is None or isinstance(function, Executor):
+        return functools.partial(_in_thread, executor=function)
+    return _in_thread(function, executor=None)
+
+
+def _in_thread(function: Function, *, executor: Executor | None) -> Function:
+    if inspect.iscoroutinefunction(function):
+        raise TypeError(f"threaded_handler is for blocking functions; {name_of(function)} is async")
+
+    async def call(*args: Any) -> Any:
+        run = functools.partial(copy_context().run, function, *args)
+        return await asyncio.get_running_loop().run_in_executor(executor, run)
+
+    return functools.update_wrapper(call, function)

@@ -1,0 +1,208 @@
+"""RouteServer and RouteClient: handlers by exact route name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..abc import Connector, Serializer
+from ..serializers import JsonSerializer
+from ..wire.failure import REQ, Failure
+from ..wire.limits import Limits
+from .backoff import Backoff
+from .client import Client
+from .handlers import Handler
+from .reception import DuplicatePolicy
+from .route_calls import RouteCalls
+from .routes import RouteTable
+from .server import Server
+
+__all__ = ["RouteClient", "RouteServer"]
+
+Tables = RouteTable | Iterable[RouteTable | None] | None
+
+_NO_ROUTE = Failure(REQ, "the other side has no route {route!r}")
+
+
+class RouteServer(Server):
+    """A server with handlers by route, for RouteClients.
+
+    Args:
+        connector: where clients find it.
+        route_table: a table, or several; their routes are copied. More may be added to ``routes``.
+        serializer: for routes that name none; by default JsonSerializer(). Tables have their own.
+        limits, duplicate_clients, handshake_timeout, drain_timeout: see Server.
+
+    Attributes:
+        routes: this server's own table: ``server.routes.handler("name")`` works at any time.
+
+    Raises:
+        RouteOverrideError: two tables have the same route.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        route_table: Tables = None,
+        *,
+        serializer: Serializer | None = None,
+        limits: Limits | None = None,
+        duplicate_clients: DuplicatePolicy = "refuse",
+        handshake_timeout: float = 5.0,
+        drain_timeout: float = 30.0,
+    ) -> None:
+        super().__init__(
+            connector,
+            limits=limits,
+            duplicate_clients=duplicate_clients,
+            handshake_timeout=handshake_timeout,
+            drain_timeout=drain_timeout,
+        )
+        self.routes = RouteTable.joined(route_table, serializer or JsonSerializer())
+        self._calls = RouteCalls(self.routes)
+
+    async def request(
+        self,
+        route: str,
+        data: Any,
+        serializer: Serializer | None = None,
+        client_id: str | None = None,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Any:
+        """Send a request to a route of a client and return its answer.
+
+        Args:
+            route: the route's name; the client raises ReqError for one that it does not know.
+            data: what the serializer takes.
+            serializer: the route's; by default the one with which the route is registered here, or else
+                the server's. A route always uses one serializer.
+            client_id, timeout, idempotent: as for SimpleServer.request.
+
+        Raises:
+            TypeError: the route uses another serializer.
+            Exception: whatever SimpleServer.request raises.
+
+        Cancellation and order are those of SimpleServer.request.
+        """
+        name, codecs = self._calls.find(route, serializer)
+        body = codecs.dump_request(data)
+        peer, timeout = await self._choose(client_id, timeout)
+        return codecs.load_answer(await peer.request(name, body, timeout, idempotent))
+
+    async def throw(
+        self, route: str, data: Any, serializer: Serializer | None = None, client_id: str | None = None
+    ) -> None:
+        """Send a message to a route of a client without waiting for it to be handled.
+
+        Args:
+            route, data, serializer, client_id: as for ``request``.
+
+        It promises and raises what SimpleServer.throw does. A throw to a route that the client does not
+        know is logged there.
+        """
+        name, codecs = self._calls.find(route, serializer)
+        body = codecs.dump_request(data)
+        peer, _ = await self._choose(client_id, None)
+        await peer.throw(name, body)
+
+    def _handlers(self) -> Mapping[bytes, Handler]:
+        return self.routes.handlers
+
+    def _missing(self) -> Failure:
+        return _NO_ROUTE
+
+
+class RouteClient(Client):
+    """A client with handlers by route, for a RouteServer.
+
+    Args:
+        connector: where the server is.
+        client_id: who this client is; by default a random one.
+        route_table: a table, or several; their routes are copied. More may be added to ``routes``.
+        serializer: for routes that name none; by default JsonSerializer(). Tables have their own.
+        limits, backoff, handshake_timeout, drain_timeout: see Client.
+
+    Attributes:
+        routes: this client's own table: ``client.routes.handler("name")`` works at any time.
+
+    Raises:
+        RouteOverrideError: two tables have the same route.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        client_id: str | None = None,
+        route_table: Tables = None,
+        *,
+        serializer: Serializer | None = None,
+        limits: Limits | None = None,
+        backoff: Backoff | None = None,
+        handshake_timeout: float = 5.0,
+        drain_timeout: float = 30.0,
+    ) -> None:
+        super().__init__(
+            connector,
+            client_id,
+            limits=limits,
+            backoff=backoff,
+            handshake_timeout=handshake_timeout,
+            drain_timeout=drain_timeout,
+        )
+        self.routes = RouteTable.joined(route_table, serializer or JsonSerializer())
+        self._calls = RouteCalls(self.routes)
+
+    async def request(
+        self,
+        route: str,
+        data: Any,
+        serializer: Serializer | None = None,
+        *,
+        timeout: float | None = None,
+        idempotent: bool = False,
+    ) -> Any:
+        """Send a request to a route of the server and return its answer.
+
+        Args:
+            route: the route's name; the server raises ReqError for one that it does not know.
+            data: what the serializer takes.
+            serializer: the route's; by default the one with which the route is registered here, or else
+                the client's. A route always uses one serializer.
+            timeout, idempotent: as for SimpleClient.request.
+
+        Raises:
+            TypeError: the route uses another serializer.
+            Exception: whatever SimpleClient.request raises.
+
+        Cancellation and order are those of SimpleClient.request.
+        """
+        name, codecs = self._calls.find(route, serializer)
+        body = codecs.dump_request(data)
+        peer = self._peer
+        if peer is None:
+            raise self._not_running()
+        return codecs.load_answer(await peer.request(name, body, timeout, idempotent))
+
+    async def throw(self, route: str, data: Any, serializer: Serializer | None = None) -> None:
+        """Send a message to a route of the server without waiting for it to be handled.
+
+        Args:
+            route, data, serializer: as for ``request``.
+
+        It promises and raises what SimpleClient.throw does. A throw to a route that the server does not
+        know is logged there.
+        """
+        name, codecs = self._calls.find(route, serializer)
+        body = codecs.dump_request(data)
+        peer = self._peer
+        if peer is None:
+            raise self._not_running()
+        await peer.throw(name, body)
+
+    def _handlers(self) -> Mapping[bytes, Handler]:
+        return self.routes.handlers
+
+    def _missing(self) -> Failure:
+        return _NO_ROUTE

@@ -1,0 +1,163 @@
+"""The server side that SimpleServer and RouteServer share."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Self
+
+from ..abc import Connector
+from ..exceptions import Closed, ConnectionLost, RequestTimeout
+from ..wire.limits import Limits
+from .context import inherited_deadline
+from .entity import Entity
+from .peer import Peer
+from .reception import ClientInfo, DuplicatePolicy, Reception
+
+__all__ = ["Server"]
+
+_REJOIN = 1.0  # seconds that a closing server waits for clients whose link is broken
+
+
+class Server(Entity):
+    """An entity that clients connect to.
+
+    Args:
+        connector: where clients find it.
+        limits: bounds in bytes and seconds.
+        duplicate_clients: what happens to a new client whose id belongs to another one: ``"refuse"``:
+            it is turned away (ClientIdInUse) while the other has a live link; ``"replace"``: it takes
+            over, and the other stops with ClientIdInUse.
+        handshake_timeout: seconds that a new link has to greet.
+        drain_timeout: see ``close``.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        *,
+        limits: Limits | None = None,
+        duplicate_clients: DuplicatePolicy = "refuse",
+        handshake_timeout: float = 5.0,
+        drain_timeout: float = 30.0,
+    ) -> None:
+        super().__init__(connector, limits=limits, drain_timeout=drain_timeout)
+        if duplicate_clients not in ("refuse", "replace"):
+            raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
+        self._duplicates = duplicate_clients
+        self._handshake_timeout = handshake_timeout
+        self._reception: Reception | None = None
+
+    @property
+    def address(self) -> str:
+        """The URL that clients connect to; ``connector_from`` makes a connector of it."""
+        reception = self._reception
+        address = reception.address if reception is not None else None
+        return address if address is not None else self.connector.dump_state()
+
+    @property
+    def clients(self) -> list[ClientInfo]:
+        """The clients that have a session now."""
+        return self._reception.infos() if self._reception is not None else []
+
+    async def init(self, timeout: float | None = 0) -> Self:
+        """Listen.
+
+        Args:
+            timeout: seconds to wait for the address; 0 or None: as long as it takes.
+
+        Returns:
+            The server itself.
+
+        Raises:
+            AddressInUse: a live server serves the address.
+            InsecureAddress: see TcpConnector.
+            LinkError: the address cannot be served; TimeoutError: not in time.
+            RuntimeError: it is started already.
+        """
+        pool = self._begin()
+        handlers, missing = self._handlers(), self._missing()
+
+        def make_peer(client_id: str, reception: Reception) -> Peer:
+            return Peer(
+                client_id,
+                self.limits,
+                handlers,
+                missing,
+                pool,
+                self._farewells,
+                keep=False,
+                on_link_lost=reception.on_link_lost,
+                on_ended=reception.on_ended,
+            )
+
+        self._reception = Reception(
+            self.connector, self.limits, self._handshake_timeout, self._duplicates, make_peer
+        )
+        try:
+            async with asyncio.timeout(timeout or None):
+                await self._reception.open()
+        except BaseException:
+            await self.close(0)
+            raise
+        return self
+
+    async def _choose(self, client_id: str | None, timeout: float | None) -> tuple[Peer, float | None]:
+        """Return the client's peer, and what is left of *timeout*."""
+        reception = self._reception
+        if reception is None or reception.closing is not None:
+            raise self._not_running()
+        if client_id is not None:
+            known = reception.peers.get(client_id)
+            if known is None:
+                raise ConnectionLost(f"no client {client_id!r} is connected", sent=False)
+            return known, timeout
+        peer = reception.pick()
+        if peer is not None:
+            return peer, timeout
+        began = time.monotonic()
+        deadline = inherited_deadline.get()
+        if timeout is not None:
+            deadline = min(began + timeout, deadline or began + timeout)
+        try:
+            async with asyncio.timeout(None if deadline is None else deadline - began):
+                while peer is None:
+                    await reception.wait_client()
+                    peer = reception.pick()
+        except TimeoutError as exc:
+            raise RequestTimeout("no client came in time") from exc
+        return peer, None if timeout is None else began + timeout - time.monotonic()
+
+    # -- Entity's hooks
+
+    def _peers(self) -> list[Peer]:
+        return list(self._reception.peers.values()) if self._reception is not None else []
+
+    def _refuse_calls(self, error: Closed) -> None:
+        if self._reception is not None:
+            self._reception.refuse_clients(error)
+        for peer in self._peers():
+            peer.refuse_calls(error)
+
+    async def _drain(self) -> None:
+        pool = self._pool
+        assert pool is not None
+        until = time.monotonic() + _REJOIN
+        while True:
+            await pool.wait_idle()
+            waiting = [p for p in self._peers() if not p.session.flushed]
+            if time.monotonic() > until:
+                waiting = [p for p in waiting if p.live]
+            if not waiting and pool.idle:
+                return
+            flushing = [asyncio.ensure_future(peer.flushed()) for peer in waiting]
+            try:
+                await asyncio.wait(flushing, timeout=0.25)
+            finally:
+                for task in flushing:
+                    task.cancel()
+                await asyncio.wait(flushing)
+
+    async def _disconnect(self) -> None:
+        if self._reception is not None:
+            await self._reception.close()

@@ -1,0 +1,14 @@
+"""The serializers that come along. Importing this package imports no optional package."""
+
+from communica_like.abc import Codec, Serializer
+from communica_like.serializers.adaptix_codec import AdaptixSerializer
+from communica_like.serializers.json_codec import JsonSerializer
+from communica_like.serializers.orjson_codec import OrjsonSerializer
+
+__all__ = [
+    "AdaptixSerializer",
+    "Codec",
+    "JsonSerializer",
+    "OrjsonSerializer",
+    "Serializer",
+]

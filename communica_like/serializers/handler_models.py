@@ -1,0 +1,61 @@
+"""What a handler takes and gives, by its annotations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, Never, NoReturn, get_args, get_origin, get_type_hints
+
+__all__ = ["handler_models"]
+
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
+
+
+def handler_models(handler: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return the annotations of the first positional parameter and of the returned value.
+
+    None stands for a missing annotation, and for the return annotations Never and NoReturn. The
+    annotation ``None`` is given as ``NoneType``. Of ``Awaitable[X]`` and ``Coroutine[Any, Any, X]`` as
+    return annotation it gives X.
+
+    Raises:
+        TypeError: it is a class, is not callable, or takes no positional argument.
+        NameError: an annotation written as a string names something that the module does not have.
+    """
+    if inspect.isclass(handler):
+        raise TypeError(f"{handler!r} is a class, not a handler")
+    parameters = inspect.signature(handler).parameters.values()
+    first = next((each for each in parameters if each.kind in _POSITIONAL), None)
+    if first is None:
+        raise TypeError(f"the handler {handler!r} takes no positional argument, so no request")
+    function = _function_of(handler)
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as exc:
+        exc.add_note(f"while resolving annotations of the handler {handler!r}; or name the models instead")
+        raise
+    return hints.get(first.name), _awaited(hints.get("return"))
+
+
+def _function_of(handler: Callable[..., Any]) -> Callable[..., Any]:
+    while True:
+        handler = inspect.unwrap(handler)
+        if isinstance(handler, partial):
+            handler = handler.func
+        elif inspect.isroutine(handler):
+            return handler
+        else:
+            handler = type(handler).__call__
+
+
+def _awaited(hint: Any) -> Any:
+    if hint in (Never, NoReturn):
+        return None
+    if get_origin(hint) in (Awaitable, Coroutine):
+        return get_args(hint)[-1]
+    return hint

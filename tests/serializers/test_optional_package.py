@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from communica_like.exceptions import FeatureNotAvailable
+from communica_like.serializers.optional_package import optional_package
+
+
+def test_gives_the_module() -> None:
+    assert optional_package("json.decoder", extra="x") is sys.modules["json.decoder"]
+
+
+def test_missing() -> None:
+    with pytest.raises(FeatureNotAvailable) as caught:
+        optional_package("no_such_package_here", extra="thing")
+    assert "no_such_package_here" in str(caught.value)
+    assert "pip install 'communica_like[thing]'" in str(caught.value)
+    assert isinstance(caught.value.__cause__, ImportError)
