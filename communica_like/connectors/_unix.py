@@ -100,9 +100,10 @@ def _credentials(sock: socket.socket, path: str) -> PeerIdentity:
         # struct ucred, see SO_PEERCRED in unix(7)
         pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return PeerIdentity("local", path, pid, uid, gid)
-    if sys.platform == "darwin":
+    elif sys.platform == "darwin":
         # struct xucred, see LOCAL_PEERCRED in sys/un.h
         data = sock.getsockopt(0, 1, 76)
         uid, groups, gid = struct.unpack_from("4xih2xi", data)
         return PeerIdentity("local", path, None, uid, gid if groups else None)
-    return PeerIdentity("local", path)
+    else:
+        return PeerIdentity("local", path)

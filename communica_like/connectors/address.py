@@ -36,7 +36,7 @@ def split_url(text: str, scheme: str) -> str:
     if not separator:
         raise ValueError(f"no connector's URL, which would be {scheme}://..., but {text!r}")
     if found != scheme:
-        raise ValueError(f"the URL of another connector: {found}://, where {scheme}:// is expected, in {text!r}")
+        raise ValueError(f"the URL of another connector: {scheme}:// is expected, {found}:// is in {text!r}")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"a URL with characters that should be percent-encoded: {text!r}")
     if not rest:

@@ -13,9 +13,13 @@ from ..abc import Connector, Link, LinkReceiver, Listener
 from .address import check_authkey, join_url, split_url
 
 if sys.platform == "win32":
-    from ._named_pipe import connect_pipe as _connect, listen_on_pipe as _listen, pipe_path as _locate
+    from ._named_pipe import connect_pipe as _connect
+    from ._named_pipe import listen_on_pipe as _listen
+    from ._named_pipe import pipe_path as _locate
 else:
-    from ._unix import connect_unix as _connect, listen_on_unix as _listen, socket_path as _locate
+    from ._unix import connect_unix as _connect
+    from ._unix import listen_on_unix as _listen
+    from ._unix import socket_path as _locate
 
 __all__ = ["LocalConnector"]
 

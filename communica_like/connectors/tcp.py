@@ -51,7 +51,7 @@ class TcpConnector(Connector):
 
     def __post_init__(self) -> None:
         if not isinstance(self.host, str) or not self.host:
-            raise ValueError(f"host must be a name or address, not {self.host!r}; all addresses are '0.0.0.0'")
+            raise ValueError(f"host must be a name or address, not {self.host!r}; for all: '0.0.0.0'")
         if not isinstance(self.port, int) or isinstance(self.port, bool) or not 0 <= self.port <= 65535:
             raise ValueError(f"port must be from 0 to 65535, not {self.port!r}")
         if self.ssl is not None and not isinstance(self.ssl, SSLContext):
@@ -82,7 +82,7 @@ class TcpConnector(Connector):
                 sock = await _connected_socket(info)
                 link = StreamLink(lambda _: receiver, _identify)
                 await loop.create_connection(
-                    lambda link=link: link,  # type: ignore[misc]
+                    lambda link=link: link,
                     sock=sock,
                     ssl=self.ssl,
                     server_hostname=self.host if self.ssl else None,
@@ -114,12 +114,13 @@ class TcpConnector(Connector):
         servers: list[asyncio.Server] = []
         try:
             for sock in sockets:
-                servers.append(
-                    await loop.create_server(
-                        lambda: StreamLink(accept, _identify), sock=sock, backlog=_BACKLOG, ssl=self.ssl
-                    )
+                server = await loop.create_server(
+                    lambda: StreamLink(accept, _identify), sock=sock, backlog=_BACKLOG, ssl=self.ssl
                 )
+                servers.append(server)
         except BaseException:
+            for server in servers:
+                server.close()
             for sock in sockets:
                 sock.close()
             raise
@@ -147,9 +148,10 @@ class TcpConnector(Connector):
         loop = asyncio.get_running_loop()
         flags = socket.AI_PASSIVE if passive else 0
         try:
-            return await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=flags)
+            found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=flags)
         except (OSError, UnicodeError) as exc:
             raise LinkError(f"cannot resolve the host of {self.dump_state()}: {exc}") from exc
+        return list(found)
 
     def _bind(self, infos: list[AddressInfo]) -> list[socket.socket]:
         sockets: list[socket.socket] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from typing import Self
 
@@ -133,14 +132,15 @@ class Client(Entity):
             self._peer.refuse_calls(error)
 
     async def _drain(self) -> None:
-        peer, dialer, pool = self._peer, self._dialer, self._pool
-        assert peer is not None and dialer is not None and pool is not None
+        peer, dialer = self._peer, self._dialer
+        assert peer is not None
+        assert dialer is not None
         waiting = asyncio.ensure_future(self._settle(peer))
         try:
             while not waiting.done():
                 if dialer.gone_since is not None:
                     # A server that is gone has the resume window to come back for what was thrown.
-                    left = dialer.gone_since + self.limits.resume_window - time.monotonic()
+                    left = dialer.gone_since + self.limits.resume_window - asyncio.get_running_loop().time()
                     if left <= 0 or (self._dialing is not None and self._dialing.done()):
                         return
                 else:

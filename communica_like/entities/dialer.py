@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from ..abc import Connector, Link
 from ..exceptions import (
@@ -32,13 +31,14 @@ class Dialer:
     Attributes:
         connected: set while there is a link.
         last_error: why the last attempt failed, or None.
-        gone_since: since when the server is known to be gone, by ``time.monotonic()``; None: it is not.
+        gone_since: since when the server is known to be gone, by the loop's clock; None: it is not.
     """
 
     def __init__(self, connector: Connector, backoff: Backoff, handshake_timeout: float) -> None:
         self._connector = connector
         self._backoff = backoff
         self._handshake_timeout = handshake_timeout
+        self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
         self._replaced: HandshakeError | None = None
         self._logged = ""
@@ -63,9 +63,9 @@ class Dialer:
             except (LinkError, ProtocolError) as exc:
                 self._failed(exc)
             else:
-                began = time.monotonic()
+                began = self._time()
                 await self._lost.wait()
-                if time.monotonic() - began > self._backoff.initial:
+                if self._time() - began > self._backoff.initial:
                     delays = self._backoff.delays()
                 if peer.session.state is State.SUSPENDED:
                     continue  # a session to save: at once
@@ -82,7 +82,7 @@ class Dialer:
         """The session is over."""
         self.connected.clear()
         if reason is not None:
-            self.gone_since = self.gone_since or time.monotonic()
+            self.gone_since = self.gone_since or self._time()
             if reason.code == REPLACED:
                 error = error_for(reason)
                 logger.error("client %r stops: %s", peer.client_id, error)
@@ -135,9 +135,8 @@ class Dialer:
         self.last_error = None
         self._logged = ""
         self.gone_since = None
-        logger.info(
-            "client %r %s %s", peer.client_id, "resumed at" if welcome.resumed else "connected to", link.peer.address
-        )
+        how = "came back to" if welcome.resumed else "connected to"
+        logger.info("client %r %s %s", peer.client_id, how, link.peer.address)
         self.connected.set()
         self.changed.set()
         if welcome.resumed:
@@ -157,6 +156,6 @@ class Dialer:
             logger.warning("cannot connect: %s", error)
 
     def _server_gone(self, peer: Peer, error: CommunicaError) -> None:
-        self.gone_since = self.gone_since or time.monotonic()
+        self.gone_since = self.gone_since or self._time()
         if peer.session.state is not State.NEW:
             peer.end(f"the server is gone: {error}")

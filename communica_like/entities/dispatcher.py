@@ -54,6 +54,7 @@ class Dispatcher:
         self._client_id = client_id
         self._on_answer = on_answer
         self._pool = pool
+        self._now = asyncio.get_running_loop().time
         self._base = contextvars.copy_context()
         self._base.run(inherited_deadline.set, None)
         self._requests: dict[int, TaskHost] = {}
@@ -77,7 +78,7 @@ class Dispatcher:
         context = self._base.copy()
         deadline = None
         if budget:
-            deadline = time.monotonic() + budget / 1000
+            deadline = self._now() + budget / 1000
             context.run(inherited_deadline.set, deadline)
         began = time.monotonic()
         try:
@@ -129,7 +130,7 @@ class Dispatcher:
 
     def _describe(self, route: bytes, deadline: float | None) -> Context:
         assert self.peer is not None
-        return Context(route.decode(), self._client_id, self.peer, deadline)
+        return Context(route.decode(), self._client_id, self.peer, deadline, self._now)
 
     def _follow(
         self, host: TaskHost, handler: Handler, kind: int, ident: int, route: bytes, body: bytes
@@ -176,7 +177,7 @@ class Dispatcher:
         self._session.answer(ident, body)
 
     def _handler_failed(self, kind: int, ident: int, handler: Handler, error: BaseException) -> None:
-        failure = Failure.of(error, "".join(traceback.format_exception(error)))
+        failure = Failure.of(error, _remote_traceback(error))
         if kind == REQUEST and ident:
             if failure.kind not in (REQ, RESP):
                 logger.error("handler %s raised %s", handler.name, failure.message, exc_info=error)
@@ -211,6 +212,14 @@ class Dispatcher:
             size = max(limit // 64, 16)
             failure = failure._replace(message=failure.message[:size], traceback=failure.traceback[-size:])
         self._session.fail(ident, failure)
+
+
+def _remote_traceback(error: BaseException) -> str:
+    # From the handler's own frames on: those of this library would tell the requester nothing.
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None and frames.tb_frame.f_globals is globals():
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
 
 
 async def _awaiting(awaitable: Awaitable[Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import TracebackType
@@ -203,7 +202,8 @@ class Entity(ABC):
         pool = self._pool
         assert pool is not None
         self._refuse_calls(Closed(f"{type(self).__name__} is closed"))
-        deadline = time.monotonic() + timeout
+        now = asyncio.get_running_loop().time
+        deadline = now() + timeout
         try:
             if timeout > 0:
                 async with asyncio.timeout(timeout):
@@ -212,7 +212,7 @@ class Entity(ABC):
             logger.warning("%r: not all was delivered and handled within %.1f s", self, timeout)
         except asyncio.CancelledError:
             deadline = 0.0
-        await pool.close(max(_LAST_WORDS, deadline - time.monotonic()) if deadline else 0.05)
+        await pool.close(max(_LAST_WORDS, deadline - now()) if deadline else 0.05)
         for peer in self._peers():
             peer.end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
         await self._disconnect()

@@ -69,11 +69,13 @@ def takes_context(function: Function, name: str) -> bool:
     rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
     if len(required) > 2 or keywords or not (positional or rest):
-        raise TypeError(f"a handler takes (data) or (data, context); {name} takes {inspect.signature(function)}")
+        found = inspect.signature(function)
+        raise TypeError(f"a handler takes (data) or (data, context); {name} takes {found}")
     if len(positional) < 2:
         return False
     second = positional[1]
-    return len(required) == 2 or second.name in ("context", "ctx") or second.annotation in (Context, "Context")
+    named_so = second.name in ("context", "ctx") or second.annotation in (Context, "Context")
+    return len(required) == 2 or named_so
 
 
 @overload

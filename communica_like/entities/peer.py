@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..abc import Link, PeerIdentity
-from ..exceptions import Closed, ConnectionLost, MessageTooBig, RequestTimeout
+from ..exceptions import ConnectionLost, MessageTooBig, RequestTimeout
 from ..session import Event, Session
 from ..session.events import (
     BROKEN,
@@ -77,6 +76,7 @@ class Peer:
         self._on_link_lost = on_link_lost
         self._on_ended = on_ended
         self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
         self._link: Link | None = None
         self._reading = False
         self._flush_scheduled = False
@@ -100,7 +100,7 @@ class Peer:
 
     def establish(self, link: Link, session_id: bytes, limits: Limits, rest: bytes) -> None:
         """Begin a session on a link whose handshake is done; *rest* is what followed it."""
-        events = self.session.establish(session_id, limits, time.monotonic())
+        events = self.session.establish(session_id, limits, self._time())
         self._take(link)
         self._handle(events)
         self._start_reading(rest)
@@ -113,7 +113,7 @@ class Peer:
         """
         if self._link is not None:
             self.drop_link()
-        self.session.resume(received, time.monotonic())
+        self.session.resume(received, self._time())
         self._take(link)
         self._start_reading(rest)
 
@@ -168,7 +168,7 @@ class Peer:
         """Send a request; return the body of its answer. See RouteClient.request."""
         deadline = inherited_deadline.get()
         if timeout is not None:
-            own = time.monotonic() + timeout
+            own = self._time() + timeout
             deadline = own if deadline is None else min(deadline, own)
         if self.closed is not None or self.is_full(body):
             await self._room(body, deadline)
@@ -176,7 +176,7 @@ class Peer:
         future: asyncio.Future[bytes] = self._loop.create_future()
         now = 0.0
         if deadline is not None:
-            now = time.monotonic()
+            now = self._time()
             if deadline <= now:
                 raise RequestTimeout("the time was over before it was sent")
         ident = session.request(future, route, body, now, deadline, idempotent)
@@ -223,7 +223,7 @@ class Peer:
     def data_received(self, data: bytes) -> None:
         self._reading = True
         try:
-            self._handle(self.session.receive(data, time.monotonic()))
+            self._handle(self.session.receive(data, self._time()))
         finally:
             self._reading = False
             self._settle()
@@ -236,7 +236,7 @@ class Peer:
         if self._link is None:
             return
         self._link = None
-        self.session.lose_link(time.monotonic())
+        self.session.lose_link(self._time())
         self._arm()
         logger.info("link of %r lost: %s", self.client_id, error or "closed by the other side")
         self._on_link_lost(self)
@@ -278,12 +278,10 @@ class Peer:
         self._unflushed = 0
         link = self._link
         session = self.session
-        if link is not None and link.writable:
-            now = time.monotonic()
-            while data := session.data_to_send(now):
+        if link is not None:
+            now = self._time()
+            while link.writable and (data := session.data_to_send(now)):
                 link.send(data)
-                if not link.writable:
-                    break
         if session.next_deadline < self._timer_at:
             self._arm()
 
@@ -397,7 +395,7 @@ class Peer:
             self._room_waiters.append(waiter)
             handle = None
             if deadline is not None:
-                handle = self._loop.call_later(deadline - time.monotonic(), _expire, waiter)
+                handle = self._loop.call_at(deadline, _expire, waiter)
             try:
                 await waiter
             finally:
@@ -423,11 +421,11 @@ class Peer:
         if at == _NEVER:
             self._timer = None
         else:
-            self._timer = self._loop.call_later(max(0.0, at - time.monotonic()), self._tick)
+            self._timer = self._loop.call_at(at, self._tick)
 
     def _tick(self) -> None:
         self._timer, self._timer_at = None, _NEVER
-        self._handle(self.session.tick(time.monotonic()))
+        self._handle(self.session.tick(self._time()))
         self._settle()
 
     # -- the link
@@ -445,7 +443,7 @@ class Peer:
         """Give the link up; the session waits for another."""
         link, self._link = self._link, None
         if link is not None:
-            self.session.lose_link(time.monotonic())
+            self.session.lose_link(self._time())
             Farewell(link, self._farewells)
             link.abort()
             self._arm()

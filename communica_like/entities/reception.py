@@ -81,7 +81,9 @@ class Reception:
     def accept(self, link: Link) -> LinkReceiver:
         """Greet whoever came."""
         handshake = ServerHandshake(self._limits, self._connector.authkey)
-        greeter = ServerGreeter(link, handshake, self._handshake_timeout, self._decide, self._greeters.discard)
+        greeter = ServerGreeter(
+            link, handshake, self._handshake_timeout, self._decide, self._greeters.discard
+        )
         self._greeters.add(greeter)
         return greeter
 

@@ -96,15 +96,18 @@ class RouteTable:
         return self._handlers
 
     @classmethod
-    def joined(cls, tables: RouteTable | Iterable[RouteTable | None] | None, serializer: Serializer) -> RouteTable:
+    def joined(
+        cls, tables: RouteTable | Iterable[RouteTable | None] | None, serializer: Serializer
+    ) -> RouteTable:
         """Return a new table with the routes of all *tables*.
 
         Raises:
             RouteOverrideError: two of them have the same route.
         """
         result = cls("entity", serializer=serializer)
-        for table in [tables] if isinstance(tables, RouteTable) else tables or []:
-            for route, handler in table._handlers.items() if table is not None else ():
+        several = [tables] if isinstance(tables, RouteTable) else tables or []
+        for table in (table for table in several if table is not None):
+            for route, handler in table._handlers.items():
                 if route in result._handlers:
                     raise RouteOverrideError(
                         f"route {route.decode()!r} of table {table.name!r} is already served "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Self
 
 from ..abc import Connector
@@ -115,7 +114,8 @@ class Server(Entity):
         peer = reception.pick()
         if peer is not None:
             return peer, timeout
-        began = time.monotonic()
+        now = asyncio.get_running_loop().time
+        began = now()
         deadline = inherited_deadline.get()
         if timeout is not None:
             deadline = min(began + timeout, deadline or began + timeout)
@@ -126,7 +126,7 @@ class Server(Entity):
                     peer = reception.pick()
         except TimeoutError as exc:
             raise RequestTimeout("no client came in time") from exc
-        return peer, None if timeout is None else began + timeout - time.monotonic()
+        return peer, None if timeout is None else began + timeout - now()
 
     # -- Entity's hooks
 
@@ -142,11 +142,12 @@ class Server(Entity):
     async def _drain(self) -> None:
         pool = self._pool
         assert pool is not None
-        until = time.monotonic() + _REJOIN
+        now = asyncio.get_running_loop().time
+        until = now() + _REJOIN
         while True:
             await pool.wait_idle()
             waiting = [p for p in self._peers() if not p.session.flushed]
-            if time.monotonic() > until:
+            if now() > until:
                 waiting = [p for p in waiting if p.live]
             if not waiting and pool.idle:
                 return

@@ -27,12 +27,12 @@ OnDone = Callable[["TaskHost", Any, BaseException | None], None]
 class TaskHost:
     """A parked task that can take a coroutine over.
 
+    Args:
+        on_step: called after each further step with the host and the time at which the step began.
+
     Attributes:
         task: the task.
-        step_began: ``loop.time()`` when the coroutine was last resumed.
     """
-
-    __slots__ = ("_awaited", "_context", "_coroutine", "_entered", "_gate", "_loop", "_on_done", "_on_step", "task")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_step: Callable[[TaskHost, float], None]) -> None:
         self._loop = loop
@@ -46,9 +46,14 @@ class TaskHost:
         self.task = loop.create_task(self._run(), name="communica_like handler")
 
     @property
+    def adopted(self) -> bool:
+        """Whether it has a coroutine."""
+        return self._coroutine is not None
+
+    @property
     def free(self) -> bool:
         """Whether it can run a handler."""
-        return self._coroutine is None and not self.task.done() and not self._gate.done()
+        return not self.adopted and not self.task.done() and not self._gate.done()
 
     def first_step(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
         """Run *coroutine* until it suspends; then ``adopt`` must follow.
@@ -74,7 +79,7 @@ class TaskHost:
 
     def cancel(self) -> None:
         """Cancel the coroutine, or the parked task."""
-        if self._entered or self._coroutine is None:
+        if self._entered or not self.adopted:
             self.task.cancel()
         else:
             # A task that was never stepped would not tell its coroutine.
@@ -82,19 +87,21 @@ class TaskHost:
 
     async def _run(self) -> Any:
         self._entered = True
-        if self._coroutine is None:
+        cancelled = False
+        if not self.adopted:
             try:
                 await self._gate
             except CancelledError:
-                if self._coroutine is None:
+                if not self.adopted:
                     raise
-                return await self._go_on(cancelled=True)
-        return await self._go_on(cancelled=False)
+                cancelled = True
+        return await self._go_on(cancelled)
 
     @types.coroutine
     def _go_on(self, cancelled: bool) -> Generator[Any, Any, Any]:
         coroutine, context, awaited = self._coroutine, self._context, self._awaited
-        assert coroutine is not None and context is not None
+        assert coroutine is not None
+        assert context is not None
         self._awaited = None
         error: BaseException | None = None
         value = None
