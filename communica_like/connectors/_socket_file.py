@@ -30,9 +30,12 @@ def runtime_directory() -> Path:
         LinkError: something else has that name, or it is open to others.
     """
     path = Path(tempfile.gettempdir()) / f"communica_like-{os.getuid()}"
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    found = path.lstat()
+    try:
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        found = path.lstat()
+    except OSError as exc:
+        raise LinkError(f"cannot make a private directory for sockets, {path}: {exc}") from exc
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise LinkError(
             f"{path} is not a private directory of user {os.getuid()} "
@@ -85,13 +88,15 @@ class SocketFile:
         self._lock_path = f"{path}.lock"
         try:
             self._lock = self._take_lock()
+        except AddressInUse:
+            raise
         except OSError as exc:
             raise LinkError(f"cannot serve {path}: {exc}") from exc
         try:
             self._clear_stale()
             self.socket = self._bind()
         except BaseException as exc:
-            os.close(self._lock)
+            self._release_lock()
             if isinstance(exc, OSError) and not isinstance(exc, LinkError | AddressInUse):
                 raise LinkError(f"cannot serve {path}: {exc}") from exc
             raise
@@ -106,6 +111,9 @@ class SocketFile:
                 os.unlink(self._path)
         for descriptor in (self._lock, self.socket.fileno()):
             _fork.discard(descriptor)
+        self._release_lock()
+
+    def _release_lock(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self._lock_path).st_ino == os.fstat(self._lock).st_ino:
                 os.unlink(self._lock_path)

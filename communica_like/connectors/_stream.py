@@ -93,10 +93,13 @@ class StreamLink(asyncio.BufferedProtocol, Link):
         return self._refused
 
     def send(self, data: bytes) -> None:
-        self._transport.write(data)
+        # Broken transports log each write, or raise; TLS ones cannot be closed twice either.
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def close(self) -> None:
-        self._transport.close()
+        if not self._transport.is_closing():
+            self._transport.close()
 
     def abort(self) -> None:
         self._transport.abort()

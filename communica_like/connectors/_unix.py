@@ -60,14 +60,20 @@ async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
 async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url: str) -> Listener:
     """Serve *path*, as Connector.listen does."""
     file = SocketFile(path)
+    server: asyncio.Server | None = None
     try:
         server = await asyncio.get_running_loop().create_unix_server(
             lambda: StreamLink(accept, lambda transport: _identify(transport, path, serving=True)),
             sock=file.socket,
             backlog=4096,
+            start_serving=False,
         )
+        # By itself: cancelled in create_unix_server, it would go on listening, out of reach.
+        await server.start_serving()
     except BaseException:
         file.release()
+        if server is not None:
+            server.close()
         file.socket.close()
         raise
     return _UnixListener(url, file, server)

@@ -13,10 +13,13 @@ URLs are ASCII: other characters are percent-encoded UTF-8 (RFC 3986). They hold
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 from urllib.parse import quote, unquote
 
-__all__ = ["check_authkey", "join_url", "split_url"]
+__all__ = ["check_authkey", "check_text", "join_url", "split_url"]
+
+_BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def join_url(scheme: str, rest: str, safe: str = "") -> str:
@@ -41,10 +44,20 @@ def split_url(text: str, scheme: str) -> str:
         raise ValueError(f"a URL with characters that should be percent-encoded: {text!r}")
     if not rest:
         raise ValueError(f"a URL with nothing after {scheme}://")
+    if _BROKEN_PERCENT.search(rest):
+        raise ValueError(f"a URL with a % that encodes nothing: {text!r}")
     try:
         return unquote(rest, errors="strict")
     except UnicodeDecodeError as exc:
         raise ValueError(f"a URL whose percent-encoding is not UTF-8: {text!r}") from exc
+
+
+def check_text(what: str, text: str) -> None:
+    """Raise ValueError if *text* has no UTF-8, and so no place in a URL: it has a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise ValueError(f"{what} must be text that UTF-8 can hold, not {text!r}") from exc
 
 
 def check_authkey(authkey: Any) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
 from ..abc import Connector, Link, LinkReceiver, Listener
-from .address import check_authkey, join_url, split_url
+from .address import check_authkey, check_text, join_url, split_url
 
 if sys.platform == "win32":
     from ._named_pipe import connect_pipe as _connect
@@ -60,6 +60,7 @@ class LocalConnector(Connector):
             )
         if "\x00" in name:
             raise ValueError(f"a path without NUL is expected, not {name!r}")
+        check_text("a LocalConnector's name", name)
         check_authkey(self.authkey)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import Connector, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, LinkRefused
-from .address import check_authkey, join_url, split_url
+from .address import check_authkey, check_text, join_url, split_url
 
 __all__ = ["MemoryConnector"]
 
@@ -39,6 +39,7 @@ class MemoryConnector(Connector):
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
             raise ValueError(f"a MemoryConnector's name is non-empty text, not {self.name!r}")
+        check_text("a MemoryConnector's name", self.name)
         check_authkey(self.authkey)
 
     async def connect(self, receiver: LinkReceiver) -> Link:

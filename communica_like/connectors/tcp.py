@@ -6,6 +6,7 @@ import asyncio
 import errno
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from ..abc import Connector, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, InsecureAddress, LinkError, LinkRefused
 from . import _fork
 from ._stream import StreamLink
-from .address import check_authkey, join_url, split_url
+from .address import check_authkey, check_text, join_url, split_url
 
 __all__ = ["TcpConnector"]
 
 _BACKLOG: Final = 4096
+_ATTEMPTS: Final = 8  # to find a port that is free for all addresses
+_NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
@@ -52,6 +55,9 @@ class TcpConnector(Connector):
     def __post_init__(self) -> None:
         if not isinstance(self.host, str) or not self.host:
             raise ValueError(f"host must be a name or address, not {self.host!r}; for all: '0.0.0.0'")
+        if _NOT_IN_HOSTS.search(self.host):
+            raise ValueError(f"host must be a name or address without brackets and port, not {self.host!r}")
+        check_text("host", self.host)
         if not isinstance(self.port, int) or isinstance(self.port, bool) or not 0 <= self.port <= 65535:
             raise ValueError(f"port must be from 0 to 65535, not {self.port!r}")
         if self.ssl is not None and not isinstance(self.ssl, SSLContext):
@@ -110,14 +116,21 @@ class TcpConnector(Connector):
                     f"{self.dump_state()} would be open to everybody who reaches {', '.join(exposed)}: "
                     f"give ssl= or authkey=, or insecure=True if that is meant"
                 )
-        sockets = self._bind(infos)
+        sockets = self._bind_all(infos)
         servers: list[asyncio.Server] = []
         try:
             for sock in sockets:
                 server = await loop.create_server(
-                    lambda: StreamLink(accept, _identify), sock=sock, backlog=_BACKLOG, ssl=self.ssl
+                    lambda: StreamLink(accept, _identify),
+                    sock=sock,
+                    backlog=_BACKLOG,
+                    ssl=self.ssl,
+                    start_serving=False,
                 )
                 servers.append(server)
+            for server in servers:
+                # By itself: cancelled in create_server, it would go on listening, out of reach.
+                await server.start_serving()
         except BaseException:
             for server in servers:
                 server.close()
@@ -140,8 +153,6 @@ class TcpConnector(Connector):
             raise ValueError(f"an IPv6 address belongs in brackets, in {text!r}")
         if not separator or not host or not port.isdecimal() or not port.isascii():
             raise ValueError(f"tcp://host:port is expected; found {text!r}")
-        if set(host) & set("/?#@[] "):
-            raise ValueError(f"a host and a port are all there may be; found {text!r}")
         return cls(host, int(port), **secrets)
 
     async def _resolve(self, *, passive: bool = False) -> list[AddressInfo]:
@@ -151,7 +162,15 @@ class TcpConnector(Connector):
             found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=flags)
         except (OSError, UnicodeError) as exc:
             raise LinkError(f"cannot resolve the host of {self.dump_state()}: {exc}") from exc
-        return list(found)
+        return list(dict.fromkeys(found))  # a name may be in /etc/hosts twice
+
+    def _bind_all(self, infos: list[AddressInfo]) -> list[socket.socket]:
+        for _ in range(_ATTEMPTS if self.port == 0 else 0):
+            try:
+                return self._bind(infos)
+            except AddressInUse:
+                pass  # free for the first address, taken for the next
+        return self._bind(infos)
 
     def _bind(self, infos: list[AddressInfo]) -> list[socket.socket]:
         sockets: list[socket.socket] = []

@@ -118,6 +118,8 @@ class Client(Entity):
                 waiting.result()
             else:
                 dialing.result()  # a mistake that no reconnect cures, such as a bad path
+                assert dialer.last_error is not None
+                raise dialer.last_error  # another client took over at once
         finally:
             waiting.cancel()
             await asyncio.wait([waiting])
@@ -138,10 +140,12 @@ class Client(Entity):
         waiting = asyncio.ensure_future(self._settle(peer))
         try:
             while not waiting.done():
+                if self._dialing is not None and self._dialing.done():
+                    return  # there will be no link any more
                 if dialer.gone_since is not None:
                     # A server that is gone has the resume window to come back for what was thrown.
                     left = dialer.gone_since + self.limits.resume_window - asyncio.get_running_loop().time()
-                    if left <= 0 or (self._dialing is not None and self._dialing.done()):
+                    if left <= 0:
                         return
                 else:
                     left = 0.25
@@ -161,3 +165,5 @@ class Client(Entity):
         if self._dialing is not None:
             self._dialing.cancel()
             await asyncio.wait([self._dialing])
+            if not self._dialing.cancelled():
+                self._dialing.exception()

@@ -7,7 +7,13 @@ from typing import Any
 from ..abc import Serializer
 from ..exceptions import SerializerError
 
-__all__ = ["Codecs"]
+__all__ = ["Codecs", "check_serializer"]
+
+
+def check_serializer(serializer: Any) -> None:
+    """Raise TypeError unless it is a serializer."""
+    if not isinstance(serializer, Serializer):
+        raise TypeError(f"a serializer is expected, such as JsonSerializer(), not {serializer!r}")
 
 
 class Codecs:
@@ -16,6 +22,7 @@ class Codecs:
     __slots__ = ("_dump", "_load", "serializer")
 
     def __init__(self, serializer: Serializer) -> None:
+        check_serializer(serializer)
         self.serializer = serializer
         self._dump = serializer.request_codec().dump
         self._load = serializer.response_codec().load
@@ -23,9 +30,12 @@ class Codecs:
     def dump_request(self, data: Any) -> bytes:
         """Return *data* as bytes."""
         try:
-            return self._dump(data)
+            body = self._dump(data)
+            if type(body) is not bytes:
+                raise TypeError(f"dump returned {type(body).__qualname__}, not bytes")
         except Exception as exc:
             raise SerializerError(f"the data cannot be dumped: {exc!r}") from exc
+        return body
 
     def load_answer(self, body: bytes) -> Any:
         """Return the object in an answer."""

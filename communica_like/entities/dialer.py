@@ -48,7 +48,19 @@ class Dialer:
         self.gone_since: float | None = None
 
     async def run(self, peer: Peer) -> None:
-        """Connect, and connect again whenever the link breaks. Ends only when another client took over."""
+        """Connect, and connect again whenever the link breaks. Ends only when another client took over.
+
+        Raises:
+            Exception: a mistake that no reconnect cures. Calls raise it, too.
+        """
+        try:
+            await self._keep_connected(peer)
+        except Exception as exc:
+            logger.error("client %r stops: %r", peer.client_id, exc)
+            peer.refuse_calls(exc)
+            raise
+
+    async def _keep_connected(self, peer: Peer) -> None:
         delays = self._backoff.delays()
         while self._replaced is None:
             try:

@@ -9,13 +9,13 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from types import CoroutineType
-from typing import Any
+from types import CoroutineType, FrameType
+from typing import Any, Final
 
 from ..abc import PeerIdentity
 from ..session import Session
 from ..session.events import REQUEST
-from ..wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, Failure
+from ..wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 from .context import Context, inherited_deadline
 from .handlers import Handler
 from .host_pool import SLOW, HostPool, warn_if_slow
@@ -24,6 +24,10 @@ from .task_host import TaskHost
 __all__ = ["Dispatcher"]
 
 logger = logging.getLogger("communica_like.handlers")
+
+_PLAIN: Final = frozenset((dict, list, str, int, float, bool, type(None), tuple, bytes))
+"""What handlers mostly return, and what surely cannot be awaited."""
+
 
 class Dispatcher:
     """Runs the handlers of one peer.
@@ -59,6 +63,7 @@ class Dispatcher:
         self._base.run(inherited_deadline.set, None)
         self._requests: dict[int, TaskHost] = {}
         self._epoch = 0
+        self._began = 0.0
         self.peer: PeerIdentity | None = None
         self.closing = False
 
@@ -80,15 +85,19 @@ class Dispatcher:
         if budget:
             deadline = self._now() + budget / 1000
             context.run(inherited_deadline.set, deadline)
-        began = time.monotonic()
         try:
             if handler.wants_context:
                 result = context.run(handler.function, data, self._describe(route, deadline))
+            elif handler.is_async:
+                result = handler.function(data)  # which runs nothing yet
             else:
                 result = context.run(handler.function, data)
-            if hasattr(result, "__await__"):
-                coroutine = result if type(result) is CoroutineType else _awaiting(result)
-                host = self._pool.parked()
+            kind_of = type(result)
+            if kind_of is CoroutineType or (kind_of not in _PLAIN and hasattr(result, "__await__")):
+                coroutine = result if kind_of is CoroutineType else _awaiting(result)
+                host = self._pool.spare
+                if host is None or host.gate.done() or host.spoiled:
+                    host = self._pool.park()
                 try:
                     host.first_step(coroutine, context)
                 except StopIteration as stop:
@@ -96,7 +105,7 @@ class Dispatcher:
                 else:
                     self._pool.taken(host, handler)
                     self._follow(host, handler, kind, ident, route, body)
-                    warn_if_slow(handler, time.monotonic() - began)
+                    self._clock_handler(handler)
                     return False
         except BaseException as exc:
             self._handler_failed(kind, ident, handler, exc)
@@ -105,10 +114,15 @@ class Dispatcher:
         else:
             if kind == REQUEST:
                 self._answer(ident, handler, result)
-        took = time.monotonic() - began
-        if took > SLOW:
-            warn_if_slow(handler, took)
+        now = time.monotonic()
+        if now - self._began > SLOW:
+            warn_if_slow(handler, now - self._began)
+        self._began = now
         return True
+
+    def begin(self) -> None:
+        """Messages come now, one after another: the time of the first handler begins."""
+        self._began = time.monotonic()
 
     def cancel(self, ident: int) -> None:
         """The requester does not wait any more."""
@@ -161,12 +175,20 @@ class Dispatcher:
             self._session.handled(cost)
         self._on_answer()
 
+    def _clock_handler(self, handler: Handler) -> None:
+        now = time.monotonic()
+        warn_if_slow(handler, now - self._began)
+        self._began = now
+
     def _answer(self, ident: int, handler: Handler, result: Any) -> None:
         try:
             body = handler.dump(result)
+            if type(body) is not bytes:
+                raise TypeError(f"dump returned {type(body).__qualname__}, not bytes")
         except Exception as exc:
-            logger.exception("the answer of handler %s cannot be dumped: %.200r", handler.name, result)
-            self._fail(ident, Failure(RESP, f"the answer of {handler.name} cannot be dumped: {exc!r}"))
+            text = f"the answer of {handler.name} cannot be dumped: {_failure_of(exc).message}"
+            logger.exception("%s; it is a %s", text, type(result).__qualname__)
+            self._fail(ident, Failure(RESP, text))
             return
         limit = self._session.peer_limits.max_message
         if len(body) > limit:
@@ -177,16 +199,17 @@ class Dispatcher:
         self._session.answer(ident, body)
 
     def _handler_failed(self, kind: int, ident: int, handler: Handler, error: BaseException) -> None:
-        failure = Failure.of(error, _remote_traceback(error))
+        failure = _failure_of(error)
         if kind == REQUEST and ident:
             if failure.kind not in (REQ, RESP):
                 logger.error("handler %s raised %s", handler.name, failure.message, exc_info=error)
             self._fail(ident, failure)
         else:
-            logger.error("a throw failed in handler %s: %s", handler.name, failure.message, exc_info=error)
+            what = "a request that nobody waits for" if kind == REQUEST else "a throw"
+            logger.error("%s failed in handler %s: %s", what, handler.name, failure.message, exc_info=error)
 
     def _load_failed(self, kind: int, ident: int, handler: Handler, error: Exception) -> bool:
-        text = f"the data cannot be loaded for {handler.name}: {error!r}"
+        text = f"the data cannot be loaded for {handler.name}: {_failure_of(error).message}"
         if kind == REQUEST:
             self._fail(ident, Failure(SERIALIZER, text))
         else:
@@ -214,12 +237,25 @@ class Dispatcher:
         self._session.fail(ident, failure)
 
 
+def _failure_of(error: BaseException) -> Failure:
+    try:
+        return Failure.of(error, _remote_traceback(error))
+    except Exception as exc:
+        # User code that cannot even be described must not cost the requester its answer.
+        name, why = type(error).__qualname__, type(exc).__qualname__
+        return Failure(UNKNOWN, f"<{name}, whose description raised {why}>")
+
+
 def _remote_traceback(error: BaseException) -> str:
     # From the handler's own frames on: those of this library would tell the requester nothing.
     frames = error.__traceback__
-    while frames is not None and frames.tb_next is not None and frames.tb_frame.f_globals is globals():
+    while frames is not None and frames.tb_next is not None and _is_ours(frames.tb_frame):
         frames = frames.tb_next
     return "".join(traceback.format_exception(type(error), error, frames))
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_globals.get("__package__") == __package__
 
 
 async def _awaiting(awaitable: Awaitable[Any]) -> Any:

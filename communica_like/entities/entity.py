@@ -128,6 +128,8 @@ class Entity(ABC):
                     for task in (start, stop):
                         task.cancel()
                     await asyncio.wait([start, stop])
+                    if not start.cancelled():
+                        start.exception()
                     await self.close()
         finally:
             self._stop_asked = None
@@ -196,7 +198,7 @@ class Entity(ABC):
             self._stop_asked.set()
         elif self._closing is not None:
             logger.warning("%r: second signal, closing at once", self)
-            self._closing.cancel()
+            asyncio.get_running_loop().call_soon(self._closing.cancel)  # after its first step
 
     async def _close(self, timeout: float) -> None:
         pool = self._pool
@@ -212,11 +214,20 @@ class Entity(ABC):
             logger.warning("%r: not all was delivered and handled within %.1f s", self, timeout)
         except asyncio.CancelledError:
             deadline = 0.0
-        await pool.close(max(_LAST_WORDS, deadline - now()) if deadline else 0.05)
+        try:
+            await pool.close(max(_LAST_WORDS, deadline - now()) if deadline else 0.05)
+        except asyncio.CancelledError:
+            deadline = 0.0
         for peer in self._peers():
             peer.end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
-        await self._disconnect()
-        if self._farewells:
-            await asyncio.wait([f.gone for f in self._farewells], timeout=_LAST_WORDS if deadline else 0.05)
+        try:
+            await self._disconnect()
+            await pool.close(_LAST_WORDS if deadline else 0.05)  # what began during the first
+            if self._farewells:
+                await asyncio.wait(
+                    [f.gone for f in self._farewells], timeout=_LAST_WORDS if deadline else 0.05
+                )
+        except asyncio.CancelledError:
+            pass
         for farewell in list(self._farewells):
             farewell.link.abort()

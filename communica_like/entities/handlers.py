@@ -11,6 +11,7 @@ from contextvars import copy_context
 from typing import Any, TypeVar, overload
 
 from ..abc import Serializer
+from .codecs import check_serializer
 from .context import Context
 
 __all__ = ["Handler", "threaded_handler"]
@@ -32,22 +33,30 @@ class Handler:
         TypeError: it cannot be called so, or is a generator function.
     """
 
-    __slots__ = ("dump", "function", "load", "name", "serializer", "wants_context")
+    __slots__ = ("dump", "function", "is_async", "load", "name", "serializer", "wants_context")
 
     def __init__(self, function: Function, serializer: Serializer) -> None:
         if not callable(function):
             raise TypeError(f"a handler is callable; {function!r} is not")
+        check_serializer(serializer)
         self.function = function
         self.serializer = serializer
         self.name = name_of(function)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        if _is_any(function, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
             raise TypeError(f"a handler returns one answer; {self.name} is a generator function")
         self.wants_context = takes_context(function, self.name)
+        self.is_async = inspect.iscoroutinefunction(function)
         self.load = serializer.request_codec().load
         self.dump = serializer.response_codec().dump
 
     def __repr__(self) -> str:
         return f"<Handler {self.name}>"
+
+
+def _is_any(function: Function, *tests: Callable[[object], bool]) -> bool:
+    # A callable object is what its __call__ is.
+    call = inspect.getattr_static(type(function), "__call__", None)
+    return any(test(function) or test(call) for test in tests)
 
 
 def name_of(function: Function) -> str:
@@ -74,8 +83,14 @@ def takes_context(function: Function, name: str) -> bool:
     if len(positional) < 2:
         return False
     second = positional[1]
-    named_so = second.name in ("context", "ctx") or second.annotation in (Context, "Context")
+    named_so = second.name in ("context", "ctx") or _is_context(second.annotation)
     return len(required) == 2 or named_so
+
+
+def _is_context(annotation: Any) -> bool:
+    if isinstance(annotation, str):
+        return annotation.rpartition(".")[2] == "Context"
+    return annotation is Context
 
 
 @overload
@@ -99,11 +114,21 @@ def threaded_handler(function: Any = None, /) -> Any:
 
 
 def _in_thread(function: Function, *, executor: Executor | None) -> Function:
-    if inspect.iscoroutinefunction(function):
+    if not callable(function):
+        raise TypeError(f"a handler is callable; {function!r} is not")
+    if _is_any(function, inspect.iscoroutinefunction):
         raise TypeError(f"threaded_handler is for blocking functions; {name_of(function)} is async")
 
     async def call(*args: Any) -> Any:
-        run = functools.partial(copy_context().run, function, *args)
+        run = functools.partial(copy_context().run, _call, function, *args)
         return await asyncio.get_running_loop().run_in_executor(executor, run)
 
     return functools.update_wrapper(call, function)
+
+
+def _call(function: Function, *args: Any) -> Any:
+    try:
+        return function(*args)
+    except StopIteration as exc:
+        # No future takes it: the caller would wait for ever.
+        raise RuntimeError("handler raised StopIteration") from exc

@@ -27,29 +27,32 @@ def warn_if_slow(handler: Handler, seconds: float) -> None:
 
 
 class HostPool:
-    """One parked host, and the hosts that have a handler."""
+    """One parked host, and the hosts that have a handler.
+
+    Attributes:
+        spare: the parked host, the same one again until it is taken. One whose gate is done was
+            cancelled and is of no use.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._spare: TaskHost | None = None
+        self.spare: TaskHost | None = None
         self._running: dict[TaskHost, Handler] = {}
         self._idle_waiter: asyncio.Future[None] | None = None
 
-    def parked(self) -> TaskHost:
-        """Return the host that is parked; the same one again, until it is taken."""
-        host = self._spare
-        if host is None or not host.free:
-            host = self._spare = TaskHost(self._loop, self._on_step)
-        return host
+    def park(self) -> TaskHost:
+        """Return a new parked host."""
+        self.spare = TaskHost(self._loop, self._on_step)
+        return self.spare
 
     def taken(self, host: TaskHost, handler: Handler) -> None:
         """The parked host is running a handler now."""
-        self._spare = None
+        self.spare = None
         self._running[host] = handler
 
     def ended(self, host: TaskHost) -> None:
         """The handler has ended."""
-        del self._running[host]
+        self._running.pop(host, None)
         if not self._running and self._idle_waiter is not None:
             self._idle_waiter.set_result(None)
             self._idle_waiter = None
@@ -72,15 +75,17 @@ class HostPool:
         tasks = [host.task for host in hosts]
         for host in hosts:
             host.cancel()
-        if self._spare is not None:
-            self._spare.cancel()
-            tasks.append(self._spare.task)
-            self._spare = None
+        if self.spare is not None:
+            self.spare.cancel()
+            tasks.append(self.spare.task)
+            self.spare = None
         if tasks:
             await asyncio.wait(tasks, timeout=timeout)
-        for host, handler in self._running.items():
-            if not host.task.done():
+        for host in hosts:
+            handler = self._running.get(host)
+            if handler is not None and not host.task.done():
                 logger.error("handler %s does not end though it was cancelled", handler.name)
+                del self._running[host]
 
     def _on_step(self, host: TaskHost, began: float) -> None:
         handler = self._running.get(host)

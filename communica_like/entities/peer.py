@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from ..abc import Link, PeerIdentity
-from ..exceptions import ConnectionLost, MessageTooBig, RequestTimeout
+from ..exceptions import ConnectionLost, RequestTimeout
 from ..session import Event, Session
 from ..session.events import (
     BROKEN,
@@ -25,7 +26,7 @@ from ..session.events import (
 )
 from ..wire.failure import Failure
 from ..wire.greetings import Reason
-from ..wire.limits import MESSAGE_COST, Limits
+from ..wire.limits import Limits
 from .context import inherited_deadline
 from .dispatcher import Dispatcher
 from .farewell import Farewell
@@ -36,7 +37,11 @@ __all__ = ["Peer"]
 
 logger = logging.getLogger("communica_like")
 
+# A long burst is written in pieces, so that the other side begins with the first while this side still
+# works on the next.
 _WRITE_SIZE: Final = 64 * 1024
+_BURST: Final = 32
+_THROW_BURST: Final = 128
 _NEVER: Final = float("inf")
 
 
@@ -80,10 +85,15 @@ class Peer:
         self._link: Link | None = None
         self._reading = False
         self._flush_scheduled = False
-        self._unflushed = 0
+        self._unwritten = 0
+        self._unwritten_size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
         self._backlog: deque[Event] = deque()
+        self._request_line = asyncio.Lock()
+        self._requests_in_line = 0
+        self._throw_line = asyncio.Lock()
+        self._throws_in_line = 0
         self._room_waiters: deque[asyncio.Future[None]] = deque()
         self._flush_waiter: asyncio.Future[None] | None = None
         self._farewells = farewells
@@ -139,6 +149,9 @@ class Peer:
             for token in tokens:
                 if not token.done():
                     token.set_exception(self.closed or ConnectionLost(text, sent=sent))
+        if not self._keep and self.closed is None:
+            # Who waits for room must not write to a session that never comes.
+            self.closed = ConnectionLost(text, sent=False)
         if link is not None:
             Farewell(link, self._farewells)
         self.stop_timer()
@@ -167,11 +180,9 @@ class Peer:
     ) -> bytes:
         """Send a request; return the body of its answer. See RouteClient.request."""
         deadline = inherited_deadline.get()
-        if timeout is not None:
+        if timeout is not None and timeout != _NEVER:
             own = self._time() + timeout
             deadline = own if deadline is None else min(deadline, own)
-        if self.closed is not None or self.is_full(body):
-            await self._room(body, deadline)
         session = self.session
         future: asyncio.Future[bytes] = self._loop.create_future()
         now = 0.0
@@ -179,51 +190,85 @@ class Peer:
             now = self._time()
             if deadline <= now:
                 raise RequestTimeout("the time was over before it was sent")
-        ident = session.request(future, route, body, now, deadline, idempotent)
-        self._written(len(body), urgent=len(session.pending) == 1)
+        if self.closed is not None:
+            raise self.closed.with_traceback(None)
+        ident = 0
+        if not self._requests_in_line:
+            ident = session.request(future, route, body, now, deadline, idempotent)
+        if not ident:
+            ident = await self._request_in_line(future, route, body, deadline, idempotent)
+        if self._reading:
+            pass  # it goes out with the rest, after the reading
+        elif len(session.pending) == 1 or self._unwritten >= _BURST:
+            self.flush()
+        else:
+            self._written(len(body))
         try:
             return await future
         except asyncio.CancelledError:
             # Cancelled here; the handler is told. If the answer is there already, nothing happens.
             session.cancel(ident)
-            self._written(0, urgent=False)
+            self._written(0)
             raise
         finally:
             if deadline is not None or idempotent:
                 session.release(ident)
 
+    async def _request_in_line(
+        self,
+        future: asyncio.Future[bytes],
+        route: bytes,
+        body: bytes,
+        deadline: float | None,
+        idempotent: bool,
+    ) -> int:
+        # Small requests start in the order of the calls; large ones hold up nobody.
+        large = len(body) > self.session.agreed.chunk
+        self._requests_in_line += not large
+        try:
+            async with _in_time(deadline), contextlib.nullcontext() if large else self._request_line:
+                while True:
+                    now = self._time() if deadline is not None else 0.0
+                    if ident := self.session.request(future, route, body, now, deadline, idempotent):
+                        return ident
+                    await self._room()
+        finally:
+            self._requests_in_line -= not large
+
     async def throw(self, route: bytes, body: bytes) -> None:
         """Send a throw, when there is room for it."""
-        if self.closed is not None or self.is_full(body):
-            await self._room(body, inherited_deadline.get())
-        self.post(route, body)
+        self._throws_in_line += 1
+        try:
+            async with _in_time(inherited_deadline.get()), self._throw_line:
+                while not self._post(route, body):
+                    await self._room()
+        finally:
+            self._throws_in_line -= 1
 
-    def post(self, route: bytes, body: bytes) -> None:
-        """Send a throw now. ``is_full`` and ``closed`` have been looked at."""
-        self.session.throw(route, body, 0.0)
-        self._written(len(body), urgent=False)
-
-    def is_full(self, body: bytes) -> bool:
-        """Whether there is no room for this message now.
+    def post(self, route: bytes, body: bytes) -> bool:
+        """Send a throw now; return False if there is no room.
 
         Raises:
-            MessageTooBig: there never will be.
+            MessageTooBig, Closed: there never will be.
         """
-        size = len(body)
-        session = self.session
-        if size <= session.agreed.chunk:
-            return session.buffered >= self.limits.outbox
-        limit = min(self.limits.max_message, session.peer_limits.max_message)
-        if size > limit:
-            raise MessageTooBig(f"{size} bytes; at most {limit} are allowed")
-        return session.bulk_buffered > 0 and session.bulk_buffered + size > self.limits.max_message
+        # Those who wait come first.
+        return not self._throws_in_line and self._post(route, body)
+
+    def _post(self, route: bytes, body: bytes) -> bool:
+        if self.closed is not None:
+            raise self.closed.with_traceback(None)
+        if not self.session.throw(route, body, 0.0):
+            return False
+        self._written(len(body))
+        return True
 
     # -- the link's reports
 
     def data_received(self, data: bytes) -> None:
         self._reading = True
         try:
-            self._handle(self.session.receive(data, self._time()))
+            events = self.session.receive(data, self._time())
+            self._handle(events, self.session.last_cost)
         finally:
             self._reading = False
             self._settle()
@@ -252,7 +297,7 @@ class Peer:
             if not token.done():
                 token.set_exception(error)
         self._wake(self._room_waiters)
-        self._written(0, urgent=False)
+        self._written(0)
 
     async def flushed(self) -> None:
         """Wait until all throws and answers are delivered."""
@@ -274,26 +319,35 @@ class Peer:
 
     def flush(self) -> None:
         """Give the link what it takes."""
-        self._flush_scheduled = False
-        self._unflushed = 0
+        self._unwritten = self._unwritten_size = 0
         link = self._link
         session = self.session
-        if link is not None:
+        if link is not None and link.writable:
             now = self._time()
-            while link.writable and (data := session.data_to_send(now)):
+            data = session.data_to_send(now)
+            while data:
                 link.send(data)
+                if not (session.more_to_send and link.writable):
+                    break
+                data = session.data_to_send(now)
         if session.next_deadline < self._timer_at:
             self._arm()
 
-    def _written(self, size: int, *, urgent: bool) -> None:
+    def _written(self, size: int) -> None:
+        """Something is ready to be written: soon, together with what else comes in this turn."""
+        self._unwritten += 1
+        self._unwritten_size += size
         if self._reading:
-            return  # what is written while reading goes out together, after it
-        self._unflushed += size
-        if urgent or self._unflushed > _WRITE_SIZE:
+            return  # it goes out with the rest, after the reading
+        if self._unwritten >= _THROW_BURST or self._unwritten_size >= _WRITE_SIZE:
             self.flush()
         elif not self._flush_scheduled:
             self._flush_scheduled = True
-            self._loop.call_soon(self.flush)
+            self._loop.call_soon(self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        self._flush_scheduled = False
+        self.flush()
 
     # -- reading
 
@@ -303,34 +357,45 @@ class Peer:
         else:
             self._settle()
 
-    def _handle(self, events: list[Event]) -> None:
+    def _handle(self, events: list[Event], cost: int = 0) -> None:
+        """Do what *events* say; *cost* is the credit of the small messages among them."""
         dispatch = self.dispatcher.dispatch
         session = self.session
-        done = 0
+        chunk = session.agreed.chunk
+        burst = 0
         interrupt: KeyboardInterrupt | None = None
+        backlog = self._backlog
+        congested = session.congested
+        self.dispatcher.begin()
         for event in events:
             kind, subject, number, route, body = event
             if kind == RESULT:
                 if not subject.done():
                     subject.set_result(body)
             elif kind <= THROW:
-                if self._backlog or (kind != THROW and session.congested):
-                    self._backlog.append(event)
+                if backlog or (congested and kind != THROW):
+                    backlog.append(event)
+                    cost -= session.cost(route, body)[0]
                     continue
+                if kind != THROW:
+                    burst += 1
+                    if burst == _BURST:
+                        burst = 0
+                        self.flush()
+                        congested = session.congested
                 try:
                     finished = dispatch(kind, subject, number, route, body)
                 except KeyboardInterrupt as exc:
                     # The requester has its answer; the other messages get theirs, then the loop ends.
                     interrupt, finished = exc, True
-                if finished:
-                    if len(body) > session.agreed.chunk:
-                        session.handled(session.cost(route, body))
-                    else:
-                        done += len(route) + len(body) + MESSAGE_COST
+                if not finished:
+                    cost -= session.cost(route, body)[0]  # returned when the handler ends
+                elif len(body) > chunk:
+                    session.handled(session.cost(route, body))
             else:
                 self._handle_uncommon(kind, subject, number, body)
-        if done:
-            session.handled((done, 0))
+        if cost > 0:
+            session.handled((cost, 0))
         if interrupt is not None:
             raise interrupt
 
@@ -368,41 +433,40 @@ class Peer:
 
     def _settle(self) -> None:
         """After anything happened: write, wake who can go on, set the timer."""
-        if self._backlog and not self.session.congested:
-            events = list(self._backlog)
-            self._backlog.clear()
-            self._reading = True
-            try:
-                self._handle(events)
-            finally:
-                self._reading = False
         self.flush()
-        if self._room_waiters:
+        if self._backlog and not self.session.congested:
+            # Not at once: handlers run on the event loop alone, never inside of a task.
+            self._loop.call_soon(self._work_off)
+        if self._room_waiters and self.session.has_room:
             self._wake(self._room_waiters)
         if self._flush_waiter is not None and self.session.flushed:
             self._flush_waiter.set_result(None)
             self._flush_waiter = None
 
+    def _work_off(self) -> None:
+        """Handle what came while there was no room for answers."""
+        events = list(self._backlog)
+        self._backlog.clear()
+        self._reading = True
+        try:
+            self._handle(events, sum(self.session.cost(event[3], event[4])[0] for event in events))
+        finally:
+            self._reading = False
+            self._settle()
+
     def _on_answer(self) -> None:
         """A handler that had been suspended has ended."""
-        self._written(0, urgent=False)
+        self._written(0)
 
     # -- waiting for room
 
-    async def _room(self, body: bytes, deadline: float | None) -> None:
-        while self.closed is None and self.is_full(body):
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._room_waiters.append(waiter)
-            handle = None
-            if deadline is not None:
-                handle = self._loop.call_at(deadline, _expire, waiter)
-            try:
-                await waiter
-            finally:
-                if handle is not None:
-                    handle.cancel()
+    async def _room(self) -> None:
+        """Wait until there may be room in the outbox."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        self._room_waiters.append(waiter)
+        await waiter
         if self.closed is not None:
-            raise self.closed
+            raise self.closed.with_traceback(None)
 
     @staticmethod
     def _wake(waiters: deque[asyncio.Future[None]]) -> None:
@@ -449,6 +513,10 @@ class Peer:
             self._arm()
 
 
-def _expire(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(RequestTimeout("no room in the outbox in time"))
+@contextlib.asynccontextmanager
+async def _in_time(deadline: float | None) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout_at(deadline):
+            yield
+    except TimeoutError as exc:
+        raise RequestTimeout("no room in the outbox in time") from exc

@@ -138,7 +138,7 @@ class Reception:
         elif self.closing is not None:
             self._reject(greeter, Reason(OTHER, "the server is closing"))
         elif known is not None and known.live and self._duplicates == "refuse":
-            text = f"client id {hello.client_id!r} is in use by a live client at {known.identity}"
+            text = f"client id {hello.client_id!r} is in use by a live client at {_whereabouts(known)}"
             self._reject(greeter, Reason(CLIENT_ID_IN_USE, text))
         else:
             if known is not None:
@@ -177,3 +177,9 @@ class Reception:
         greeter.send()
         greeter.link.close()
 
+
+def _whereabouts(peer: Peer) -> str:
+    if peer.identity is None:
+        return "?"
+    process = f" (process {peer.identity.pid})" if peer.identity.pid is not None else ""
+    return f"{peer.identity.address}{process}"

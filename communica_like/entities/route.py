@@ -199,7 +199,8 @@ class RouteClient(Client):
         peer = self._peer
         if peer is None:
             raise self._not_running()
-        await peer.throw(name, body)
+        if not peer.post(name, body):
+            await peer.throw(name, body)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers

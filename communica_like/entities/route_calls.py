@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..abc import Serializer
-from .codecs import Codecs
+from .codecs import Codecs, check_serializer
 from .routes import RouteTable, encode_route
 
 __all__ = ["RouteCalls"]
@@ -44,4 +44,5 @@ class RouteCalls:
 
 
 def _mismatch(route: str, known: Serializer, given: Serializer) -> TypeError:
+    check_serializer(given)
     return TypeError(f"a route always uses one serializer: {route!r} uses {known!r}, not {given!r}")

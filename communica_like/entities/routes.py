@@ -107,6 +107,8 @@ class RouteTable:
         result = cls("entity", serializer=serializer)
         several = [tables] if isinstance(tables, RouteTable) else tables or []
         for table in (table for table in several if table is not None):
+            if not isinstance(table, RouteTable):
+                raise TypeError(f"a RouteTable is expected, not {table!r}")
             for route, handler in table._handlers.items():
                 if route in result._handlers:
                     raise RouteOverrideError(

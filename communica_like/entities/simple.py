@@ -19,6 +19,7 @@ from .server import Server
 __all__ = ["SimpleClient", "SimpleServer"]
 
 _NO_HANDLER = Failure(RESP, "the other side has no handler")
+_NO_ROUTES = Failure(RESP, "the other side has one handler and no routes, such as {route!r}")
 
 
 class SimpleServer(Server):
@@ -110,7 +111,7 @@ class SimpleServer(Server):
         return self._handler_table
 
     def _missing(self) -> Failure:
-        return _NO_HANDLER
+        return _NO_ROUTES if self._handler_table else _NO_HANDLER
 
 
 class SimpleClient(Client):
@@ -197,16 +198,14 @@ class SimpleClient(Client):
         peer = self._peer
         if peer is None:
             raise self._not_running()
-        if peer.closed is None and not peer.is_full(body):
-            peer.post(b"", body)
-        else:
+        if not peer.post(b"", body):
             await peer.throw(b"", body)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table
 
     def _missing(self) -> Failure:
-        return _NO_HANDLER
+        return _NO_ROUTES if self._handler_table else _NO_HANDLER
 
 
 def _table(handler: Callable[..., Any] | None, serializer: Serializer) -> dict[bytes, Handler]:

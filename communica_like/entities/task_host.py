@@ -9,6 +9,7 @@ host, which is from then on its task, like any that ``asyncio.create_task`` make
 from __future__ import annotations
 
 import asyncio
+import sys
 import types
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Generator
@@ -32,18 +33,22 @@ class TaskHost:
 
     Attributes:
         task: the task.
+        gate: where it waits to be adopted; done when it was, or was cancelled.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_step: Callable[[TaskHost, float], None]) -> None:
         self._loop = loop
-        self._gate: asyncio.Future[None] = loop.create_future()
+        self.gate: asyncio.Future[None] = loop.create_future()
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         self._context: Context | None = None
         self._awaited: Any = None
         self._on_done: OnDone | None = None
         self._on_step = on_step
-        self._entered = False
-        self.task = loop.create_task(self._run(), name="communica_like handler")
+        self._exit: SystemExit | None = None
+        run = self._run()
+        # Begun by hand: so even a cancellation before the task's first step reaches the coroutine.
+        run.send(None)
+        self.task = loop.create_task(run, name="communica_like handler")
 
     @property
     def adopted(self) -> bool:
@@ -51,9 +56,9 @@ class TaskHost:
         return self._coroutine is not None
 
     @property
-    def free(self) -> bool:
-        """Whether it can run a handler."""
-        return not self.adopted and not self.task.done() and not self._gate.done()
+    def spoiled(self) -> bool:
+        """Whether a handler cancelled this task before it began, and ended all the same."""
+        return bool(getattr(self.task, "_must_cancel", False))
 
     def first_step(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
         """Run *coroutine* until it suspends; then ``adopt`` must follow.
@@ -74,41 +79,45 @@ class TaskHost:
         """Let the task go on with the suspended coroutine; *on_done* hears how it ended."""
         self._on_done = on_done
         self.task.add_done_callback(self._finished)
-        if not self._gate.done():
-            self._gate.set_result(None)
+        if not self.gate.done():
+            self.gate.set_result(None)
 
     def cancel(self) -> None:
         """Cancel the coroutine, or the parked task."""
-        if self._entered or not self.adopted:
-            self.task.cancel()
-        else:
-            # A task that was never stepped would not tell its coroutine.
-            self._loop.call_soon(self.task.cancel)
+        self.task.cancel()
+
+    def _is_parked(self) -> bool:
+        return not self.adopted
 
     async def _run(self) -> Any:
-        self._entered = True
-        cancelled = False
-        if not self.adopted:
-            try:
-                await self._gate
-            except CancelledError:
-                if not self.adopted:
-                    raise
-                cancelled = True
+        cancelled: CancelledError | None = None
+        try:
+            await _begin()
+            if not self.adopted:
+                await self.gate
+        except CancelledError as exc:
+            if self._is_parked():
+                raise
+            # Since 3.13, uncancel() takes back a cancel() of the same step.
+            if sys.version_info < (3, 13) or self.task.cancelling():
+                cancelled = exc
         return await self._go_on(cancelled)
 
     @types.coroutine
-    def _go_on(self, cancelled: bool) -> Generator[Any, Any, Any]:
+    def _go_on(self, cancelled: CancelledError | None) -> Generator[Any, Any, Any]:
         coroutine, context, awaited = self._coroutine, self._context, self._awaited
         assert coroutine is not None
         assert context is not None
         self._awaited = None
         error: BaseException | None = None
         value = None
-        if cancelled and not (hasattr(awaited, "cancel") and awaited.cancel()):
-            error = CancelledError()
+        if cancelled and not (hasattr(awaited, "cancel") and awaited.cancel(*cancelled.args)):
+            error = cancelled
         else:
             # As a task does that is cancelled: if the awaited thing takes the cancellation, it tells us.
+            if getattr(awaited, "_asyncio_future_blocking", None) is not None:
+                # Another task may have awaited the same future since the first step, and reset this.
+                awaited._asyncio_future_blocking = True
             value, error = yield from _wait(awaited)
         while True:
             began = self._loop.time()
@@ -119,6 +128,9 @@ class TaskHost:
                     awaited = context.run(coroutine.throw, error)
             except StopIteration as stop:
                 return stop.value
+            except SystemExit as exc:
+                self._exit = exc  # a task would end the event loop with it
+                return None
             finally:
                 self._on_step(self, began)
             value, error = yield from _wait(awaited)
@@ -128,12 +140,15 @@ class TaskHost:
         if on_done is None:
             return
         if task.cancelled():
-            if self._coroutine is not None:
-                self._coroutine.close()  # already ended, unless the task was cancelled before its first step
             on_done(self, None, CancelledError())
             return
-        error = task.exception()
+        error = self._exit or task.exception()
         on_done(self, None if error is not None else task.result(), error)
+
+
+@types.coroutine
+def _begin() -> Generator[None, None, None]:
+    yield
 
 
 def _wait(awaited: Any) -> Generator[Any, Any, tuple[Any, BaseException | None]]:

@@ -70,6 +70,7 @@ class BulkSender:
 
     Attributes:
         credit: bytes of large requests and throws that the other side allows, since the session began.
+        busy: how many messages are queued or under way.
         reply_size: bytes of the replies that are queued or under way.
         throw: the throw that is queued or under way.
         throw_may_start: False while small throws wait that came before it.
@@ -87,12 +88,14 @@ class BulkSender:
         self._active_replies = 0
         self._active_reply_size = 0
         self.credit = credit
+        self.busy = 0
         self.reply_size = 0
         self.throw: Bulk | None = None
         self.throw_may_start = True
 
     def add(self, message: Bulk) -> None:
         """Queue a message. A throw may only be added while there is no other."""
+        self.busy += 1
         self._turns += 1
         message.turn = self._turns
         if message.kind == THROW:
@@ -124,6 +127,7 @@ class BulkSender:
 
     def finished(self, message: Bulk) -> None:
         """The last piece of *message* was made."""
+        self.busy -= 1
         self._active.remove(message)
         if message.is_reply:
             self._active_replies -= 1
@@ -146,7 +150,9 @@ class BulkSender:
             if not message.offset and not message.is_reply:
                 # The other side never hears of it, so its credit is still there.
                 self._spent -= len(message.body)
-        elif message.is_reply:
+            return
+        self.busy -= 1
+        if message.is_reply:
             self.reply_size -= len(message.body)
             self._replies.remove(message)
         else:
@@ -158,11 +164,6 @@ class BulkSender:
         if self.throw and not self.throw.stream:
             found.append(self.throw)
         return [*found, *self._requests]
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is queued or under way."""
-        return not (self._active or self._replies or self._requests or self.throw)
 
     def _next_reply(self) -> Bulk | None:
         if not self._replies or self._active_replies >= MAX_REPLIES:

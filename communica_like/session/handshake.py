@@ -27,7 +27,7 @@ from ..exceptions import (
     RemoteProtocolError,
     VersionMismatch,
 )
-from ..wire.frames import CHALLENGE, HELLO, PROOF, REJECT, WELCOME, control
+from ..wire.frames import CHALLENGE, GOODBYE, HELLO, PROOF, REJECT, WELCOME, control
 from ..wire.framing import FrameReader
 from ..wire.greetings import (
     AUTHENTICATION,
@@ -130,6 +130,9 @@ class ClientHandshake:
 
     def _enter(self, welcome: Welcome) -> None:
         if not self._server_proved:
+            # The server has let this client in; without a last word it would wait for it to come back.
+            reason = Reason(AUTHENTICATION, "the client wants a server that knows its authkey")
+            self.outgoing += control(GOODBYE, reason.encode(), arg=reason.code)
             raise AuthenticationError("this client has an authkey, and the server asks for none")
         if not OLDEST_VERSION <= welcome.version <= VERSION:
             raise VersionMismatch(f"the server chose version {welcome.version}; this side speaks {VERSION}")

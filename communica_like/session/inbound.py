@@ -44,6 +44,7 @@ class Inbound:
 
     Attributes:
         count: sequenced frames received in this session.
+        last_cost: credit that the small messages of the last ``receive`` cost.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Inbound:
         self._partials.clear()
         self._partial_replies = 0
         self.count = 0
+        self.last_cost = 0
         self._acknowledged = 0
         self._unacknowledged_bytes = 0
         # Credit: spent by the other side, granted to it, and handled here.
@@ -93,7 +95,7 @@ class Inbound:
         take_token = self._pending.pop
         chunk = self._chunk
         count = self.count
-        spent = 0
+        self.last_cost = spent = 0
         position = 0
         size = len(data)
         last_header = size - HEADER_SIZE
@@ -127,6 +129,7 @@ class Inbound:
             position = end
         self._tail = data[position:] if position < size else b""
         self.count = count
+        self.last_cost = spent
         if spent:
             self._spent += spent
             if self._spent > self._granted:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
+from ..exceptions import MessageTooBig
 from ..wire.frames import (
     ABANDON,
     CANCEL,
@@ -19,41 +19,27 @@ from ..wire.frames import (
 from ..wire.limits import MESSAGE_COST, Limits
 from .bulk import Bulk, BulkSender
 from .replay import ReplayBuffer
+from .waiting import Message, WaitingLine
 
-__all__ = ["Message", "Outbound"]
-
-_WAITING_COST = 256  # what a waiting message costs beside its bytes
-
-
-class Message(NamedTuple):
-    """A request or throw that waits."""
-
-    kind: int
-    ident: int
-    deadline: float | None
-    route: bytes
-    body: bytes
+__all__ = ["Outbound"]
 
 
 class Outbound:
     """One session's way out. Before ``open`` it has no credit, so that all messages wait.
 
     Attributes:
-        buffered: bytes of small messages that wait, are in frames, or are not acknowledged.
-        bulk_buffered: the same of large messages (their whole bodies).
+        bulk_buffered: bytes of large messages that wait or are under way (their whole bodies).
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._frames: list[bytes] = []
-        self._waiting: deque[Message] = deque()
-        # A cancelled request leaves this set and stays in the queue, dead, until its turn.
-        self._waiting_requests: set[int] = set()
-        self._dead = 0
-        self._waiting_size = 0
-        self._fenced: deque[Message] = deque()
+        self._waiting = WaitingLine()
+        # Throws that wait for a large throw before them.
+        self._fenced = WaitingLine()
+        self._max_peer_message = limits.max_message
         self._reset(credit=0, chunk=limits.chunk, bulk_credit=0, max_reply=0)
-        self.buffered = 0
+        self._framed = 0  # bytes of small frames that are not acknowledged
         self.bulk_buffered = 0
 
     def _reset(self, credit: int, chunk: int, bulk_credit: int, max_reply: int) -> None:
@@ -61,9 +47,11 @@ class Outbound:
         self._count = 0
         self._spent = 0
         self._credit = credit
-        # What newcomers see: no credit while others wait before them.
-        self._gate = credit
-        self._waiting_throws = 0
+        # What newcomers see: no credit while others wait before them, or where the outbox is so small
+        # that credit does not bound it.
+        self._strict = credit > self._limits.outbox
+        self._gate = -1 if self._strict else credit
+        self._paced = False
         self._chunk = chunk
         self._bulk = BulkSender(chunk, bulk_credit, max_reply)
         self._sent_bulks: deque[tuple[int, Bulk]] = deque()
@@ -75,37 +63,50 @@ class Outbound:
         Returns:
             The messages that are too big for the other side.
         """
-        waiting = self._take_waiting()
+        waiting = self._waiting.clear()
+        self._framed = self.bulk_buffered = 0
+        self._max_peer_message = peer.max_message
         self._reset(peer.window, chunk, peer.max_message, peer.max_message)
         refused = []
         for message in waiting:
             if len(message.body) > peer.max_message:
                 refused.append(message)
             else:
-                self.message(*message, now)
+                self._queue(*message, now)
         return refused
 
     # -- messages in
 
     def message(
         self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
-    ) -> None:
-        """Take a request or throw."""
+    ) -> bool:
+        """Take a request or throw; return False, and do not take it, if the outbox is full.
+
+        Raises:
+            MessageTooBig: it can never be sent.
+        """
         route_size = len(route)
         size = route_size + len(body)
         spent = self._spent + size + MESSAGE_COST
         if spent > self._gate or size - route_size > self._chunk:
-            self._queue(Message(kind, ident, deadline, route, body), now)
-            return
+            if not self._has_room(len(body)):
+                return False
+            self._queue(kind, ident, deadline, route, body, now)
+            return True
         self._spent = spent
         self._count += 1
-        self.buffered += size + HEADER_SIZE
+        self._framed += size + HEADER_SIZE
         arg = 0 if deadline is None else budget(deadline, now)
         if route_size:
             head = HEADER.pack(size, kind, 0, route_size, ident, arg) + route
         else:
             head = HEADER.pack(size, kind, 0, 0, ident, arg)
         self._frames += (head, body)
+        return True
+
+    def restore(self, message: Message, now: float) -> None:
+        """Take back, whether there is room or not, what was taken in an earlier session."""
+        self._queue(*message, now)
 
     def reply(self, kind: int, ident: int, number: int, body: bytes) -> None:
         """Take an answer. Answers draw on no credit: whoever asked has room for them."""
@@ -115,19 +116,14 @@ class Outbound:
             self._bulk.add(Bulk(kind, ident, number, None, b"", body))
             return
         self._count += 1
-        self.buffered += size + HEADER_SIZE
+        self._framed += size + HEADER_SIZE
         self._frames += (HEADER.pack(size, kind, 0, 0, ident, number), body)
 
     def cancel_request(self, ident: int, now: float) -> None:
         """Take back a request: out of the queue if it is there still, else by telling the other side."""
-        if ident in self._waiting_requests:
-            self._waiting_requests.discard(ident)
-            self._dead += 1
-            if self._waiting[0].ident == ident:
-                # Those behind it may need less credit.
-                self._release(now)
-            elif self._dead > 64 + len(self._waiting) // 2:
-                self._bury_dead()
+        if self._waiting.cancel(ident):
+            # Those behind it may need less credit.
+            self._release(now)
             return
         bulk = self._bulk.find(ident, reply=False)
         if bulk is None:
@@ -150,7 +146,7 @@ class Outbound:
             return b""
         frames = self._frames
         piece = 0
-        if not self._bulk.idle and replay.bulk < self._limits.bulk_in_flight:
+        if self._bulk.busy and replay.bulk < self._limits.bulk_in_flight:
             piece = self._add_piece(now)
         if not frames:
             return b""
@@ -158,6 +154,15 @@ class Outbound:
         frames.clear()
         replay.add(self._count, data, piece)
         return data
+
+    @property
+    def more_to_send(self) -> bool:
+        """Whether a large message has more pieces that may go now."""
+        return bool(
+            self._bulk.busy
+            and self._replay.bulk < self._limits.bulk_in_flight
+            and self._replay.size < self._limits.replay
+        )
 
     def acknowledge(self, count: int, credit: int, bulk_credit: int, now: float) -> None:
         """The other side has *count* frames and allows so many bytes.
@@ -167,7 +172,7 @@ class Outbound:
         """
         bulk = self._replay.bulk
         freed = self._replay.acknowledge(count)
-        self.buffered -= freed - (bulk - self._replay.bulk)
+        self._framed -= freed - (bulk - self._replay.bulk)
         while self._sent_bulks and self._sent_bulks[0][0] <= count:
             self._sent_bulks.popleft()
         self._bulk.credit = max(self._bulk.credit, bulk_credit)
@@ -188,23 +193,42 @@ class Outbound:
     def flushed(self) -> bool:
         """Whether all was sent and acknowledged."""
         return not (
-            self._frames or self._waiting or self._fenced or self._replay.size or not self._bulk.idle
+            self._frames or self._waiting or self._fenced or self._replay.size or self._bulk.busy
         )
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of small messages that wait, are in frames, or are not acknowledged."""
+        return self._framed + self._waiting.size + self._fenced.size
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the outbox takes small messages.
+
+        A producer that has filled it once is held to the pace of its consumer: it waits as soon as credit
+        is used up, which costs it far less than going through a long line. ``calm_down`` ends that.
+        """
+        if self._paced:
+            return not self._waiting
+        if self.buffered < self._limits.outbox:
+            return True
+        self._paced = self._credit > 0
+        return False
+
+    def calm_down(self) -> None:
+        """Some time has gone by: if all is delivered, the outbox takes a burst again."""
+        if self.flushed:
+            self._paced = False
 
     @property
     def unsent(self) -> int:
         """Bytes of small frames that only the link or a missing acknowledgement holds back."""
-        return self.buffered - self._waiting_size - (self._replay.size - self._replay.bulk)
+        return self._framed - (self._replay.size - self._replay.bulk)
 
     @property
     def unsent_replies(self) -> int:
         """Bytes of large answers that are not wholly in frames."""
         return self._bulk.reply_size
-
-    @property
-    def stalled(self) -> bool:
-        """Whether there is something to send that waits for an acknowledgement or for credit."""
-        return bool(self._frames or self._waiting or self._fenced or not self._bulk.idle)
 
     # -- the end of a session
 
@@ -215,107 +239,83 @@ class Outbound:
         later = dict(self._sent_bulks_by_stream())
         written = _messages_in(self._replay.unacknowledged(), later)
         unwritten = _messages_in(b"".join(self._frames), later)
-        fenced = list(self._fenced)
-        unwritten += self._take_waiting()
+        unwritten += self._waiting.clear()
         unwritten += [Message(b.kind, b.ident, b.deadline, b.route, b.body) for b in self._bulk.unfinished()]
-        unwritten += fenced
+        unwritten += self._fenced.clear()
+        self._framed = self.bulk_buffered = 0
         self._reset(credit=0, chunk=self._limits.chunk, bulk_credit=0, max_reply=0)
         return written, unwritten
 
     # -- inside
 
-    def _queue(self, message: Message, now: float) -> None:
-        large = len(message.body) > self._chunk
-        throw = message.kind == THROW
+    def _has_room(self, size: int) -> bool:
+        limit = self._limits.max_message
+        largest = min(limit, self._max_peer_message)
+        if size > largest:
+            raise MessageTooBig(f"{size} bytes; at most {largest} are allowed")
+        if not self.has_room:
+            return False
+        return size <= self._chunk or self.bulk_buffered == 0 or self.bulk_buffered + size <= limit
+
+    def _queue(
+        self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
+    ) -> None:
+        size = len(body)
+        throw = kind == THROW
         if self._credit == 0:
             # No session yet; the chunk size is not agreed either.
-            self._wait(message)
+            self._wait(kind, ident, deadline, route, body)
         elif throw and (self._bulk.throw or self._fenced):
-            self._fenced.append(message)
-            self._count_waiting(waiting_size(message))
-        elif large:
-            self.bulk_buffered += len(message.body)
-            self._bulk.add(
-                Bulk(message.kind, message.ident, 0, message.deadline, message.route, message.body)
-            )
-            self._bulk.throw_may_start = not self._waiting_throws
+            self._fenced.append(kind, ident, deadline, route, body)
+        elif size > self._chunk:
+            self.bulk_buffered += size
+            self._bulk.add(Bulk(kind, ident, 0, deadline, route, body))
+            self._bulk.throw_may_start = not self._waiting.throws
             if throw:
                 # Later throws stay behind this one.
                 self._gate = -1
-        elif self._waiting or self._spent + small_cost(message) > self._credit:
-            self._wait(message)
+        elif self._waiting or self._spent + size + len(route) + MESSAGE_COST > self._credit:
+            self._wait(kind, ident, deadline, route, body)
         else:
-            # The gate was shut for throws only.
-            self._commit(message, now)
+            # The gate was shut for throws only, or for good.
+            self._commit(kind, ident, deadline, route, body, now)
 
-    def _wait(self, message: Message) -> None:
-        self._waiting.append(message)
-        if message.kind == THROW:
-            self._waiting_throws += 1
-        else:
-            self._waiting_requests.add(message.ident)
+    def _wait(self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes) -> None:
+        self._waiting.append(kind, ident, deadline, route, body)
         self._gate = -1
-        self._count_waiting(waiting_size(message))
 
     def _release(self, now: float) -> None:
         """Let waiting messages go, as far as credit reaches."""
-        waiting = self._waiting
-        while waiting:
-            message = waiting[0]
-            dead = message.kind == REQUEST and message.ident not in self._waiting_requests
-            if not dead and self._spent + small_cost(message) > self._credit:
-                break
-            waiting.popleft()
-            self._count_waiting(-waiting_size(message))
-            if dead:
-                self._dead -= 1
-                continue
-            if message.kind == THROW:
-                self._waiting_throws -= 1
-            else:
-                self._waiting_requests.discard(message.ident)
-            self._commit(message, now)
-        fenced = self._fenced
+        waiting, fenced = self._waiting, self._fenced
+        while (message := waiting.next_within(self._credit - self._spent)) is not None:
+            self._commit(*message, now)
         while fenced and not self._bulk.throw:
-            message = fenced.popleft()
-            self._count_waiting(-waiting_size(message))
-            if len(message.body) > self._chunk:
-                self.bulk_buffered += len(message.body)
-                self._bulk.add(Bulk(THROW, 0, 0, None, message.route, message.body))
-            elif waiting or self._spent + small_cost(message) > self._credit:
-                self._wait(message)
+            _, _, _, route, body = fenced.pop()
+            if len(body) > self._chunk:
+                self.bulk_buffered += len(body)
+                self._bulk.add(Bulk(THROW, 0, 0, None, route, body))
+            elif waiting or self._spent + len(route) + len(body) + MESSAGE_COST > self._credit:
+                waiting.append(THROW, 0, None, route, body)
             else:
-                self._commit(message, now)
-        self._bulk.throw_may_start = not self._waiting_throws
-        self._gate = -1 if waiting or fenced or self._bulk.throw else self._credit
+                self._commit(THROW, 0, None, route, body, now)
+        self._bulk.throw_may_start = not waiting.throws
+        shut = self._strict or waiting or fenced or self._bulk.throw
+        self._gate = -1 if shut else self._credit
 
-    def _bury_dead(self) -> None:
-        kept = [m for m in self._waiting if m.kind == THROW or m.ident in self._waiting_requests]
-        self._count_waiting(sum(map(waiting_size, kept)) - sum(map(waiting_size, self._waiting)))
-        self._waiting = deque(kept)
-        self._dead = 0
-
-    def _take_waiting(self) -> list[Message]:
-        self._bury_dead()
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        self._waiting_requests.clear()
-        self._fenced.clear()
-        self.buffered = self.bulk_buffered = self._waiting_size = 0
-        return waiting
-
-    def _count_waiting(self, size: int) -> None:
-        self.buffered += size
-        self._waiting_size += size
-
-    def _commit(self, message: Message, now: float) -> None:
-        gate, self._gate = self._gate, self._credit
-        self.message(*message, now)
-        self._gate = gate
+    def _commit(
+        self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
+    ) -> None:
+        route_size = len(route)
+        size = route_size + len(body)
+        self._spent += size + MESSAGE_COST
+        self._count += 1
+        self._framed += size + HEADER_SIZE
+        arg = 0 if deadline is None else budget(deadline, now)
+        self._frames += (HEADER.pack(size, kind, 0, route_size, ident, arg) + route, body)
 
     def _control(self, kind: int, ident: int) -> None:
         self._count += 1
-        self.buffered += HEADER_SIZE
+        self._framed += HEADER_SIZE
         self._frames.append(HEADER.pack(0, kind, 0, 0, ident, 0))
 
     def _add_piece(self, now: float) -> int:
@@ -349,16 +349,6 @@ class Outbound:
 def budget(deadline: float, now: float) -> int:
     """Return the time left in whole milliseconds, at least 1, as it goes on the wire."""
     return min(max(1, round((deadline - now) * 1000)), 0xFFFFFFFF)
-
-
-def small_cost(message: Message) -> int:
-    """Return the credit that a small message costs."""
-    return len(message.body) + len(message.route) + MESSAGE_COST
-
-
-def waiting_size(message: Message) -> int:
-    """Return the bytes that a waiting message is counted with."""
-    return len(message.body) + len(message.route) + _WAITING_COST
 
 
 def _messages_in(data: bytes, bulks: dict[int, Bulk]) -> list[Message]:

@@ -11,8 +11,9 @@ from ..wire.greetings import NO_SESSION, Reason
 from ..wire.limits import MESSAGE_COST, Limits
 from .events import BROKEN, DROPPED, EXPIRED, LINK_DEAD, TIMED_OUT, Event
 from .inbound import Inbound
-from .outbound import Message, Outbound
+from .outbound import Outbound
 from .transitions import State, Step, after
+from .waiting import Message
 
 __all__ = ["Lost", "Session"]
 
@@ -48,6 +49,7 @@ class Session:
         state: where it stands.
         session_id: what both sides call it; NO_SESSION before the first handshake.
         next_deadline: when ``tick`` wants to be called; it may move with every call.
+        pending: tokens of the requests without an answer yet, by id. Not to be changed from outside.
         agreed: the limits after the handshake, ``peer_limits`` the other side's.
     """
 
@@ -58,14 +60,16 @@ class Session:
         self.state = State.NEW
         self.session_id = NO_SESSION
         self.next_deadline = _NEVER
-        self._pending: dict[int, Any] = {}
+        self.pending: dict[int, Any] = {}
         self._deadlines: dict[int, float] = {}
         self._idempotent: dict[int, tuple[bytes, bytes]] = {}
+        # Idempotent requests that were sent in an earlier session, too.
+        self._sent_before: set[int] = set()
         self._last_id = 0
         self._control: list[bytes] = []
         self._events: list[Event] = []
         self._outbound = Outbound(limits)
-        self._inbound = Inbound(limits, self._pending, self._on_control)
+        self._inbound = Inbound(limits, self.pending, self._on_control)
         self._now = 0.0
         self._heard = 0.0
         self._pinged = False
@@ -124,17 +128,18 @@ class Session:
         self._control.clear()
         self._ack_at = _NEVER
         written, unwritten = self._outbound.take_back()
-        pending = self._pending
+        pending = self.pending
         unsent = [m for m in unwritten if m.kind == REQUEST and m.ident in pending]
         unsent_ids = {m.ident for m in unsent}
+        surely_unsent = unsent_ids - self._sent_before
         if not keep:
             throws = sum(m.kind == THROW for m in [*written, *unwritten])
             lost = Lost(
-                [token for ident, token in pending.items() if ident not in unsent_ids],
-                [pending[ident] for ident in unsent_ids],
+                [token for ident, token in pending.items() if ident not in surely_unsent],
+                [token for ident, token in pending.items() if ident in surely_unsent],
                 throws,
             )
-            for state in (pending, self._deadlines, self._idempotent):
+            for state in (pending, self._deadlines, self._idempotent, self._sent_before):
                 state.clear()
         else:
             again = [
@@ -142,6 +147,7 @@ class Session:
                 for ident, message in self._idempotent.items()
                 if ident in pending and ident not in unsent_ids
             ]
+            self._sent_before.update(m.ident for m in again)
             gone = [i for i in pending if i not in self._idempotent and i not in unsent_ids]
             lost = Lost([pending.pop(ident) for ident in gone], [], 0)
             for ident in gone:
@@ -150,7 +156,7 @@ class Session:
             for m in kept:
                 if m.kind == THROW or m.ident in pending:
                     deadline = self._deadlines.get(m.ident) if m.kind == REQUEST else None
-                    self._outbound.message(m.kind, m.ident, deadline, m.route, m.body, self._now)
+                    self._outbound.restore(m._replace(deadline=deadline), self._now)
         self._schedule()
         return lost
 
@@ -165,29 +171,39 @@ class Session:
         deadline: float | None = None,
         idempotent: bool = False,
     ) -> int:
-        """Send a request, or let it wait; return its id. An event will bring *token* back once,
-        unless it is cancelled or the session ends, which returns it.
+        """Send a request, or let it wait; return its id, or 0 if there is no room in the outbox.
+
+        An event will bring *token* back once, unless it is cancelled or the session ends, which returns it.
 
         Args:
             deadline: when it times out, by the clock of *now*.
             idempotent: whether it may be sent again in a next session.
+
+        Raises:
+            MessageTooBig: it can never be sent.
         """
-        self._last_id = ident = self._last_id + 1
-        self._pending[ident] = token
+        ident = self._last_id + 1
+        if not self._outbound.message(REQUEST, ident, deadline, route, body, now):
+            return 0
+        self._last_id = ident
+        self.pending[ident] = token
         if deadline is not None:
             self._add_deadline(ident, deadline)
         if idempotent:
             self._idempotent[ident] = (route, body)
-        self._outbound.message(REQUEST, ident, deadline, route, body, now)
         return ident
 
-    def throw(self, route: bytes, body: bytes, now: float) -> None:
-        """Send a throw, or let it wait."""
-        self._outbound.message(THROW, 0, None, route, body, now)
+    def throw(self, route: bytes, body: bytes, now: float) -> bool:
+        """Send a throw, or let it wait; return False if there is no room in the outbox.
+
+        Raises:
+            MessageTooBig: it can never be sent.
+        """
+        return self._outbound.message(THROW, 0, None, route, body, now)
 
     def cancel(self, ident: int) -> None:
         """Give up a request: its answer will not be reported, its handler is told to stop."""
-        if self._pending.pop(ident, None) is not None:
+        if self.pending.pop(ident, None) is not None:
             self._outbound.cancel_request(ident, self._now)
         self.release(ident)
 
@@ -198,6 +214,7 @@ class Session:
         """
         self._deadlines.pop(ident, None)
         self._idempotent.pop(ident, None)
+        self._sent_before.discard(ident)
 
     def answer(self, ident: int, body: bytes) -> None:
         """Answer a request of the other side. To be called once for each, unless it was cancelled."""
@@ -221,6 +238,11 @@ class Session:
         """Events of this cost are done with: their credit goes back to the other side."""
         self._inbound.handled(*cost)
         self._owe_ack(self._now)
+
+    @property
+    def last_cost(self) -> int:
+        """The credit of the small messages that the last ``receive`` gave."""
+        return self._inbound.last_cost
 
     @property
     def congested(self) -> bool:
@@ -247,8 +269,16 @@ class Session:
         self._owe_ack(now)
         return events
 
+    @property
+    def more_to_send(self) -> bool:
+        """Whether ``data_to_send`` left pieces of large messages for the next call."""
+        return self._outbound.more_to_send
+
     def data_to_send(self, now: float) -> bytes:
-        """Return bytes for the link; call it until it returns none. Only in state LIVE."""
+        """Return bytes for the link: all small messages, and one piece of a large one.
+
+        To be called again while ``more_to_send``. Only in state LIVE.
+        """
         data = self._outbound.data_to_send(now)
         if self._inbound.ack_due:
             self._control.append(self._inbound.ack())
@@ -275,10 +305,10 @@ class Session:
         self._events = events
         self._expire_requests(now)
         if self.state is State.LIVE:
+            self._outbound.calm_down()
             if self._ack_at <= now:
                 self._ack_at = _NEVER
-                if self._inbound.ack_owed:
-                    self._inbound.force_ack()
+                self._inbound.force_ack()
             silence = now - self._heard
             if silence >= self.agreed.heartbeat:
                 events.append((LINK_DEAD, f"silent for {silence:.1f} s", 0, b"", b""))
@@ -291,6 +321,11 @@ class Session:
         return events
 
     # -- how full it is
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the outbox takes small messages."""
+        return self._outbound.has_room
 
     @property
     def buffered(self) -> int:
@@ -311,11 +346,6 @@ class Session:
     def received(self) -> int:
         """How many sequenced frames came in this session: what a handshake tells the other side."""
         return self._inbound.count
-
-    @property
-    def pending(self) -> dict[int, Any]:
-        """Tokens of the requests without an answer yet, by id. Not to be changed."""
-        return self._pending
 
     # -- inside
 
@@ -352,7 +382,7 @@ class Session:
 
     def _expire_requests(self, now: float) -> None:
         for ident in [ident for ident, deadline in self._deadlines.items() if deadline <= now]:
-            token = self._pending.get(ident)
+            token = self.pending.get(ident)
             if token is not None:
                 self._events.append((TIMED_OUT, token, 0, b"", b""))
             self.cancel(ident)
@@ -362,7 +392,7 @@ class Session:
         if message.kind == THROW:
             return (DROPPED, 0, size, b"", b"")
         failure = Failure(TOO_BIG, f"{size} bytes; the other side accepts at most {limit}")
-        return (ERROR, self._pending.pop(message.ident), TOO_BIG, b"", failure.encode())
+        return (ERROR, self.pending.pop(message.ident), TOO_BIG, b"", failure.encode())
 
     def _schedule(self) -> None:
         deadline = min(self._deadlines.values(), default=_NEVER)
