@@ -84,8 +84,12 @@ class _UnixListener(Listener):
         self.address = address
         self._file = file
         self._server = server
+        self._closed = False
 
     async def close(self) -> None:
+        if self._closed:
+            return  # its descriptors may be another's by now
+        self._closed = True
         self._file.release()
         self._server.close()
 

@@ -217,8 +217,8 @@ class _TcpListener(Listener):
             _fork.add(descriptor)
 
     async def close(self) -> None:
-        for descriptor in self._descriptors:
-            _fork.discard(descriptor)
+        while self._descriptors:
+            _fork.discard(self._descriptors.pop())
         for server in self._servers:
             server.close()
 

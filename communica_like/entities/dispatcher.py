@@ -96,7 +96,7 @@ class Dispatcher:
             if kind_of is CoroutineType or (kind_of not in _PLAIN and hasattr(result, "__await__")):
                 coroutine = result if kind_of is CoroutineType else _awaiting(result)
                 host = self._pool.spare
-                if host is None or host.gate.done() or host.spoiled:
+                if host is None or host.gate.done() or host.task.cancelling():
                     host = self._pool.park()
                 try:
                     host.first_step(coroutine, context)

@@ -63,6 +63,7 @@ class Reception:
         self._make_peer = make_peer
         self._listener: Listener | None = None
         self._greeters: set[ServerGreeter] = set()
+        self._shut = False
         self._turns = itertools.count()
         self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.peers: dict[str, Peer] = {}
@@ -85,6 +86,10 @@ class Reception:
             link, handshake, self._handshake_timeout, self._decide, self._greeters.discard
         )
         self._greeters.add(greeter)
+        if self._shut:
+            # It was being accepted when the listener closed.
+            greeter.finish()
+            link.abort()
         return greeter
 
     def on_link_lost(self, peer: Peer) -> None:
@@ -124,6 +129,7 @@ class Reception:
 
     async def close(self) -> None:
         """Stop to listen."""
+        self._shut = True
         if self._listener is not None:
             await self._listener.close()
             self._listener = None

@@ -9,24 +9,24 @@ host, which is from then on its task, like any that ``asyncio.create_task`` make
 from __future__ import annotations
 
 import asyncio
-import sys
-import types
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["TaskHost"]
 
-# Documented for makers of task-like things: docs.python.org, "Extending" asyncio.
+# For makers of task-like things: docs.python.org, "Extending" asyncio.
 _enter_task = asyncio.tasks._enter_task
 _leave_task = asyncio.tasks._leave_task
+
+_NOTHING: Final = object()
 
 OnDone = Callable[["TaskHost", Any, BaseException | None], None]
 
 
-class TaskHost:
-    """A parked task that can take a coroutine over.
+class TaskHost(Coroutine[Any, Any, None]):
+    """A parked task that can take a coroutine over. It is the coroutine that its task runs.
 
     Args:
         on_step: called after each further step with the host and the time at which the step began.
@@ -38,30 +38,18 @@ class TaskHost:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_step: Callable[[TaskHost, float], None]) -> None:
         self._loop = loop
-        self.gate: asyncio.Future[None] = loop.create_future()
         self._coroutine: Coroutine[Any, Any, Any] | None = None
-        self._context: Context | None = None
-        self._awaited: Any = None
+        self._context: Context = _EMPTY
+        self._awaited: Any = _NOTHING
         self._on_done: OnDone | None = None
         self._on_step = on_step
-        self._exit: SystemExit | None = None
-        run = self._run()
-        # Begun by hand: so even a cancellation before the task's first step reaches the coroutine.
-        run.send(None)
-        self.task = loop.create_task(run, name="communica_like handler")
-
-    @property
-    def adopted(self) -> bool:
-        """Whether it has a coroutine."""
-        return self._coroutine is not None
-
-    @property
-    def spoiled(self) -> bool:
-        """Whether a handler cancelled this task before it began, and ended all the same."""
-        return bool(getattr(self.task, "_must_cancel", False))
+        self._blocking: bool | None = None
+        self._stale_cancel = False
+        self.gate: asyncio.Future[None] = loop.create_future()
+        self.task: asyncio.Task[None] = loop.create_task(self)
 
     def first_step(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
-        """Run *coroutine* until it suspends; then ``adopt`` must follow.
+        """Run *coroutine* until it suspends; then ``adopt`` must follow. No task may be running.
 
         Raises:
             StopIteration: it has ended, with this value.
@@ -69,16 +57,21 @@ class TaskHost:
         """
         _enter_task(self._loop, self.task)
         try:
-            self._awaited = context.run(coroutine.send, None)
+            self._awaited = awaited = context.run(coroutine.send, None)
         finally:
             _leave_task(self._loop, self.task)
+        # As a task does, so that others may await the same future before this one's task does.
+        self._blocking = getattr(awaited, "_asyncio_future_blocking", None)
+        if self._blocking:
+            awaited._asyncio_future_blocking = False
         self._coroutine = coroutine
         self._context = context
 
     def adopt(self, on_done: OnDone) -> None:
-        """Let the task go on with the suspended coroutine; *on_done* hears how it ended."""
+        """Let the task go on with the suspended coroutine; *on_done* hears, once, how it ended."""
         self._on_done = on_done
-        self.task.add_done_callback(self._finished)
+        # An earlier handler cancelled and uncancelled this task before its first step (until 3.12).
+        self._stale_cancel = getattr(self.task, "_must_cancel", False) and not self.task.cancelling()
         if not self.gate.done():
             self.gate.set_result(None)
 
@@ -86,75 +79,63 @@ class TaskHost:
         """Cancel the coroutine, or the parked task."""
         self.task.cancel()
 
-    def _is_parked(self) -> bool:
-        return not self.adopted
+    # -- the coroutine protocol, towards the task
 
-    async def _run(self) -> Any:
-        cancelled: CancelledError | None = None
+    def send(self, value: Any, /) -> Any:
+        coroutine = self._coroutine
+        if coroutine is None:
+            return next(self.gate.__await__())
+        if self._awaited is not _NOTHING:
+            return self._take_awaited()
+        return self._step(coroutine.send, value)
+
+    def throw(self, error: Any, value: Any = None, traceback: Any = None, /) -> Any:
+        coroutine = self._coroutine
+        if coroutine is None:
+            raise error
+        if self._awaited is not _NOTHING:
+            awaited = self._take_awaited()
+            if self._stale_cancel:
+                return awaited
+            # As in any task that is cancelled: what it awaits is cancelled, and tells it so.
+            if isinstance(error, CancelledError) and hasattr(awaited, "cancel") and awaited.cancel():
+                return awaited
+        return self._step(coroutine.throw, error)
+
+    def close(self) -> None:
+        if self._coroutine is not None:
+            self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        raise TypeError("a TaskHost is run by its own task")
+
+    def _take_awaited(self) -> Any:
+        awaited, self._awaited = self._awaited, _NOTHING
+        if self._blocking:
+            awaited._asyncio_future_blocking = True
+        return awaited
+
+    def _step(self, resume: Callable[[Any], Any], argument: Any) -> Any:
+        began = self._loop.time()
         try:
-            await _begin()
-            if not self.adopted:
-                await self.gate
-        except CancelledError as exc:
-            if self._is_parked():
-                raise
-            # Since 3.13, uncancel() takes back a cancel() of the same step.
-            if sys.version_info < (3, 13) or self.task.cancelling():
-                cancelled = exc
-        return await self._go_on(cancelled)
+            return self._context.run(resume, argument)
+        except StopIteration as stop:
+            self._end(stop.value, None)
+            raise
+        except (CancelledError, KeyboardInterrupt) as exc:
+            self._end(None, exc)
+            raise
+        except BaseException as exc:
+            self._end(None, exc)
+            # It has been reported; the task has nothing to add.
+            raise StopIteration from None
+        finally:
+            self._on_step(self, began)
 
-    @types.coroutine
-    def _go_on(self, cancelled: CancelledError | None) -> Generator[Any, Any, Any]:
-        coroutine, context, awaited = self._coroutine, self._context, self._awaited
-        assert coroutine is not None
-        assert context is not None
-        self._awaited = None
-        error: BaseException | None = None
-        value = None
-        if cancelled and not (hasattr(awaited, "cancel") and awaited.cancel(*cancelled.args)):
-            error = cancelled
-        else:
-            # As a task does that is cancelled: if the awaited thing takes the cancellation, it tells us.
-            if getattr(awaited, "_asyncio_future_blocking", None) is not None:
-                # Another task may have awaited the same future since the first step, and reset this.
-                awaited._asyncio_future_blocking = True
-            value, error = yield from _wait(awaited)
-        while True:
-            began = self._loop.time()
-            try:
-                if error is None:
-                    awaited = context.run(coroutine.send, value)
-                else:
-                    awaited = context.run(coroutine.throw, error)
-            except StopIteration as stop:
-                return stop.value
-            except SystemExit as exc:
-                self._exit = exc  # a task would end the event loop with it
-                return None
-            finally:
-                self._on_step(self, began)
-            value, error = yield from _wait(awaited)
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        on_done, self._on_done = self._on_done, None
-        if on_done is None:
-            return
-        if task.cancelled():
-            on_done(self, None, CancelledError())
-            return
-        error = self._exit or task.exception()
-        on_done(self, None if error is not None else task.result(), error)
+    def _end(self, result: Any, error: BaseException | None) -> None:
+        if self._on_done is not None:
+            on_done, self._on_done = self._on_done, None
+            on_done(self, result, error)
 
 
-@types.coroutine
-def _begin() -> Generator[None, None, None]:
-    yield
-
-
-def _wait(awaited: Any) -> Generator[Any, Any, tuple[Any, BaseException | None]]:
-    try:
-        return (yield awaited), None
-    except GeneratorExit:
-        raise
-    except BaseException as exc:
-        return None, exc
+_EMPTY: Final = Context()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from ..exceptions import MessageTooBig
 from ..wire.frames import (
@@ -22,6 +23,8 @@ from .replay import ReplayBuffer
 from .waiting import Message, WaitingLine
 
 __all__ = ["Outbound"]
+
+_BURST: Final = 1024 * 1024
 
 
 class Outbound:
@@ -205,15 +208,15 @@ class Outbound:
     def has_room(self) -> bool:
         """Whether the outbox takes small messages.
 
-        A producer that has filled it once is held to the pace of its consumer: it waits as soon as credit
-        is used up, which costs it far less than going through a long line. ``calm_down`` ends that.
+        In a session, a burst of 1 MiB may wait for credit. A producer that is faster than that is held to
+        the pace of its consumer: it waits as soon as credit is used up, which costs it far less than going
+        through a long line. ``calm_down`` ends that.
         """
-        if self._paced:
-            return not self._waiting
-        if self.buffered < self._limits.outbox:
-            return True
-        self._paced = self._credit > 0
-        return False
+        if self.buffered >= self._limits.outbox:
+            return False
+        if self._credit and self._waiting.size >= _BURST:
+            self._paced = True
+        return not (self._paced and self._waiting)
 
     def calm_down(self) -> None:
         """Some time has gone by: if all is delivered, the outbox takes a burst again."""

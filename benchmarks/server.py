@@ -1,0 +1,23 @@
+"""The server process of one contestant: ``python -m benchmarks.server CONTESTANT PATH``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from benchmarks.commands import Commands
+from benchmarks.contestants import CONTESTANTS
+
+__all__: list[str] = []
+
+
+async def _main(name: str, path: str) -> None:
+    contestant = CONTESTANTS[name]
+    commands = Commands()
+    async with contestant.arena().serve(path, contestant.new_handler()):
+        print("ready", flush=True)
+        await commands.next()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(*sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""What is promised of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from ...entities import Context, SimpleClient, SimpleServer
+from ...exceptions import ReqError, RequestTimeout, RespError, UnknownError
+from .meeting import QUICK, MakeMeeting, at_most, reaches
+
+__all__ = [
+    "check_deadlines_and_cancellation_travel",
+    "check_one_outcome",
+    "check_small_overtakes_big",
+]
+
+
+async def check_one_outcome(make: MakeMeeting) -> None:
+    """Each request has exactly one outcome, and it is its own: the answer to what it asked, or the error
+    that its handler raised.
+    """
+    calls: list[int] = []
+
+    async def handle(data: list[Any]) -> Any:
+        number, wish = data
+        calls.append(number)
+        if wish == "later":
+            await asyncio.sleep(0.001 * (number % 7))
+        elif wish == "req":
+            raise ReqError(f"req {number}", number)
+        elif wish == "resp":
+            raise RespError(f"resp {number}", -number)
+        elif wish == "bug":
+            raise ZeroDivisionError(number)
+        return [number, wish]
+
+    wishes = ("now", "later", "req", "later", "resp", "bug")
+    meeting = make(None)
+    async with SimpleServer(meeting.server, handle, limits=QUICK) as server:
+        async with SimpleClient(meeting.client(server.address), limits=QUICK) as client:
+
+            async def ask(number: int) -> None:
+                wish = wishes[number % len(wishes)]
+                try:
+                    assert await client.request([number, wish]) == [number, wish]
+                except ReqError as exc:
+                    assert (wish, exc.message, exc.code) == ("req", f"req {number}", number)
+                except RespError as exc:
+                    assert (wish, exc.message, exc.code) == ("resp", f"resp {number}", -number)
+                except UnknownError as exc:
+                    assert wish == "bug"
+                    assert f"ZeroDivisionError({number})" in exc.message
+                else:
+                    assert wish in ("now", "later")
+
+            asking = asyncio.gather(*map(ask, range(600)))
+            await at_most(30, asking, "each request has an outcome")
+    assert sorted(calls) == list(range(600)), "each request is handled once"
+
+
+async def check_deadlines_and_cancellation_travel(make: MakeMeeting) -> None:
+    """A timeout ends the request in time, and its handler; cancelling it cancels its handler; the handler
+    is told the time that is left, and a request nested in it has no more than that.
+    """
+    ended: list[str] = []
+    started: list[str] = []
+    seen: dict[str, float | None] = {}
+    loop = asyncio.get_running_loop()
+
+    async def handle(name: str, context: Context) -> None:
+        started.append(name)
+        seen[name] = context.remaining
+        try:
+            if name == "nested":
+                began = loop.time()
+                try:
+                    await server.request("deep")
+                finally:
+                    seen["nested took"] = loop.time() - began
+            await asyncio.Event().wait()
+        except (asyncio.CancelledError, RequestTimeout):
+            ended.append(name)
+            raise
+
+    async def handle_at_client(name: str, context: Context) -> None:
+        seen[name] = context.remaining
+        await asyncio.Event().wait()
+
+    meeting = make(None)
+    async with SimpleServer(meeting.server, handle, limits=QUICK) as server:
+        connector = meeting.client(server.address)
+        async with SimpleClient(connector, handle_at_client, limits=QUICK) as client:
+            for name in ("plain", "nested"):
+                began = time.monotonic()
+                try:
+                    await at_most(10, client.request(name, timeout=0.5), "a timeout ends the request")
+                except RequestTimeout:
+                    pass
+                took = time.monotonic() - began
+                assert 0.4 < took < 3.0, f"a timeout of 0.5 s took {took:.2f} s"
+                await reaches(lambda name=name: name in ended, "a timeout cancels the handler")  # type: ignore[misc]
+                left = seen[name]
+                assert left is not None and 0.0 < left <= 0.5
+            deep = seen["deep"]
+            assert deep is not None and 0.0 < deep <= 0.5, "a nested request inherits the time"
+            asking = asyncio.ensure_future(client.request("cancelled"))
+            await reaches(lambda: "cancelled" in started, "the handler starts")
+            asking.cancel()
+            await reaches(lambda: "cancelled" in ended, "cancelling a request cancels its handler")
+            assert seen["cancelled"] is None, "without a timeout there is no limit"
+
+
+async def check_small_overtakes_big(make: MakeMeeting) -> None:
+    """Small requests do not wait for large messages that are under way, in either direction."""
+    size = 24 * 1024 * 1024
+    order: list[str] = []
+
+    def handle(data: str) -> str:
+        return "y" * size if data == "give" else data[:5]
+
+    meeting = make(None)
+    async with SimpleServer(meeting.server, handle, limits=QUICK) as server:
+        async with SimpleClient(meeting.client(server.address), limits=QUICK) as client:
+
+            async def ask(name: str, data: str) -> None:
+                await client.request(data)
+                order.append(name)
+
+            for name, data in (("big request", "x" * size), ("big answer", "give")):
+                order.clear()
+                big = asyncio.ensure_future(ask(name, data))
+                for number in range(5):
+                    await at_most(30, ask(f"small {number}", "small"), "small messages go on")
+                await at_most(60, big, "the large message arrives")
+                assert order[-1] == name, f"small messages overtake a {name}: {order}"

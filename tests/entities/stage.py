@@ -1,0 +1,65 @@
+"""What most tests of entities need: a pair that is connected, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from communica_like import (
+    Backoff,
+    MemoryConnector,
+    RouteClient,
+    RouteServer,
+    RouteTable,
+    SimpleClient,
+    SimpleServer,
+)
+
+PATIENCE = 10.0
+QUICK = Backoff(initial=0.001, maximum=0.01)
+
+Handler = Callable[..., Any]
+
+
+@contextlib.asynccontextmanager
+async def simple_pair(
+    handler: Handler | None = None, client_handler: Handler | None = None, **options: Any
+) -> AsyncIterator[tuple[SimpleServer, SimpleClient]]:
+    """A SimpleServer and a connected SimpleClient in this process."""
+    connector = MemoryConnector()
+    async with SimpleServer(connector, handler, **options) as server:
+        async with SimpleClient(connector, client_handler, backoff=QUICK, **options) as client:
+            yield server, client
+
+
+@contextlib.asynccontextmanager
+async def route_pair(
+    table: RouteTable | None = None, client_table: RouteTable | None = None
+) -> AsyncIterator[tuple[RouteServer, RouteClient]]:
+    """A RouteServer and a connected RouteClient in this process."""
+    connector = MemoryConnector()
+    async with RouteServer(connector, table) as server:
+        async with RouteClient(connector, route_table=client_table, backoff=QUICK) as client:
+            yield server, client
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Poll, with a deadline."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def logged(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> str:
+    """What was logged at this level or above, without tracebacks."""
+    return "\n".join(record.getMessage() for record in caplog.records if record.levelno >= level)
+
+
+def echo(data: Any) -> Any:
+    """The simplest handler."""
+    return data

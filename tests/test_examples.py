@@ -1,0 +1,191 @@
+"""Every program of examples/, and every program in the documentation, does what it says."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DEADLINE = 50
+
+# What each program prints, among other things. Patterns, in this order.
+EXPECTED = {
+    "adaptix_models": [r"Receipt\(text='3 x apple', total=1.5\)", "not sent: .* got an object of dict"],
+    "call_back": [
+        r"server: Really delete notes\.txt\?\nclient: notes\.txt is kept",
+        r"server: junk\.tmp is gone\nclient: junk\.tmp is deleted",
+        r"clients: \['alice'\]",
+    ],
+    "demo": ["100,000 throws arrived, each once and in order", "Everything was as promised"],
+    "fire_and_forget_log": ["worker-0: 1000 lines\nworker-1: 1000 lines\nworker-2: 1000 lines"],
+    "in_tests": [],
+    "limits_and_backpressure": [
+        "300 throws of 16 KiB were taken",
+        "had to wait: True; most in hand at a time: 1[0-5]\n",
+        "too big: 204802 bytes",
+        "fits: 92160",
+    ],
+    "own_serializer": [r"\('be', 2000\)", r"19000 characters travelled in \d\d bytes"],
+    "parent_and_children": ["here are: child-0, child-1, child-2", r"exit codes: \[0, 0, 0\]"],
+    "routes": [
+        "alice's shell adds Bob\nuser 1 is Bob",
+        r"user.get failed: there is no user 7 \(code 404\)",
+        "user.remove failed: the other side has no route 'user.remove'",
+    ],
+    "tcp_tls_authkey": [
+        "Without a key or TLS, not beyond this machine: tcp://0.0.0.0:0 would be open",
+        "with the key: HELLO\nwith another: the server does not know",
+    ],
+}
+PAIR = {"simple_server", "simple_client"}
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """Variables for a program: it finds the package, and has a directory for sockets to itself."""
+    # Not tmp_path: a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="cml-") as folder:
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        yield {
+            **os.environ,
+            "TMPDIR": folder,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "error",
+        }
+        left = [path.name for path in Path(folder).rglob("*") if not path.is_dir()]
+        assert left == [], "the program left files behind"
+
+
+def run(program: str | Path, environment: dict[str, str]) -> str:
+    """Run a file, or text, and return what it printed."""
+    arguments = [str(program)] if isinstance(program, Path) else ["-c", program]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "Warning" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    return done.stdout
+
+
+def test_every_example_is_tested() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == EXPECTED.keys() | PAIR
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_example_says_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_example(name: str, environment: dict[str, str]) -> None:
+    output = run(EXAMPLES / f"{name}.py", environment)
+    for pattern in EXPECTED[name]:
+        found = re.search(pattern, output)
+        assert found, f"{pattern!r} is not in what is left:\n{output}"
+        output = output[found.end() :]
+
+
+def test_server_and_client_by_hand(environment: dict[str, str]) -> None:
+    server = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / "simple_server.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        output = run(EXAMPLES / "simple_client.py", environment)
+        server.send_signal(signal.SIGINT)
+        printed = server.communicate(timeout=DEADLINE)
+    finally:
+        server.kill()
+        server.communicate()
+    assert output == "1 + 2 + 3.5 = 6.5\nThe server said: at most ten numbers 413\n"
+    assert output in (ROOT / "README.md").read_text("utf-8")
+    assert (server.returncode, *printed) == (0, "", "")
+
+
+# -------------------------------------------------------------------------------------- documentation
+
+
+def python_blocks(page: Path) -> list[tuple[str, str, str | None]]:
+    """Return name, text, and the ``text`` block that follows at once, of each Python block of a page."""
+    found = re.finditer(
+        r"^```python\n(?P<code>.*?)^```\n(\n```text\n(?P<output>.*?)^```\n)?",
+        page.read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    return [
+        (f"{page.relative_to(ROOT)}#{number}", match["code"], match["output"])
+        for number, match in enumerate(found, 1)
+    ]
+
+
+def in_an_example(code: str) -> bool:
+    return any(code in path.read_text("utf-8") for path in EXAMPLES.glob("*.py"))
+
+
+def is_program(code: str) -> bool:
+    return "asyncio.run(main())" in code
+
+
+BLOCKS = [block for page in PAGES for block in python_blocks(page)]
+
+
+@pytest.mark.parametrize("name,code,output", BLOCKS, ids=[name for name, _, _ in BLOCKS])
+def test_block_is_python(name: str, code: str, output: str | None) -> None:
+    compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+PROGRAMS = [block for block in BLOCKS if is_program(block[1]) and not in_an_example(block[1])]
+
+
+@pytest.mark.parametrize("name,code,output", PROGRAMS, ids=[name for name, _, _ in PROGRAMS])
+def test_program_in_the_documentation(
+    name: str, code: str, output: str | None, environment: dict[str, str]
+) -> None:
+    printed = run(code, environment)
+    assert output is None or printed == output
+
+
+def test_readme_shows_the_examples() -> None:
+    blocks = [code for name, code, _ in BLOCKS if name.startswith("README.md")]
+    for code in blocks:
+        assert in_an_example(code), code
+    for name, code in zip(("simple_server", "simple_client"), blocks, strict=False):
+        text = (EXAMPLES / f"{name}.py").read_text("utf-8")
+        assert code == text[text.index("import ") :], f"examples/{name}.py is not what the README shows"
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        if "://" not in target:
+            there = page.parent / target if target else page
+            assert there.exists(), f"{page.relative_to(ROOT)} links to {target}"
+            assert not anchor or anchor in anchors(there), f"{page.relative_to(ROOT)} links to #{anchor}"
