@@ -22,6 +22,7 @@ from .address import check_authkey, check_text, join_url, split_url
 __all__ = ["TcpConnector"]
 
 _BACKLOG: Final = 4096
+_TLS_TIMEOUT: Final = 10.0
 _ATTEMPTS: Final = 8  # to find a port that is free for all addresses
 _NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
 
@@ -125,6 +126,7 @@ class TcpConnector(Connector):
                     sock=sock,
                     backlog=_BACKLOG,
                     ssl=self.ssl,
+                    ssl_handshake_timeout=_TLS_TIMEOUT if self.ssl else None,
                     start_serving=False,
                 )
                 servers.append(server)

@@ -115,6 +115,10 @@ class Dialer:
 
     async def _connect(self, peer: Peer) -> None:
         session = peer.session
+        if peer.live:
+            # The last attempt succeeded just when its time was over. What HELLO says of the session must
+            # stay true until the answer.
+            peer.drop_link()
         handshake = ClientHandshake(
             peer.client_id, peer.limits, self._connector.authkey, session.session_id, session.received
         )

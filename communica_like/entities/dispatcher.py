@@ -13,6 +13,7 @@ from types import CoroutineType, FrameType
 from typing import Any, Final
 
 from ..abc import PeerIdentity
+from ..exceptions import ReqError, RespError
 from ..session import Session
 from ..session.events import REQUEST
 from ..wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
@@ -167,7 +168,12 @@ class Dispatcher:
     ) -> None:
         self._pool.ended(host)
         wanted = epoch == self._epoch and (kind != REQUEST or self._requests.pop(ident, None) is host)
-        if error is not None and (wanted or not isinstance(error, asyncio.CancelledError)):
+        cancelled = isinstance(error, asyncio.CancelledError)
+        if cancelled and self.closing:
+            # By close(). No answer: the session ends, which tells the requester that the outcome is unknown.
+            if kind != REQUEST:
+                logger.error("a throw in handler %s was cut short: the entity is closed", handler.name)
+        elif error is not None and (wanted or not cancelled):
             self._handler_failed(kind, ident if wanted else 0, handler, error)
         elif wanted and kind == REQUEST:
             self._answer(ident, handler, result)
@@ -187,8 +193,9 @@ class Dispatcher:
                 raise TypeError(f"dump returned {type(body).__qualname__}, not bytes")
         except Exception as exc:
             text = f"the answer of {handler.name} cannot be dumped: {_failure_of(exc).message}"
-            logger.exception("%s; it is a %s", text, type(result).__qualname__)
             self._fail(ident, Failure(RESP, text))
+            shown = exc if _remote_traceback(exc) else None
+            logger.error("%s; it is a %s", text, type(result).__qualname__, exc_info=shown)
             return
         limit = self._session.peer_limits.max_message
         if len(body) > limit:
@@ -201,12 +208,15 @@ class Dispatcher:
     def _handler_failed(self, kind: int, ident: int, handler: Handler, error: BaseException) -> None:
         failure = _failure_of(error)
         if kind == REQUEST and ident:
-            if failure.kind not in (REQ, RESP):
-                logger.error("handler %s raised %s", handler.name, failure.message, exc_info=error)
             self._fail(ident, failure)
+            if failure.kind not in (REQ, RESP):
+                # Who cannot be described cannot be logged with a traceback either.
+                shown = error if failure.traceback else None
+                logger.error("handler %s raised %s", handler.name, failure.message, exc_info=shown)
         else:
             what = "a request that nobody waits for" if kind == REQUEST else "a throw"
-            logger.error("%s failed in handler %s: %s", what, handler.name, failure.message, exc_info=error)
+            shown = error if _remote_traceback(error) else None
+            logger.error("%s failed in handler %s: %s", what, handler.name, failure.message, exc_info=shown)
 
     def _load_failed(self, kind: int, ident: int, handler: Handler, error: Exception) -> bool:
         text = f"the data cannot be loaded for {handler.name}: {_failure_of(error).message}"
@@ -239,7 +249,8 @@ class Dispatcher:
 
 def _failure_of(error: BaseException) -> Failure:
     try:
-        return Failure.of(error, _remote_traceback(error))
+        expected = isinstance(error, ReqError | RespError)
+        return Failure.of(error, "" if expected else _remote_traceback(error))
     except Exception as exc:
         # User code that cannot even be described must not cost the requester its answer.
         name, why = type(error).__qualname__, type(exc).__qualname__
@@ -251,7 +262,10 @@ def _remote_traceback(error: BaseException) -> str:
     frames = error.__traceback__
     while frames is not None and frames.tb_next is not None and _is_ours(frames.tb_frame):
         frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))
+    try:
+        return "".join(traceback.format_exception(type(error), error, frames))
+    except Exception:
+        return ""  # broken by user code, such as a __notes__ that raises
 
 
 def _is_ours(frame: FrameType) -> bool:

@@ -228,6 +228,8 @@ class Peer:
         try:
             async with _in_time(deadline), contextlib.nullcontext() if large else self._request_line:
                 while True:
+                    if self.closed is not None:
+                        raise self.closed.with_traceback(None)
                     now = self._time() if deadline is not None else 0.0
                     if ident := self.session.request(future, route, body, now, deadline, idempotent):
                         return ident
@@ -465,8 +467,6 @@ class Peer:
         waiter: asyncio.Future[None] = self._loop.create_future()
         self._room_waiters.append(waiter)
         await waiter
-        if self.closed is not None:
-            raise self.closed.with_traceback(None)
 
     @staticmethod
     def _wake(waiters: deque[asyncio.Future[None]]) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..abc import Connector, Link, LinkReceiver, Listener, PeerIdentity
-from ..exceptions import RemoteProtocolError
 from ..session import ServerHandshake
 from ..wire.greetings import CLIENT_ID_IN_USE, OTHER, REPLACED, Hello, Reason
 from ..wire.limits import Limits
@@ -165,17 +164,16 @@ class Reception:
         peer.establish(greeter.link, session_id, hello.limits, greeter.handshake.rest())
 
     def _resume(self, greeter: ServerGreeter, hello: Hello, peer: Peer) -> None:
+        if not peer.session.can_resume(hello.received):
+            # An attempt that the client gave up long ago, and that was found in the backlog only now.
+            self._reject(greeter, Reason(OTHER, f"the session cannot go on from frame {hello.received}"))
+            return
         if peer.live:
             peer.drop_link()  # the client noticed first that it is broken
         greeter.handshake.accept(hello.session_id, resumed=True, received=peer.session.received)
         greeter.send()
         logger.info("client %r came back from %s", hello.client_id, greeter.link.peer.address)
-        try:
-            peer.resume(greeter.link, hello.received, greeter.handshake.rest())
-        except RemoteProtocolError as exc:
-            logger.error("client %r cannot resume: %s", hello.client_id, exc)
-            peer.end(f"the client cannot resume: {exc}")
-            greeter.link.abort()
+        peer.resume(greeter.link, hello.received, greeter.handshake.rest())
 
     def _reject(self, greeter: ServerGreeter, reason: Reason) -> None:
         logger.warning("a client from %s was turned away: %s", greeter.link.peer.address, reason.text)

@@ -183,6 +183,10 @@ class Outbound:
             self._credit = credit
             self._release(now)
 
+    def can_rewind(self, count: int) -> bool:
+        """Whether *count* is what the other side may have."""
+        return self._replay.acknowledged <= count <= self._replay.sent
+
     def rewind(self, count: int, now: float) -> bytes:
         """On a new link of the same session: return what the other side, which has *count* frames, lacks.
 

@@ -93,6 +93,10 @@ class Session:
         self._link_up(now)
         return [self._refuse(message) for message in refused]
 
+    def can_resume(self, peer_received: int) -> bool:
+        """Whether the other side may have that many frames, so that ``resume`` will do."""
+        return self._outbound.can_rewind(peer_received)
+
     def resume(self, peer_received: int, now: float) -> None:
         """A handshake brought a new link to this session: what the other side lacks is sent again.
 
@@ -289,7 +293,8 @@ class Session:
         return data
 
     def say_goodbye(self, reason: Reason) -> None:
-        """Tell the other side that the session is over. ``end`` comes next."""
+        """Tell the other side that the session is over, and what was received. ``end`` comes next."""
+        self._control.append(self._inbound.ack())
         self._control.append(control(GOODBYE, reason.encode(), arg=reason.code))
 
     def ask_for_ack(self) -> None:

@@ -52,6 +52,7 @@ class CuttingProxy:
         self._server: asyncio.Server | None = None
         self._pairs: set[_Pair] = set()
         self._connecting: set[asyncio.Task[None]] = set()
+        self._ends: set[_End] = set()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -71,9 +72,11 @@ class CuttingProxy:
             os.unlink(self.address)
         for task in self._connecting:
             task.cancel()
-        for pair in list(self._pairs):
-            pair.abort()
         await asyncio.gather(*self._connecting, return_exceptions=True)
+        ends = list(self._ends)
+        for end in ends:
+            end.abort()
+        await asyncio.gather(*(end.gone for end in ends))
 
     def cut(self) -> None:
         """Cut all connections now."""
@@ -100,6 +103,14 @@ class CuttingProxy:
         task = asyncio.get_running_loop().create_task(connecting)
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+
+    def opened(self, end: _End) -> None:
+        """A transport is open."""
+        self._ends.add(end)
+
+    def closed(self, end: _End) -> None:
+        """A transport is gone."""
+        self._ends.discard(end)
 
     def forget(self, pair: _Pair) -> None:
         """A connection is gone."""
@@ -164,9 +175,11 @@ class _End(asyncio.Protocol):
         self._pair = pair
         self._transport: asyncio.Transport | None = None
         self._closed = False
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._pair.proxy.opened(self)
         if self._closed:
             self._transport.abort()
         elif self is self._pair.near:
@@ -180,6 +193,8 @@ class _End(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
+        self.gone.set_result(None)
+        self._pair.proxy.closed(self)
         self._pair.close()
 
     def pause_writing(self) -> None:

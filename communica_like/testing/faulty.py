@@ -210,11 +210,12 @@ class _FaultyLink(Link):
         """The stall is over."""
         out, self._held_out, self._held_out_size = b"".join(self._held_out), [], 0
         into, self._held_in = b"".join(self._held_in), []
+        was_writable = self.writable
         if out:
             self.send(out)
         if into:
             self.data_received(into)
-        if not self.writable and self._inner is not None and self._inner.writable:
+        if not was_writable and self._inner is not None and self._inner.writable:
             self.link_writable()
 
     def _report(self, error: Exception | None) -> None:
