@@ -22,12 +22,14 @@ class Contestant:
         module: its arena; imported only in its own processes.
         handler: the method of Echo that its server serves.
         floors: for each workload that has one, the least share of the limit's rate.
+        scale: of the usual number of messages, for one so much slower that it would take up the run.
     """
 
     title: str
     module: str
     handler: str = "plain"
     floors: Mapping[str, float] = field(default_factory=dict)
+    scale: float = 1.0
 
     def arena(self) -> Arena:
         """Import the module."""
@@ -54,5 +56,7 @@ CONTESTANTS: dict[str, Contestant] = {
         handler="never_suspending",
         floors=_floors(0.72, 0.50, 0.45, 0.55),
     ),
-    "suspends": Contestant("communica_like async def, suspends", "benchmarks.library", handler="suspending"),
+    "suspends": Contestant(
+        "communica_like async def, suspends", "benchmarks.library", handler="suspending", scale=0.2
+    ),
 }

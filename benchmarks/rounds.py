@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from benchmarks.contestants import LIMIT
+from benchmarks.contestants import CONTESTANTS, LIMIT
 from benchmarks.pair import Pair
 from benchmarks.workloads import Measurement
 
@@ -56,7 +56,7 @@ def play(
             for turn in range(TURNS):
                 first = (number * TURNS + turn) % len(pairs)
                 for pair in (*pairs[first:], *pairs[:first]):
-                    turns[pair.name].append(pair.measure(workload, scale))
+                    turns[pair.name].append(pair.measure(workload, scale * CONTESTANTS[pair.name].scale))
             for name, all_turns in turns.items():
                 results.measured[workload][name].append(max(all_turns, key=lambda one: one.rate))
     return results

@@ -83,8 +83,7 @@ class _Wire(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self.now = monotonic()
         self.events(self.session.receive(bytes(_received[:nbytes]), self.now))
-        if cost := self.session.last_cost:
-            self.session.handled((cost, 0))
+        self.session.handled(self.session.last_cost)
         self.flush()
         if self.room is not None:
             self.make_room()

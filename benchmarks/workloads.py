@@ -104,5 +104,5 @@ async def measure(arena: Arena, path: str, workload: Workload, scale: float = 1.
     count = int(workload.count * scale)
     async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(arena.connect(path)) for _ in range(workload.connections)]
-        await workload.run(clients, max(count // 10, 1024))
+        await workload.run(clients, max(count // 10, 256))
         return await workload.run(clients, count)

@@ -27,6 +27,7 @@ from ..session.events import (
 from ..wire.failure import Failure
 from ..wire.greetings import Reason
 from ..wire.limits import Limits
+from .answers import Answers
 from .context import inherited_deadline
 from .dispatcher import Dispatcher
 from .farewell import Farewell
@@ -74,7 +75,9 @@ class Peer:
         self.client_id = client_id
         self.limits = limits
         self.session = Session(limits)
-        self.dispatcher = Dispatcher(self.session, handlers, missing, client_id, pool, self._on_answer)
+        self.dispatcher = Dispatcher(
+            self.session, handlers, Answers(self.session, missing), client_id, pool, self.flush, self._on_answer
+        )
         self.identity: PeerIdentity | None = None
         self.closed: Exception | None = None
         self._keep = keep
@@ -89,7 +92,6 @@ class Peer:
         self._unwritten_size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
-        self._backlog: deque[Event] = deque()
         self._request_line = asyncio.Lock()
         self._requests_in_line = 0
         self._throw_line = asyncio.Lock()
@@ -140,7 +142,6 @@ class Peer:
             session.say_goodbye(reason)
             self.flush()
         self._link = None
-        self._backlog.clear()
         lost = session.end(keep=self._keep)
         self.dispatcher.forget_session()
         if lost.throws:
@@ -359,49 +360,30 @@ class Peer:
         else:
             self._settle()
 
-    def _handle(self, events: list[Event], cost: int = 0) -> None:
-        """Do what *events* say; *cost* is the credit of the small messages among them."""
-        dispatch = self.dispatcher.dispatch
-        session = self.session
-        chunk = session.agreed.chunk
-        burst = 0
-        interrupt: KeyboardInterrupt | None = None
-        backlog = self._backlog
-        congested = session.congested
-        self.dispatcher.begin()
+    def _handle(self, events: list[Event], cost: tuple[int, int] = (0, 0)) -> None:
+        """Do what *events* say; *cost* is the credit of the messages among them."""
+        small, large = cost
+        messages: list[Event] = []
         for event in events:
-            kind, subject, number, route, body = event
+            kind = event[0]
             if kind == RESULT:
-                if not subject.done():
-                    subject.set_result(body)
+                if not event[1].done():
+                    event[1].set_result(event[4])
             elif kind <= THROW:
-                if backlog or (congested and kind != THROW):
-                    backlog.append(event)
-                    cost -= session.cost(route, body)[0]
-                    continue
-                if kind != THROW:
-                    burst += 1
-                    if burst == _BURST:
-                        burst = 0
-                        self.flush()
-                        congested = session.congested
-                try:
-                    finished = dispatch(kind, subject, number, route, body)
-                except KeyboardInterrupt as exc:
-                    # The requester has its answer; the other messages get theirs, then the loop ends.
-                    interrupt, finished = exc, True
-                if not finished:
-                    cost -= session.cost(route, body)[0]  # returned when the handler ends
-                elif len(body) > chunk:
-                    session.handled(session.cost(route, body))
+                messages.append(event)
             else:
-                self._handle_uncommon(kind, subject, number, body)
-        if cost > 0:
-            session.handled((cost, 0))
-        if interrupt is not None:
-            raise interrupt
+                if messages:
+                    held, held_large = self.dispatcher.dispatch(messages)
+                    small, large = small - held, large - held_large
+                    messages = []
+                self._handle_uncommon(*event)
+        if messages:
+            held, held_large = self.dispatcher.dispatch(messages)
+            small, large = small - held, large - held_large
+        if small or large:
+            self.session.handled((small, large))
 
-    def _handle_uncommon(self, kind: int, subject: Any, number: int, body: bytes) -> None:
+    def _handle_uncommon(self, kind: int, subject: Any, number: int, _: bytes, body: bytes) -> None:
         if kind == ERROR:
             if not subject.done():
                 subject.set_exception(Failure.decode(number, body).exception())
@@ -409,7 +391,7 @@ class Peer:
             if not subject.done():
                 subject.set_exception(RequestTimeout("no answer in time"))
         elif kind == CANCEL:
-            self._cancel_handler(subject)
+            self.dispatcher.cancel(subject)
         elif kind == GOODBYE:
             reason = Reason.decode(number, body)
             self.end(f"the other side ended the session: {reason.text}", reason)
@@ -425,18 +407,10 @@ class Peer:
             reason = Reason(0, f"protocol error: {subject}")
             self.end(f"the other side breaks the protocol: {subject}", reason, tell=True)
 
-    def _cancel_handler(self, ident: int) -> None:
-        for event in self._backlog:
-            if event[1] == ident and event[0] != THROW:
-                self._backlog.remove(event)
-                self.session.handled(self.session.cost(event[3], event[4]))
-                return
-        self.dispatcher.cancel(ident)
-
     def _settle(self) -> None:
         """After anything happened: write, wake who can go on, set the timer."""
         self.flush()
-        if self._backlog and not self.session.congested:
+        if self.dispatcher.backlog and not self.session.congested:
             # Not at once: handlers run on the event loop alone, never inside of a task.
             self._loop.call_soon(self._work_off)
         if self._room_waiters and self.session.has_room:
@@ -446,12 +420,9 @@ class Peer:
             self._flush_waiter = None
 
     def _work_off(self) -> None:
-        """Handle what came while there was no room for answers."""
-        events = list(self._backlog)
-        self._backlog.clear()
         self._reading = True
         try:
-            self._handle(events, sum(self.session.cost(event[3], event[4])[0] for event in events))
+            self.dispatcher.work_off()
         finally:
             self._reading = False
             self._settle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -64,3 +65,33 @@ def _restore(loop: asyncio.AbstractEventLoop, former: dict[signal.Signals, Any])
 def _tell(loop: asyncio.AbstractEventLoop) -> None:
     for callback in list(_listening.get(loop, ())):
         callback()
+
+
+# A forked child is no server, and what it is told is not its parent's business. Without this, a signal to
+# the child would not end it; before Python 3.12 it would stop the parent, whose wakeup socket it shares.
+
+_mask = threading.local()  # as it was before the fork
+
+
+def _before_fork() -> None:
+    # A signal that comes between the fork and _in_child() waits.
+    _mask.former = signal.pthread_sigmask(signal.SIG_BLOCK, _NUMBERS if _former else ())
+
+
+def _in_parent() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _mask.former)
+
+
+def _in_child() -> None:
+    if _former:
+        former = next(iter(_former.values()))
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, former[signal.SIGTERM] or signal.SIG_DFL)
+        _listening.clear()
+        _former.clear()
+    _in_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

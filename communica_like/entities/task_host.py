@@ -70,8 +70,9 @@ class TaskHost(Coroutine[Any, Any, None]):
     def adopt(self, on_done: OnDone) -> None:
         """Let the task go on with the suspended coroutine; *on_done* hears, once, how it ended."""
         self._on_done = on_done
-        # An earlier handler cancelled and uncancelled this task before its first step (until 3.12).
-        self._stale_cancel = getattr(self.task, "_must_cancel", False) and not self.task.cancelling()
+        # This handler, or an earlier one, cancelled and uncancelled this task in its first step.
+        cancelled = self.gate.cancelled() or getattr(self.task, "_must_cancel", False)
+        self._stale_cancel = cancelled and not self.task.cancelling()
         if not self.gate.done():
             self.gate.set_result(None)
 
@@ -95,7 +96,7 @@ class TaskHost(Coroutine[Any, Any, None]):
             raise error
         if self._awaited is not _NOTHING:
             awaited = self._take_awaited()
-            if self._stale_cancel:
+            if self._stale_cancel and not self.task.cancelling():
                 return awaited
             # As in any task that is cancelled: what it awaits is cancelled, and tells it so.
             if isinstance(error, CancelledError) and hasattr(awaited, "cancel") and awaited.cancel():

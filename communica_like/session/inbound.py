@@ -44,7 +44,8 @@ class Inbound:
 
     Attributes:
         count: sequenced frames received in this session.
-        last_cost: credit that the small messages of the last ``receive`` cost.
+        last_cost, last_large_cost: credit that the small, and the large, messages of the last ``receive``
+            cost.
     """
 
     def __init__(
@@ -67,14 +68,15 @@ class Inbound:
         self._partials.clear()
         self._partial_replies = 0
         self.count = 0
-        self.last_cost = 0
+        self.last_cost = self.last_large_cost = 0
         self._acknowledged = 0
         self._unacknowledged_bytes = 0
         # Credit: spent by the other side, granted to it, and handled here.
         self._spent = self._bulk_spent = 0
         self._granted = self._limits.window
         self._bulk_granted = self._limits.max_message
-        self._handled = self._bulk_handled = 0
+        # Handled, and not granted again yet.
+        self._ungranted = self._bulk_ungranted = 0
         self._ack_forced = False
 
     def link_lost(self) -> None:
@@ -95,7 +97,7 @@ class Inbound:
         take_token = self._pending.pop
         chunk = self._chunk
         count = self.count
-        self.last_cost = spent = 0
+        self.last_cost = self.last_large_cost = spent = 0
         position = 0
         size = len(data)
         last_header = size - HEADER_SIZE
@@ -137,8 +139,8 @@ class Inbound:
 
     def handled(self, small: int, large: int) -> None:
         """Messages are done with that cost so much credit for small and for large ones."""
-        self._handled += small
-        self._bulk_handled += large
+        self._ungranted += small
+        self._bulk_ungranted += large
 
     def force_ack(self) -> None:
         """The other side asked, or may have lost, an acknowledgement."""
@@ -150,8 +152,8 @@ class Inbound:
         return (
             self.count - self._acknowledged >= _ACK_FRAMES
             or self._unacknowledged_bytes >= self._ack_bytes
-            or self._handled + self._limits.window - self._granted >= self._limits.window // 4
-            or self._bulk_handled + self._limits.max_message > self._bulk_granted
+            or self._ungranted >= self._limits.window // 4
+            or self._bulk_ungranted > 0
             or self._ack_forced
         )
 
@@ -160,8 +162,8 @@ class Inbound:
         """Whether there is anything at all to acknowledge, by and by."""
         return (
             self.count > self._acknowledged
-            or self._handled + self._limits.window > self._granted
-            or self._bulk_handled + self._limits.max_message > self._bulk_granted
+            or self._ungranted > 0
+            or self._bulk_ungranted > 0
             or self._ack_forced
         )
 
@@ -169,8 +171,9 @@ class Inbound:
         """Return an ACK frame that says all there is to say."""
         self._acknowledged = self.count
         self._unacknowledged_bytes = 0
-        self._granted = self._handled + self._limits.window
-        self._bulk_granted = self._bulk_handled + self._limits.max_message
+        self._granted += self._ungranted
+        self._bulk_granted += self._bulk_ungranted
+        self._ungranted = self._bulk_ungranted = 0
         self._ack_forced = False
         return control(ACK, ACK_BODY.pack(self._granted, self._bulk_granted), self.count)
 
@@ -263,6 +266,7 @@ class Inbound:
         kind = partial.kind
         if kind in (REQUEST, THROW):
             events.append((kind, partial.ident, partial.budget(now), partial.route, partial.body()))
+            self.last_large_cost += partial.total
             return
         self._partial_replies -= partial.total
         token = self._pending.pop(partial.ident, None)
@@ -274,6 +278,6 @@ class Inbound:
         if partial is None:
             raise RemoteProtocolError(f"stream {stream} is given up, but has not begun")
         if partial.kind in (REQUEST, THROW):
-            self._bulk_handled += partial.total
+            self._bulk_ungranted += partial.total
         else:
             self._partial_replies -= partial.total

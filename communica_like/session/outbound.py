@@ -228,6 +228,15 @@ class Outbound:
             self._paced = False
 
     @property
+    def congested(self) -> bool:
+        """Whether more answers than there is room for wait for the link or for an acknowledgement."""
+        replay, limits = self._replay, self._limits
+        return (
+            self._framed - replay.size + replay.bulk > limits.outbox
+            or self._bulk.reply_size > limits.max_message
+        )
+
+    @property
     def unsent(self) -> int:
         """Bytes of small frames that only the link or a missing acknowledgement holds back."""
         return self._framed - (self._replay.size - self._replay.bulk)

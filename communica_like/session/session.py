@@ -241,12 +241,11 @@ class Session:
     def handled(self, cost: tuple[int, int]) -> None:
         """Events of this cost are done with: their credit goes back to the other side."""
         self._inbound.handled(*cost)
-        self._owe_ack(self._now)
 
     @property
-    def last_cost(self) -> int:
-        """The credit of the small messages that the last ``receive`` gave."""
-        return self._inbound.last_cost
+    def last_cost(self) -> tuple[int, int]:
+        """The credit that the messages hold which the last ``receive`` gave: see ``cost``."""
+        return self._inbound.last_cost, self._inbound.last_large_cost
 
     @property
     def congested(self) -> bool:
@@ -255,8 +254,7 @@ class Session:
         It depends on the link and on acknowledgements alone, never on credit: two sides that flood each
         other with requests cannot block each other.
         """
-        outbound = self._outbound
-        return outbound.unsent > self.limits.outbox or outbound.unsent_replies > self.limits.max_message
+        return self._outbound.congested
 
     # -- bytes
 
@@ -270,7 +268,6 @@ class Session:
             self._inbound.receive(data, events, now)
         except RemoteProtocolError as exc:
             events.append((BROKEN, exc, 0, b"", b""))
-        self._owe_ack(now)
         return events
 
     @property
@@ -284,9 +281,14 @@ class Session:
         To be called again while ``more_to_send``. Only in state LIVE.
         """
         data = self._outbound.data_to_send(now)
-        if self._inbound.ack_due:
-            self._control.append(self._inbound.ack())
-            self._ack_at = _NEVER
+        inbound = self._inbound
+        if inbound.ack_owed:
+            if inbound.ack_due:
+                self._control.append(inbound.ack())
+                self._ack_at = _NEVER
+            elif self._ack_at == _NEVER:
+                self._ack_at = now + _ACK_DELAY
+                self.next_deadline = min(self.next_deadline, self._ack_at)
         if self._control:
             data = b"".join((*self._control, data))
             self._control.clear()
@@ -373,12 +375,6 @@ class Session:
         elif kind >= 32:
             raise RemoteProtocolError(f"a greeting (kind {kind}) after the handshake")
         # else: a later version's control frame, which may be ignored
-
-    def _owe_ack(self, now: float) -> None:
-        if self._ack_at == _NEVER and self._inbound.ack_owed:
-            self._ack_at = now + _ACK_DELAY
-            if self._ack_at < self.next_deadline:
-                self.next_deadline = self._ack_at
 
     def _add_deadline(self, ident: int, deadline: float) -> None:
         self._deadlines[ident] = deadline

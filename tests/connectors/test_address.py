@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,18 +23,22 @@ def test_a_url_gives_back_what_was_joined(rest: str) -> None:
 
 def scrambled_urls() -> st.SearchStrategy[str]:
     schemes = st.sampled_from(["tcp", "local", "memory", "TCP", "", "x", "local:", "tcp\0"])
-    pieces = st.sampled_from(["%", "%2F", "%00", "..", "/", "[", "]", ":", "@", "é", "%ff", "\ud800", "80", "::1"])
+    pieces = st.sampled_from(
+        ["%", "%2F", "%00", "..", "/", "[", "]", ":", "@", "é", "%ff", "\ud800", "80", "::1"]
+    )
     rest = st.lists(pieces | st.text(max_size=4), max_size=8).map("".join)
     return st.builds("{}://{}".format, schemes, rest)
 
 
 @given(st.text() | scrambled_urls() | st.text(alphabet=st.characters()))
 def test_any_text_is_a_connector_or_a_value_error(text: str) -> None:
-    for load in (connector_from, *(kind.load_state for kind in CONNECTORS)):
+    loads: list[Callable[[str], Connector]] = [connector_from]
+    loads += [kind.load_state for kind in CONNECTORS]
+    for load in loads:
         try:
             connector = load(text)
-        except ValueError as exc:
-            assert str(exc)
+        except ValueError:
+            continue
         else:
             url = connector.dump_state()
             assert url.isascii()

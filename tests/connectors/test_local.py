@@ -19,7 +19,8 @@ def test_any_name_goes_round_or_is_refused_for_a_reason(name: str) -> None:
     try:
         connector = LocalConnector(name)
     except ValueError as exc:
-        assert repr(name) in str(exc)
+        text = str(exc)
+        assert repr(name) in text
         return
     assert connector.dump_state().isascii()
     assert connector_from(connector.dump_state()) == connector
@@ -44,7 +45,8 @@ def test_a_name_cannot_climb_out(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rest", ["..", "%2e%2e", "..%2Fx", "%2e%2e%2fx", "a%2Fb", "a%5Cb", "%00", "a%00", ".", "%2E", "a/b", "..%5cx"]
+    "rest",
+    ["..", "%2e%2e", "..%2Fx", "%2e%2e%2fx", "a%2Fb", "a%5Cb", "%00", "a%00", ".", "%2E", "a/b", "..%5cx"],
 )
 def test_percent_encoding_opens_no_way_out(rest: str) -> None:
     with pytest.raises(ValueError):
@@ -58,7 +60,8 @@ def test_percent_encoding_is_undone_once() -> None:
 
 
 def test_a_path_however_it_is_written() -> None:
-    assert connector_from("local://%2Ftmp%2Fx") == connector_from("local:///tmp/x") == LocalConnector("/tmp/x")
+    path = LocalConnector("/tmp/x")
+    assert connector_from("local://%2Ftmp%2Fx") == connector_from("local:///tmp/x") == path
     assert LocalConnector("/tmp/x").is_path
     with pytest.raises(ValueError, match="NUL"):
         LocalConnector("/tmp/\0")

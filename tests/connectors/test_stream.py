@@ -24,6 +24,20 @@ def identify(transport: asyncio.BaseTransport) -> PeerIdentity:
     return PeerIdentity("test", "there")
 
 
+class Noticing(Recorder):
+    """It looks at the link when it is told that it is writable."""
+
+    link: Link
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writable_then: list[bool] = []
+
+    def link_writable(self) -> None:
+        self.writable_then.append(self.link.writable)
+        super().link_writable()
+
+
 async def test_the_receiver_may_be_exchanged() -> None:
     first, second = Recorder(), Recorder()
     link = StreamLink(lambda link: first, identify)
@@ -41,8 +55,8 @@ async def test_the_receiver_may_be_exchanged() -> None:
 
 
 async def test_it_says_when_it_holds_too_much() -> None:
-    recorder = Recorder()
-    link = StreamLink(lambda link: recorder, identify)
+    recorder = Noticing()
+    link = recorder.link = StreamLink(lambda link: recorder, identify)
     with await linked(link) as far:
         size = 0
         while link.writable:
@@ -53,7 +67,7 @@ async def test_it_says_when_it_holds_too_much() -> None:
         while got < size:
             got += len(await loop.sock_recv(far, 1 << 20))
         await asyncio.wait_for(recorder.writable.wait(), 5)
-        assert link.writable
+        assert recorder.writable_then == [True]
         link.abort()
         await recorder.until_broken()
         assert not link.writable
@@ -97,6 +111,8 @@ async def test_who_is_not_trusted_is_not_accepted() -> None:
     def accept(link: Link) -> LinkReceiver:
         pytest.fail("accepted")
 
+    problems: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, problem: problems.append(problem))
     link = StreamLink(accept, refuse)
     with await linked(link) as far:
         assert isinstance(link.refused, PeerNotTrusted)
@@ -107,3 +123,5 @@ async def test_who_is_not_trusted_is_not_accepted() -> None:
                 break
             assert data == b""
             break
+    await asyncio.sleep(0)
+    assert problems == []

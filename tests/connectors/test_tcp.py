@@ -24,8 +24,8 @@ def test_any_address_goes_round_or_is_refused_for_a_reason(host: str, port: int)
     try:
         connector = TcpConnector(host, port)
     except ValueError as exc:
-        assert repr(host) in str(exc)
-        assert host not in HOSTS
+        text = str(exc)
+        assert (repr(host) in text, host in HOSTS) == (True, False)
         return
     url = connector.dump_state()
     assert url.isascii()
@@ -154,7 +154,10 @@ async def test_beyond_loopback_only_on_purpose(host: str) -> None:
         await TcpConnector(host, 0).listen(lambda link: Recorder())
 
 
-@pytest.mark.parametrize("protection", [{"insecure": True}, {"authkey": b"key"}, {"ssl": ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)}])  # fmt: skip
+@pytest.mark.parametrize(
+    "protection",
+    [{"insecure": True}, {"authkey": b"key"}, {"ssl": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)}],
+)
 async def test_protected_or_meant(protection: dict[str, Any]) -> None:
     async with serving(TcpConnector("0.0.0.0", 0, **protection)) as served:
         assert served.listener.address.startswith("tcp://0.0.0.0:")
@@ -174,7 +177,7 @@ async def test_nobody_serves() -> None:
         assert isinstance(caught.value.__cause__, ConnectionRefusedError)
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
+@pytest.mark.parametrize("host", ["a..b", "x" * 300])
 async def test_no_such_host(host: str) -> None:
     connector = TcpConnector(host, 1)
     for attempt in (connector.connect(Recorder()), connector.listen(lambda link: Recorder())):
@@ -217,7 +220,8 @@ async def test_an_address_found_twice_is_bound_once(monkeypatch: pytest.MonkeyPa
 async def test_another_port_if_the_first_is_not_free_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
     _resolve_to(monkeypatch, [(*stream, ("127.0.0.1", 0)), (*stream, ("127.0.0.2", 0))])
-    real, taken = socket.socket.bind, []
+    real = socket.socket.bind
+    taken: list[socket.socket] = []
 
     def bind(sock: socket.socket, address: tuple[str, int]) -> None:
         if address[0] == "127.0.0.2" and not taken:

@@ -127,7 +127,7 @@ def _as_nobody(path: str) -> tuple[int, bytes]:
                     data = sock.recv(10)
                 except ConnectionError:
                     data = b""
-            os.write(writing, b"end" if not data else data)
+            os.write(writing, data or b"end")
         finally:
             os._exit(0)
     os.close(writing)
@@ -155,7 +155,7 @@ async def test_a_server_of_another_user_is_refused(
 ) -> None:
     async with serving(connector) as served:
         me = os.getuid()
-        monkeypatch.setattr(_unix.os, "getuid", lambda: me + 1)
+        monkeypatch.setattr("os.getuid", lambda: me + 1)
         near = Recorder()
         if me == 0:  # root is trusted by everybody
             link = await connector.connect(near)
@@ -185,7 +185,7 @@ def test_who_is_trusted(
     from communica_like.abc import PeerIdentity
 
     monkeypatch.setattr(_unix, "_credentials", lambda sock, path: PeerIdentity("local", path, 7, uid, 0))
-    monkeypatch.setattr(_unix.os, "getuid", lambda: me)
+    monkeypatch.setattr("os.getuid", lambda: me)
 
     with contextlib.nullcontext() if trusted else pytest.raises(PeerNotTrusted, match="process 7"):
         _unix._identify(asyncio.Transport(), "path", serving=serving)

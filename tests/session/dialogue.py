@@ -348,8 +348,10 @@ class Dialogue:
             assert not side.session._inbound._partials
             assert side.session._inbound._partial_replies == 0
             outbound, inbound = side.session._outbound, other.session._inbound
-            assert outbound._spent == inbound._spent == inbound._handled
-            assert outbound._bulk._spent == inbound._bulk_spent == inbound._bulk_handled
+            handled = inbound._granted + inbound._ungranted - inbound._limits.window
+            assert outbound._spent == inbound._spent == handled
+            handled = inbound._bulk_granted + inbound._bulk_ungranted - inbound._limits.max_message
+            assert outbound._bulk._spent == inbound._bulk_spent == handled
             assert outbound._gate == (-1 if outbound._strict else outbound._credit)
             assert outbound._has_room(side.session.agreed.max_message), "no room, though all is done"
 

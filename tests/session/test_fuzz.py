@@ -75,7 +75,7 @@ def conversation() -> bytes:
     while more := peer.data_to_send(0.0):
         data += more
     peer.say_goodbye(Reason(0, "bye"))
-    return data + control(ACK, ACK_BODY.pack(1 << 20, 1 << 20), 5) + peer.data_to_send(0.0)
+    return data + peer.data_to_send(0.0) + control(ACK, ACK_BODY.pack(1 << 20, 1 << 20), 5)
 
 
 @st.composite

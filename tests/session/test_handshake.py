@@ -19,6 +19,7 @@ from communica_like.exceptions import (
 from communica_like.session.handshake import ClientHandshake, ServerHandshake, error_for
 from communica_like.wire.frames import (
     CHALLENGE,
+    GOODBYE,
     HEADER_SIZE,
     HELLO,
     PING,
@@ -199,6 +200,8 @@ def test_an_authkey_on_one_side_only_is_an_error() -> None:
     with pytest.raises(AuthenticationError, match="the server asks for none"):
         client.receive(taken(open_server))
     assert client.welcome is None
+    # The server has let it in, and is told that it leaves.
+    assert [(frame[0], frame[4]) for frame in split_frames(taken(client))] == [(GOODBYE, AUTHENTICATION)]
 
 
 @pytest.mark.parametrize("version, oldest", [(3, 2), (0, 0)])

@@ -203,17 +203,17 @@ def test_what_a_message_costs(pair: Pair) -> None:
     assert pair.a.cost(b"route", bytes(KIB + 1)) == (0, KIB + 1)
 
 
-def test_what_all_small_messages_of_some_bytes_cost(pair: Pair) -> None:
+def test_what_all_messages_of_some_bytes_cost(pair: Pair) -> None:
     pair.b.throw(b"rt", b"body", pair.now)
     pair.b.request("token", b"", b"", pair.now)
     pair.b.throw(b"", bytes(KIB + 1), pair.now)
     pair.b.answer(1, b"costs nothing")
     pair.carry(pair.b)
-    assert pair.a.last_cost == 0
+    assert pair.a.last_cost == (0, KIB + 1)
     pair.b.throw(b"rt", b"body", pair.now)
     pair.b.request("token", b"", b"", pair.now)
     pair.carry(pair.b)
-    assert pair.a.last_cost == 6 + 2 * MESSAGE_COST
+    assert pair.a.last_cost == (6 + 2 * MESSAGE_COST, 0)
 
 
 def test_credit_comes_back_when_messages_are_handled(pair: Pair) -> None:
@@ -257,8 +257,8 @@ def test_a_side_is_congested_by_answers_that_do_not_go_out_and_never_by_lack_of_
 def test_an_acknowledgement_waits_a_little_for_company(pair: Pair) -> None:
     pair.b.throw(b"", b"", pair.now)
     pair.carry(pair.b)
-    assert pair.a.next_deadline == pair.now + ACK_DELAY
     assert pair.a.data_to_send(pair.now) == b""
+    assert pair.a.next_deadline == pair.now + ACK_DELAY
     assert pair.wait(ACK_DELAY) == []
     assert not pair.b.flushed
     pair.carry(pair.a)
@@ -284,7 +284,6 @@ def test_credit_for_large_messages_goes_back_without_being_asked_for(pair: Pair)
         pair.carry(pair.a)
     ((_, _, _, route, body),) = events
     pair.a.handled(pair.a.cost(route, body))
-    assert pair.a.next_deadline <= pair.now + ACK_DELAY
     assert kinds(pair.a.data_to_send(pair.now)) == [ACK]
 
 
@@ -357,6 +356,17 @@ def test_what_was_meant_for_a_link_dies_with_it(pair: Pair) -> None:
     pair.lose_link()
     pair.resume()
     assert PING not in kinds(pair.a.data_to_send(pair.now))
+
+
+def test_a_session_can_be_resumed_from_any_frame_that_is_not_acknowledged(pair: Pair) -> None:
+    pair.a.throw(b"", b"", pair.now)
+    pair.carry(pair.a)
+    pair.settle()
+    pair.a.throw(b"", b"", pair.now)
+    pair.a.throw(b"", b"", pair.now)
+    pair.a.data_to_send(pair.now)
+    pair.lose_link()
+    assert [pair.a.can_resume(count) for count in range(5)] == [False, True, True, True, False]
 
 
 def test_a_resume_that_claims_too_much_leaves_the_session_as_it_was(pair: Pair) -> None:
@@ -476,12 +486,15 @@ def test_pieces_of_messages_do_not_outlive_the_session(pair: Pair) -> None:
     assert not pair.a._inbound._partials
 
 
-def test_a_side_says_why_it_leaves(pair: Pair) -> None:
+def test_a_side_says_why_it_leaves_and_what_it_has(pair: Pair) -> None:
+    pair.b.throw(b"", b"", pair.now)
+    pair.carry(pair.b)
     reason = Reason(REPLACED, "another one came")
     pair.a.say_goodbye(reason)
     ((kind, _, code, _, body),) = pair.carry(pair.a)
     assert kind == GOODBYE
     assert Reason.decode(code, body) == reason
+    assert pair.b.flushed
 
 
 # -- time

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import multiprocessing
 import os
 import sys
 import time
@@ -48,11 +49,11 @@ async def sleep(seconds: float) -> float:
 @table.handler("stubborn")
 async def stubborn(data: Any) -> None:
     print("stubborn")
-    while True:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            print("not impressed")
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        print("not impressed")
+        await asyncio.sleep(60)
 
 
 @table.handler("block")
@@ -69,18 +70,28 @@ def big(size: int) -> str:
 
 
 @table.handler("count")
-def count(number: int) -> None:
-    thrown.append(number)
+def count(data: Any) -> None:
+    """Count a number, alone or with padding."""
+    thrown.append(data[0] if isinstance(data, list) else data)
 
 
 @table.handler("counted")
 def counted(data: Any) -> list[Any]:
-    return [len(thrown), thrown == sorted(set(thrown))]
+    """How many, and whether they are 0, 1, 2, ..."""
+    return [len(thrown), thrown == list(range(len(thrown)))]
 
 
 @table.handler("call back")
 async def call_back(data: Any, context: Context) -> Any:
     return await server.request("echo", data, client_id=context.client_id)
+
+
+def live() -> None:
+    """Hold nothing that the parent prints to, and live for a minute."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    time.sleep(60)
 
 
 @table.handler("fork")
@@ -90,10 +101,20 @@ def fork(count: int) -> list[int]:
     for _ in range(count):
         child = os.fork()
         if child == 0:
-            time.sleep(60)
+            live()
             os._exit(0)
         pids.append(child)
     return pids
+
+
+@table.handler("multiprocessing")
+def fork_processes(count: int) -> list[int]:
+    """The same by multiprocessing."""
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=live, daemon=True) for _ in range(count)]
+    for process in processes:
+        process.start()
+    return [process.pid for process in processes if process.pid is not None]
 
 
 class AnnouncedServer(RouteServer):

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from communica_like import Closed, LocalConnector, MemoryConnector, SimpleClient, SimpleServer, TcpConnector
+from communica_like.exceptions import (
+    AuthenticationError,
+    ClientIdInUse,
+    ConnectTimeout,
+    LinkError,
+    LinkRefused,
+)
+from tests.connectors.recorder import Recorder, serving
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged
+
+
+async def test_init_waits_until_the_server_is_there() -> None:
+    connector = MemoryConnector()
+    client = SimpleClient(connector, backoff=QUICK)
+    starting = asyncio.create_task(client.init())
+    await eventually(lambda: client._dialer and client._dialer.last_error)
+    assert not starting.done()
+    async with SimpleServer(connector, echo):
+        assert await asyncio.wait_for(starting, PATIENCE) is client
+        assert client.connected
+        assert await client.request(1) == 1
+        await client.close()
+        assert not client.connected
+
+
+async def test_init_none_returns_at_once() -> None:
+    connector = MemoryConnector()
+    seen: list[int] = []
+    client = await SimpleClient(connector, backoff=QUICK).init(None)
+    assert not client.connected
+    asking = asyncio.create_task(client.request(1))
+    await client.throw(2)
+
+    def handler(data: int) -> int:
+        seen.append(data)
+        return data
+
+    async with SimpleServer(connector, handler):
+        assert await asyncio.wait_for(asking, PATIENCE) == 1
+        await eventually(lambda: sorted(seen) == [1, 2])
+        await client.close()
+
+
+@pytest.mark.parametrize("timeout", [0.02, 1e-9, -1])
+async def test_init_gives_up_in_time_and_says_why(timeout: float) -> None:
+    client = SimpleClient(MemoryConnector("nobody here"), backoff=QUICK)
+    with pytest.raises(ConnectTimeout, match=f"within {timeout} s") as caught:
+        await client.init(timeout)
+    assert isinstance(caught.value, TimeoutError)
+    if timeout == 0.02:
+        assert isinstance(caught.value.__cause__, LinkRefused)
+        assert "nobody serves memory://nobody%20here" in str(caught.value)
+    assert client.state == "closed"
+    async with SimpleServer(client.connector, echo), client:
+        assert await client.request(1) == 1
+
+
+async def test_init_cancelled_closes() -> None:
+    before = asyncio.all_tasks()
+    client = SimpleClient(MemoryConnector(), backoff=QUICK)
+    starting = asyncio.create_task(client.init())
+    await eventually(lambda: client.state == "running")
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert client.state == "closed"
+    await eventually(lambda: asyncio.all_tasks() == before)
+
+
+async def test_a_server_that_says_nothing() -> None:
+    connector = MemoryConnector()
+    async with serving(connector):
+        client = SimpleClient(connector, backoff=QUICK, handshake_timeout=0.01)
+        with pytest.raises(ConnectTimeout, match=r"no answer from memory://.* within 0.01 s") as caught:
+            await client.init(0.05)
+        assert type(caught.value.__cause__) is LinkError
+
+
+@pytest.mark.parametrize("here, there", [(b"a", b"b"), (b"a", None), (None, b"b")])
+async def test_authkeys_that_differ(here: bytes | None, there: bytes | None) -> None:
+    async with SimpleServer(MemoryConnector("auth", there), echo):
+        client = SimpleClient(MemoryConnector("auth", here))
+        with pytest.raises(AuthenticationError):
+            await asyncio.wait_for(client.init(), PATIENCE)
+        assert client.state == "closed"
+
+
+async def test_authkeys_that_agree() -> None:
+    connector = MemoryConnector("auth", b"key")
+    async with SimpleServer(connector, echo), SimpleClient(connector) as client:
+        assert await client.request(1) == 1
+
+
+def test_client_ids() -> None:
+    connector = MemoryConnector()
+    assert SimpleClient(connector, client_id="é" * 127).client_id == "é" * 127
+    assert SimpleClient(connector).client_id != SimpleClient(connector).client_id
+    wrong: list[Any] = ["", "é" * 128]
+    for client_id in wrong:
+        with pytest.raises(ValueError, match="client id"):
+            SimpleClient(connector, client_id=client_id)
+
+
+@pytest.mark.parametrize("timeout", [0, 5, None])
+async def test_a_mistake_that_no_reconnect_cures(
+    timeout: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = SimpleClient(LocalConnector("/" + "x" * 200))
+    if timeout is not None:
+        with pytest.raises(ValueError, match="at most"):
+            await asyncio.wait_for(client.init(timeout), PATIENCE)
+        assert client.state == "closed"
+        return
+    await client.init(None)
+    await client.throw(1)
+    with pytest.raises(ValueError, match="at most"):
+        await asyncio.wait_for(client.request(1), PATIENCE)
+    assert "client" in logged(caplog)
+    await asyncio.wait_for(client.close(), PATIENCE)
+    with pytest.raises(Closed):
+        await client.request(1)
+
+
+async def test_an_address_that_cannot_be_used_is_tried_again(tmp_path: Path) -> None:
+    client = SimpleClient(TcpConnector("no..host", 1), backoff=QUICK)
+    with pytest.raises(ConnectTimeout, match="cannot resolve"):
+        await client.init(0.05)
+    path = tmp_path / "file"
+    path.touch()
+    client = SimpleClient(LocalConnector(f"{path}/below"), backoff=QUICK)
+    with pytest.raises(ConnectTimeout, match="cannot connect"):
+        await client.init(0.05)
+
+
+async def test_a_silent_peer_is_not_waited_for_by_close() -> None:
+    connector = MemoryConnector()
+    async with serving(connector) as served:
+        client = await SimpleClient(connector, backoff=QUICK).init(None)
+        await eventually(lambda: served.links)
+        await asyncio.wait_for(client.close(), PATIENCE)
+        assert isinstance(served.recorders[0], Recorder)
+
+
+async def test_throws_wait_for_the_next_server() -> None:
+    connector = MemoryConnector()
+    seen: list[int] = []
+    async with SimpleServer(connector, seen.append):
+        client = await SimpleClient(connector, backoff=QUICK).init()
+        await client.throw(1)
+        await eventually(lambda: seen == [1])
+    await eventually(lambda: not client.connected)
+    await client.throw(2)
+    async with SimpleServer(connector, seen.append):
+        await eventually(lambda: seen == [1, 2])
+        await client.close()
+
+
+async def test_replaced_during_init(monkeypatch: pytest.MonkeyPatch) -> None:
+    connector = MemoryConnector()
+    async with SimpleServer(connector, echo, duplicate_clients="replace"):
+        starting = [
+            asyncio.create_task(SimpleClient(connector, client_id="same").init()) for _ in range(2)
+        ]
+        results = await asyncio.wait_for(asyncio.gather(*starting, return_exceptions=True), PATIENCE)
+        winners = [each for each in results if isinstance(each, SimpleClient) and each.connected]
+        assert len(winners) == 1
+        for each in results:
+            if isinstance(each, SimpleClient):
+                await each.close(0)
+            else:
+                assert isinstance(each, ClientIdInUse)

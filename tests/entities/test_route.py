@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+import pytest
+
+from communica_like import (
+    MemoryConnector,
+    ReqError,
+    RespError,
+    RouteClient,
+    RouteOverrideError,
+    RouteServer,
+    RouteTable,
+    SimpleClient,
+    SimpleServer,
+)
+from tests.entities.stage import echo, eventually, route_pair
+from tests.entities.test_simple import Upper
+
+
+def test_the_order_of_arguments() -> None:
+    def names(kind: type) -> list[str]:
+        parameters = inspect.signature(kind).parameters.values()
+        return [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+
+    assert names(RouteServer) == ["connector", "route_table"]
+    assert names(RouteClient) == ["connector", "client_id", "route_table"]
+
+
+def table_with(name: str, answer: Any) -> RouteTable:
+    table = RouteTable(name)
+    table.add_route(name, lambda data: answer)
+    return table
+
+
+async def test_requests_and_throws_both_ways() -> None:
+    seen: list[Any] = []
+    table = RouteTable()
+    table.add_route("echo", echo)
+    table.add_route("seen", seen.append)
+    async with route_pair(table, table) as (server, client):
+        assert await client.request("echo", 1) == 1
+        assert await server.request("echo", 2, client_id=client.client_id) == 2
+        await client.throw("seen", 3)
+        await server.throw("seen", 4)
+        await eventually(lambda: sorted(seen) == [3, 4])
+
+
+async def test_several_tables() -> None:
+    connector = MemoryConnector()
+    server = RouteServer(connector, [table_with("a", 1), None, table_with("b", 2)])
+    async with server, RouteClient(connector, route_table=iter([table_with("c", 3)])) as client:
+        assert [await client.request(name, 0) for name in "ab"] == [1, 2]
+        assert await server.request("c", 0) == 3
+    with pytest.raises(RouteOverrideError, match="'a' of table 'a'"):
+        RouteServer(connector, [table_with("a", 1), table_with("a", 2)])
+    wrong: Any = ["a"]
+    with pytest.raises(TypeError, match="RouteTable is expected"):
+        RouteServer(connector, wrong)
+
+
+async def test_routes_are_copied() -> None:
+    table = table_with("a", 1)
+    async with route_pair(table) as (server, client):
+        table.add_route("later", echo)
+        with pytest.raises(ReqError):
+            await client.request("later", 0)
+        server.routes.add_route("later", lambda data: "own")
+        assert await client.request("later", 0) == "own"
+        assert "later" in server.routes
+
+
+async def test_routes_may_come_while_it_runs() -> None:
+    async with route_pair() as (server, client):
+
+        @client.routes.handler("mine")
+        async def mine(data: Any) -> Any:
+            return ["client", data]
+
+        @server.routes.handler("yours", Upper())
+        def yours(data: Any) -> Any:
+            return data
+
+        assert await server.request("mine", 1) == ["client", 1]
+        assert await client.request("yours", "x", Upper()) == "X"
+        with pytest.raises(RouteOverrideError, match="'mine' is already served by"):
+            client.routes.add_route("mine", echo)
+
+
+async def test_a_route_uses_one_serializer() -> None:
+    async with route_pair() as (server, client):
+        server.routes.add_route("up", echo, Upper())
+        shared = Upper()
+        assert await client.request("up", "a", shared) == "A"
+        assert await client.request("up", "b") == "B"
+        for call in (client.request, client.throw):
+            with pytest.raises(TypeError, match="always uses one serializer: 'up'"):
+                await call("up", "c", Upper())
+        with pytest.raises(TypeError, match="always uses one serializer"):
+            await server.throw("up", "c", Upper())
+
+
+async def test_default_serializers() -> None:
+    connector = MemoryConnector()
+    async with RouteServer(connector, serializer=(up := Upper())) as server:
+        server.routes.add_route("r", echo)
+        async with RouteClient(connector, serializer=up) as client:
+            assert await client.request("r", "a") == "A"
+
+
+@pytest.mark.parametrize("route", [None, 5, b"r", ["r"]])
+async def test_names_that_are_no_text(route: Any) -> None:
+    async with route_pair() as (_, client):
+        with pytest.raises(TypeError):
+            await client.request(route, 1)
+
+
+@pytest.mark.parametrize("route", ["", "x" * 65536, "é" * 40000, "\ud800"])
+async def test_names_that_do_not_fit(route: str) -> None:
+    async with route_pair() as (_, client):
+        with pytest.raises(ValueError):
+            await client.request(route, 1)
+
+
+async def test_the_longest_name() -> None:
+    async with route_pair() as (server, client):
+        server.routes.add_route("é" * 32767, echo)
+        assert await client.request("é" * 32767, 1) == 1
+
+
+async def test_simple_and_route_do_not_mix_and_say_so() -> None:
+    connector = MemoryConnector()
+    async with SimpleServer(connector, echo), RouteClient(connector) as client:
+        with pytest.raises(RespError, match="no routes, such as 'r'"):
+            await client.request("r", 1)
+    async with RouteServer(connector), SimpleClient(connector) as simple:
+        with pytest.raises(ReqError, match="no route ''"):
+            await asyncio.wait_for(simple.request(1), 5)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from communica_like import (
+    Closed,
+    ConnectionLost,
+    LocalConnector,
+    MemoryConnector,
+    SimpleClient,
+    SimpleServer,
+    TcpConnector,
+    connector_from,
+)
+from communica_like.exceptions import AddressInUse, InsecureAddress, LinkError
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, simple_pair
+
+
+async def test_the_address_tells_the_chosen_port() -> None:
+    server = SimpleServer(TcpConnector("127.0.0.1", 0), echo)
+    assert server.address == "tcp://127.0.0.1:0"
+    async with server:
+        assert server.address != "tcp://127.0.0.1:0"
+        async with SimpleClient(connector_from(server.address)) as client:
+            assert await client.request(1) == 1
+            [info] = server.clients
+            assert (info.client_id, info.connected) == (client.client_id, True)
+            assert info.peer is not None
+            assert info.peer.transport == "tcp"
+    assert server.clients == []
+
+
+async def test_an_address_that_is_taken(tmp_path: Path) -> None:
+    connector = LocalConnector(str(tmp_path / "s"))
+    async with SimpleServer(connector, echo):
+        second = SimpleServer(connector)
+        with pytest.raises(AddressInUse):
+            await second.init()
+        assert second.state == "closed"
+        async with SimpleClient(connector) as client:
+            assert await client.request(1) == 1
+    async with second:
+        pass
+
+
+async def test_addresses_that_cannot_be_served(tmp_path: Path) -> None:
+    with pytest.raises(InsecureAddress):
+        await SimpleServer(TcpConnector("0.0.0.0", 0)).init()
+    with pytest.raises(LinkError):
+        await SimpleServer(LocalConnector(str(tmp_path / "no" / "s"))).init()
+
+
+@pytest.mark.parametrize("timeout", [0, None, 5])
+async def test_init_with_any_timeout(timeout: float | None) -> None:
+    server = await SimpleServer(MemoryConnector()).init(timeout)
+    assert server.state == "running"
+    await server.close()
+
+
+async def test_init_cancelled_leaves_the_address_free(tmp_path: Path) -> None:
+    connector = LocalConnector(str(tmp_path / "s"))
+    for turns in range(5):
+        server = SimpleServer(connector, echo)
+        starting = asyncio.create_task(server.init())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        starting.cancel()
+        try:
+            await starting
+        except asyncio.CancelledError:
+            assert server.state in ("closed", "new")
+        await server.close()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_policies() -> None:
+    wrong: Any = "ignore"
+    with pytest.raises(ValueError, match="'refuse' or 'replace'"):
+        SimpleServer(MemoryConnector(), duplicate_clients=wrong)
+
+
+async def test_a_client_that_leaves_ends_requests_to_it() -> None:
+    async def never(data: Any) -> None:
+        await asyncio.sleep(30)
+
+    async with simple_pair(None, never) as (server, client):
+        asking = asyncio.create_task(server.request(1, client.client_id))
+        await eventually(lambda: client._pool is not None and not client._pool.idle)
+        await client.close(0)
+        with pytest.raises(ConnectionLost):
+            await asyncio.wait_for(asking, PATIENCE)
+
+
+async def test_requests_of_others_are_turned_away_while_it_closes() -> None:
+    release = asyncio.Event()
+
+    async def handler(data: Any) -> Any:
+        if data == "hold":
+            await release.wait()
+        return data
+
+    async with simple_pair(handler) as (server, client):
+        await client.throw("hold")
+        await eventually(lambda: server._pool is not None and not server._pool.idle)
+        closing = asyncio.create_task(server.close())
+        await asyncio.sleep(0)
+        with pytest.raises(Closed):
+            await server.request(1)
+        with pytest.raises(ConnectionLost, match="closing") as caught:
+            await asyncio.wait_for(client.request("late"), PATIENCE)
+        assert caught.value.sent is False
+        late = SimpleClient(server.connector, backoff=QUICK)
+        with pytest.raises(Exception, match="closing"):
+            await asyncio.wait_for(late.init(), PATIENCE)
+        release.set()
+        await asyncio.wait_for(closing, PATIENCE)
