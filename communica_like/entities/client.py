@@ -93,6 +93,7 @@ class Client(Entity):
         self._dialing = asyncio.get_running_loop().create_task(
             dialer.run(self._peer), name=f"communica_like client {self._client_id}"
         )
+        self._dialing.add_done_callback(self._dialing_ended)
         if timeout is None:
             return self
         try:
@@ -117,12 +118,14 @@ class Client(Entity):
             if waiting.done():
                 waiting.result()
             else:
-                dialing.result()  # a mistake that no reconnect cures, such as a bad path
-                assert dialer.last_error is not None
-                raise dialer.last_error  # another client took over at once
+                dialing.result()  # it raises
         finally:
             waiting.cancel()
             await asyncio.wait([waiting])
+
+    def _dialing_ended(self, dialing: asyncio.Task[None]) -> None:
+        if not dialing.cancelled() and (error := dialing.exception()) is not None:
+            self._fail(error)
 
     # -- Entity's hooks
 

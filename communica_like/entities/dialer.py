@@ -48,15 +48,18 @@ class Dialer:
         self.gone_since: float | None = None
 
     async def run(self, peer: Peer) -> None:
-        """Connect, and connect again whenever the link breaks. Ends only when another client took over.
+        """Connect, and connect again whenever the link breaks.
 
         Raises:
-            Exception: a mistake that no reconnect cures. Calls raise it, too.
+            ClientIdInUse: another client took over.
+            Exception: a mistake that no reconnect cures.
+
+        Calls raise it, too.
         """
         try:
             await self._keep_connected(peer)
         except Exception as exc:
-            logger.error("client %r stops: %r", peer.client_id, exc)
+            logger.error("client %r stops: %s", peer.client_id, exc or repr(exc))
             peer.refuse_calls(exc)
             raise
 
@@ -83,7 +86,7 @@ class Dialer:
                     continue  # a session to save: at once
             await asyncio.sleep(next(delays))
         self.last_error = self._replaced
-        peer.refuse_calls(self._replaced)
+        raise self._replaced
 
     def on_link_lost(self, peer: Peer) -> None:
         """The link broke; the session may be saved."""
@@ -96,9 +99,7 @@ class Dialer:
         if reason is not None:
             self.gone_since = self.gone_since or self._time()
             if reason.code == REPLACED:
-                error = error_for(reason)
-                logger.error("client %r stops: %s", peer.client_id, error)
-                self._replaced = error
+                self._replaced = error_for(reason)
         self._lost.set()
 
     async def wait_connected(self) -> None:

@@ -51,6 +51,7 @@ class Entity(ABC):
         self._closing: asyncio.Task[None] | None = None
         self._stop_asked: asyncio.Event | None = None
         self._stopped: asyncio.Event | None = None
+        self._failure: BaseException | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.connector.dump_state()} {self.state}>"
@@ -110,11 +111,13 @@ class Entity(ABC):
         Raises:
             RuntimeError: it is running already.
             Exception: what ``init()`` raises.
+            ClientIdInUse: another client took over this client's id.
         """
         if self._stop_asked is not None:
             raise RuntimeError(f"{self!r} is already running")
         self._stop_asked = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._failure = None
         try:
             with stop_signals(self._signalled):
                 start = asyncio.ensure_future(self.init())
@@ -134,6 +137,8 @@ class Entity(ABC):
         finally:
             self._stop_asked = None
             self._stopped.set()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Make ``run()`` close the entity and return. Without ``run()`` it does nothing."""
@@ -148,6 +153,11 @@ class Entity(ABC):
             await stopped.wait()
 
     # -- for subclasses
+
+    def _fail(self, error: BaseException) -> None:
+        """It cannot go on: ``run()`` ends with *error*."""
+        self._failure = error
+        self.stop()
 
     @abstractmethod
     def _peers(self) -> list[Peer]:

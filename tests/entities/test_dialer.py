@@ -189,3 +189,16 @@ async def test_over_real_sockets_too(tmp_path: Path) -> None:
         assert await asyncio.wait_for(client.request(9), PATIENCE) == 9
         await client.close()
     await server.close()
+
+
+async def test_run_of_a_replaced_client_ends_with_the_reason() -> None:
+    connector = MemoryConnector()
+    async with SimpleServer(connector, str, duplicate_clients="replace"):
+        first = SimpleClient(connector, client_id="same")
+        running = asyncio.ensure_future(first.run())
+        while not first.connected:
+            await asyncio.sleep(0)
+        async with SimpleClient(connector, client_id="same"):
+            with pytest.raises(ClientIdInUse, match="took over"):
+                await running
+        assert first.state == "closed"
