@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from time import monotonic
 from types import CoroutineType
@@ -19,7 +19,7 @@ from .answers import Answers
 from .context import Context, inherited_deadline
 from .handlers import Handler
 from .host_pool import SLOW, HostPool, warn_if_slow
-from .task_host import TaskHost
+from .task_host import TaskHost, enter_task, leave_task
 
 __all__ = ["Dispatcher"]
 
@@ -79,7 +79,8 @@ class Dispatcher:
         self._write = write
         self._on_answer = on_answer
         self._pool = pool
-        self._now = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._base = contextvars.copy_context()
         self._base.run(inherited_deadline.set, None)
         self._requests: dict[int, TaskHost] = {}
@@ -99,6 +100,7 @@ class Dispatcher:
             KeyboardInterrupt: it struck in a handler. All messages have been handled all the same.
         """
         session, handlers, answers, pool = self._session, self._handlers, self._answers, self._pool
+        loop = self._loop
         stream = iter(messages)
         if self.backlog or self._session.congested:
             return self._put_off(stream)
@@ -148,15 +150,19 @@ class Dispatcher:
                     host = pool.spare
                     if host is None or host.gate.done() or host.task.cancelling():
                         host = pool.park()
+                    task = host.task
+                    enter_task(loop, task)
                     try:
-                        host.first_step(coroutine, context)
+                        awaited = context.run(coroutine.send, None)
                     except StopIteration as stop:
                         result = stop.value
                     else:
                         ticket = _Ticket(self._epoch, handler, kind, ident, session.cost(route, body))
                         held, held_large = held + ticket.cost[0], held_large + ticket.cost[1]
-                        self._follow(host, ticket)
+                        self._follow(ticket, host, coroutine, context, awaited)
                         kind = _SUSPENDED
+                    finally:
+                        leave_task(loop, task)
             except BaseException as exc:
                 answers.handler_failed(kind, ident, handler, exc)
                 if isinstance(exc, KeyboardInterrupt):
@@ -217,11 +223,18 @@ class Dispatcher:
         assert self.peer is not None
         return Context(route.decode(), self._client_id, self.peer, deadline, self._now)
 
-    def _follow(self, host: TaskHost, ticket: _Ticket) -> None:
+    def _follow(
+        self,
+        ticket: _Ticket,
+        host: TaskHost,
+        coroutine: Coroutine[Any, Any, Any],
+        context: contextvars.Context,
+        awaited: Any,
+    ) -> None:
         self._pool.taken(host, ticket.handler)
         if ticket.kind == REQUEST:
             self._requests[ticket.ident] = host
-        host.adopt(partial(self._on_done, ticket))
+        host.adopt(coroutine, context, awaited, partial(self._on_done, ticket))
 
     def _on_done(self, ticket: _Ticket, host: TaskHost, result: Any, error: BaseException | None) -> None:
         _, handler, kind, ident, cost = ticket

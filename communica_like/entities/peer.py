@@ -90,6 +90,8 @@ class Peer:
         self._flush_scheduled = False
         self._unwritten = 0
         self._unwritten_size = 0
+        # Whether requests seem to be made one at a time: then they are written at once.
+        self._lone = True
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
         self._request_line = asyncio.Lock()
@@ -200,7 +202,7 @@ class Peer:
             ident = await self._request_in_line(future, route, body, deadline, idempotent)
         if self._reading:
             pass  # it goes out with the rest, after the reading
-        elif len(session.pending) == 1 or self._unwritten >= _BURST:
+        elif (self._lone and len(session.pending) == 1) or self._unwritten >= _BURST:
             self.flush()
         else:
             self._written(len(body))
@@ -271,6 +273,7 @@ class Peer:
         self._reading = True
         try:
             events = self.session.receive(data, self._time())
+            self._lone = len(events) < 2
             self._handle(events, self.session.last_cost)
         finally:
             self._reading = False

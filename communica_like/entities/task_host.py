@@ -14,11 +14,11 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Final
 
-__all__ = ["TaskHost"]
+__all__ = ["TaskHost", "enter_task", "leave_task"]
 
 # For makers of task-like things: docs.python.org, "Extending" asyncio.
-_enter_task = asyncio.tasks._enter_task
-_leave_task = asyncio.tasks._leave_task
+enter_task = asyncio.tasks._enter_task
+leave_task = asyncio.tasks._leave_task
 
 _NOTHING: Final = object()
 
@@ -48,27 +48,25 @@ class TaskHost(Coroutine[Any, Any, None]):
         self.gate: asyncio.Future[None] = loop.create_future()
         self.task: asyncio.Task[None] = loop.create_task(self)
 
-    def first_step(self, coroutine: Coroutine[Any, Any, Any], context: Context) -> None:
-        """Run *coroutine* until it suspends; then ``adopt`` must follow. No task may be running.
+    def adopt(
+        self, coroutine: Coroutine[Any, Any, Any], context: Context, awaited: Any, on_done: OnDone
+    ) -> None:
+        """Let the task go on with a coroutine that was suspended in its first step.
 
-        Raises:
-            StopIteration: it has ended, with this value.
-            BaseException: it has ended with this exception.
+        The step is run by ``context.run(coroutine.send, None)`` between ``enter_task`` and ``leave_task``
+        for this host's task.
+
+        Args:
+            awaited: what the coroutine yielded.
+            on_done: hears, once, how it ended.
         """
-        _enter_task(self._loop, self.task)
-        try:
-            self._awaited = awaited = context.run(coroutine.send, None)
-        finally:
-            _leave_task(self._loop, self.task)
         # As a task does, so that others may await the same future before this one's task does.
         self._blocking = getattr(awaited, "_asyncio_future_blocking", None)
         if self._blocking:
             awaited._asyncio_future_blocking = False
         self._coroutine = coroutine
         self._context = context
-
-    def adopt(self, on_done: OnDone) -> None:
-        """Let the task go on with the suspended coroutine; *on_done* hears, once, how it ended."""
+        self._awaited = awaited
         self._on_done = on_done
         # This handler, or an earlier one, cancelled and uncancelled this task in its first step.
         cancelled = self.gate.cancelled() or getattr(self.task, "_must_cancel", False)

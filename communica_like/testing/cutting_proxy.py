@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Coroutine
 from random import Random
@@ -68,8 +69,9 @@ class CuttingProxy:
     ) -> None:
         assert self._server is not None
         self._server.close()
-        if isinstance(self.address, str) and os.path.exists(self.address):
-            os.unlink(self.address)
+        if isinstance(self.address, str):
+            with contextlib.suppress(FileNotFoundError):  # later versions of Python remove it
+                os.unlink(self.address)
         for task in self._connecting:
             task.cancel()
         await asyncio.gather(*self._connecting, return_exceptions=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -19,11 +20,13 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
+from communica_like.entities.task_host import TaskHost, enter_task, leave_task
 
 PATIENCE = 10.0
 QUICK = Backoff(initial=0.001, maximum=0.01)
 
 Handler = Callable[..., Any]
+OnDone = Callable[[TaskHost, Any, BaseException | None], None]
 
 
 @contextlib.asynccontextmanager
@@ -63,3 +66,16 @@ def logged(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> st
 def echo(data: Any) -> Any:
     """The simplest handler."""
     return data
+
+
+def first_step(
+    host: TaskHost, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, on_done: OnDone
+) -> None:
+    """Run a coroutine on a host as the dispatcher does; raise what ends it in its first step."""
+    loop = asyncio.get_running_loop()
+    enter_task(loop, host.task)
+    try:
+        awaited = context.run(coroutine.send, None)
+        host.adopt(coroutine, context, awaited, on_done)
+    finally:
+        leave_task(loop, host.task)

@@ -9,7 +9,7 @@ import pytest
 from communica_like.entities.handlers import Handler
 from communica_like.entities.host_pool import HostPool, warn_if_slow
 from communica_like.serializers import JsonSerializer
-from tests.entities.stage import echo, eventually, logged
+from tests.entities.stage import echo, eventually, first_step, logged
 
 HANDLER = Handler(echo, JsonSerializer())
 
@@ -17,9 +17,8 @@ HANDLER = Handler(echo, JsonSerializer())
 async def start(pool: HostPool, coroutine: Any) -> None:
     def step() -> None:
         host = pool.spare or pool.park()
-        host.first_step(coroutine, contextvars.copy_context())
+        first_step(host, coroutine, contextvars.copy_context(), lambda host, result, error: pool.ended(host))
         pool.taken(host, HANDLER)
-        host.adopt(lambda host, result, error: pool.ended(host))
 
     asyncio.get_running_loop().call_soon(step)
     await asyncio.sleep(0)

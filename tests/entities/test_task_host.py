@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 
 from communica_like.entities.task_host import TaskHost
-from tests.entities.stage import PATIENCE, simple_pair
+from tests.entities.stage import PATIENCE, first_step, simple_pair
 
 Script = Callable[[list[Any]], Coroutine[Any, Any, Any]]
 Meddle = Callable[["asyncio.Task[Any]"], None]
 
 
 def nothing(task: asyncio.Task[Any]) -> None:
+    pass
+
+
+def ignore(host: TaskHost, result: Any, error: BaseException | None) -> None:
     pass
 
 
@@ -48,13 +52,12 @@ async def run_hosted(script: Script, trace: list[Any], meddle: Meddle, *, entere
     def step() -> None:
         host = hosts[0] if entered else make()
         try:
-            host.first_step(script(trace), contextvars.copy_context())
+            first_step(host, script(trace), contextvars.copy_context(), on_done)
         except StopIteration as stop:
             done.set_result((stop.value, None))
         except BaseException as exc:
             done.set_result((None, exc))
         else:
-            host.adopt(on_done)
             meddle(host.task)
 
     hosts: list[TaskHost] = []
@@ -323,7 +326,7 @@ async def test_nothing_suspended_nothing_created() -> None:
 
     def step() -> None:
         try:
-            host.first_step(never_suspends([]), contextvars.copy_context())
+            first_step(host, never_suspends([]), contextvars.copy_context(), ignore)
         except StopIteration as stop:
             ends.append((stop.value, asyncio.all_tasks() == before, asyncio.current_task()))
 
@@ -355,8 +358,9 @@ async def test_steps_are_reported() -> None:
     ended = asyncio.Event()
 
     def step() -> None:
-        host.first_step(bare_yields([]), contextvars.copy_context())
-        host.adopt(lambda host, result, error: ended.set())
+        first_step(
+            host, bare_yields([]), contextvars.copy_context(), lambda host, result, error: ended.set()
+        )
 
     loop.call_soon(step)
     await asyncio.wait_for(ended.wait(), PATIENCE)

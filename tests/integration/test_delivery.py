@@ -29,8 +29,8 @@ async def test_100_000_throws_then_leave(url: str) -> None:
 
 async def throw_at_one_that_stands_still(url: str, limits: Limits, seconds: float) -> int:
     """Return by how many bytes the memory of the thrower has grown."""
-    count = 100_000
-    size = 4 * limits.outbox // count * 10  # forty times the outbox
+    count = 20_000
+    size = 20 * limits.outbox // count  # twenty times the outbox
     options = {"heartbeat": limits.heartbeat, "resume_window": limits.resume_window}
     async with Child("any_server", url, json.dumps({"limits": options})) as server:
         await server.line()
@@ -57,7 +57,7 @@ async def throw_at_one_that_stands_still(url: str, limits: Limits, seconds: floa
 
 
 async def test_a_consumer_that_stands_still(url: str) -> None:
-    limits = Limits(outbox=8 * MIB, heartbeat=5.0)
+    limits = Limits(outbox=4 * MIB)
     grown = await throw_at_one_that_stands_still(url, limits, seconds=2)
     # What waits in the outbox, as long as it waits; small objects and what is being written besides.
     assert grown < limits.outbox + 8 * MIB

@@ -11,8 +11,14 @@ from communica_like.testing import FaultyConnector
 
 from .traffic import Party
 
+KIB = 1024
 TIGHT = Limits(
-    chunk=1024, window=128 * 1024, replay=8 * 1024, outbox=16 * 1024, bulk_in_flight=4096, max_message=64 * 1024
+    chunk=1 * KIB,
+    window=128 * KIB,
+    replay=8 * KIB,
+    outbox=16 * KIB,
+    bulk_in_flight=4 * KIB,
+    max_message=64 * KIB,
 )
 
 

@@ -131,7 +131,7 @@ async def test_one_of_many_servers_gets_the_address(url: str) -> None:
     async with Child("any_server", url, OPTIONS) as dead:
         await dead.line()
         await dead.kill()
-    children = [Child("any_server", url, OPTIONS) for _ in range(6)]
+    children = [Child("any_server", url, OPTIONS) for _ in range(4)]
     for child in children:
         await child.__aenter__()
     try:

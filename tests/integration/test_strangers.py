@@ -139,12 +139,8 @@ async def test_nonsense_instead_of_a_handshake(what: str, url: str, caplog: pyte
 
 def frame(kind: int, body: bytes = b"", *, length: int | None = None, **fields: int) -> bytes:
     size = len(body) if length is None else length
-    return (
-        HEADER.pack(
-            size, kind, fields.get("flags", 0), fields.get("route", 0), fields.get("ident", 0), fields.get("arg", 0)
-        )
-        + body
-    )
+    flags, route, ident = (fields.get(name, 0) for name in ("flags", "route", "ident"))
+    return HEADER.pack(size, kind, flags, route, ident, 0) + body
 
 
 AFTER_THE_HANDSHAKE = {

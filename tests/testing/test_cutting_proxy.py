@@ -82,8 +82,8 @@ async def test_it_cuts() -> None:
 
 async def test_it_cuts_by_hand() -> None:
     async with echo_server() as target, CuttingProxy(target, cut_after=(10**9, 10**9)) as proxy:
-        host, port = proxy.address
-        reader, writer = await asyncio.open_connection(host, port)
+        assert isinstance(proxy.address, tuple)
+        reader, writer = await asyncio.open_connection(*proxy.address)
         writer.write(b"hello")
         assert await reader.readexactly(5) == b"hello"
         proxy.cut()

@@ -4,7 +4,15 @@ import asyncio
 
 import pytest
 
-from communica_like import Backoff, Link, LinkReceiver, MemoryConnector, SimpleClient, SimpleServer, TcpConnector
+from communica_like import (
+    Backoff,
+    Link,
+    LinkReceiver,
+    MemoryConnector,
+    SimpleClient,
+    SimpleServer,
+    TcpConnector,
+)
 from communica_like.testing import FaultyConnector
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ...abc import Connector
 from ...connectors import connector_from
 from ...wire.limits import Limits
 
-__all__ = ["QUICK", "MakeMeeting", "Meeting", "at_most", "meeting_of", "reaches"]
+__all__ = ["QUICK", "MakeMeeting", "Meeting", "at_most", "meeting_of", "raises", "reaches"]
 
 QUICK = Limits(heartbeat=2.0, resume_window=5.0)
 """Limits of entities in checks."""
@@ -53,6 +54,18 @@ async def at_most(seconds: float, awaitable: Awaitable[Any], promise: str) -> An
         if not limit.expired():
             raise
         raise AssertionError(f"not within {seconds} s: {promise}") from None
+
+
+@contextmanager
+def raises(kind: type[Exception], promise: str) -> Iterator[list[Exception]]:
+    """Fail with *promise* unless the block raises; the exception is then in the list."""
+    caught: list[Exception] = []
+    try:
+        yield caught
+    except kind as exc:
+        caught.append(exc)
+    else:
+        raise AssertionError(f"no {kind.__name__}: {promise}")
 
 
 async def reaches(condition: Callable[[], bool], promise: str, seconds: float = 10.0) -> None:
