@@ -14,7 +14,9 @@ from . import _fork
 
 __all__ = ["StreamLink"]
 
-_BUFFER_SIZE: Final = 256 * 1024
+# Larger reads cost more than the calls they save: what they bring outgrows the caches, and the garbage
+# collector's patience, before it is handled.
+_BUFFER_SIZE: Final = 64 * 1024
 
 Identify = Callable[[asyncio.BaseTransport], PeerIdentity]
 Accept = Callable[[Link], LinkReceiver]
@@ -45,7 +47,7 @@ class StreamLink(asyncio.BufferedProtocol, Link):
         self._refused: PeerNotTrusted | None = None
         self.writable = True
         # A proactor reads into the buffer behind our back: there, each link needs its own.
-        self._view = memoryview(bytearray(_BUFFER_SIZE // 4)) if sys.platform == "win32" else _shared.view
+        self._view = memoryview(bytearray(_BUFFER_SIZE)) if sys.platform == "win32" else _shared.view
 
     # -- asyncio's side
 

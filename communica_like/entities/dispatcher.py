@@ -108,72 +108,84 @@ class Dispatcher:
         held = held_large = burst = 0
         interrupt: KeyboardInterrupt | None = None
         began = monotonic()
-        # One long loop, because each call in it would be paid for by every message.
-        for message in stream:
-            kind, ident, budget, route, body = message
-            if kind == REQUEST:
-                burst += 1
-                if burst > _BURST:
-                    burst = 1
-                    self._write()
-                    if session.congested:
-                        small, large = self._put_off((message, *stream))
-                        held, held_large = held + small, held_large + large
-                        break
-            handler = handlers.get(route)
-            if handler is None:
-                answers.no_handler(kind, ident, route)
-                continue
-            if self.closing and kind == REQUEST:
-                answers.turn_away(ident)
-                continue
-            try:
-                data = handler.load(body)
-            except Exception as exc:
-                answers.load_failed(kind, ident, handler, exc)
-                continue
-            context = new_context()
-            deadline = None
-            if budget:
-                deadline = self._now() + budget / 1000
-                context.run(inherited_deadline.set, deadline)
-            try:
-                if handler.wants_context:
-                    result = context.run(handler.function, data, self._describe(route, deadline))
-                elif handler.is_async:
-                    result = handler.function(data)  # which runs nothing yet
-                else:
-                    result = context.run(handler.function, data)
-                returned = type(result)
-                if returned is CoroutineType or (returned not in _PLAIN and hasattr(result, "__await__")):
-                    coroutine = result if returned is CoroutineType else _awaiting(result)
-                    host = pool.spare
-                    if host is None or host.gate.done() or host.task.cancelling():
-                        host = pool.park()
-                    task = host.task
-                    enter_task(loop, task)
-                    try:
-                        awaited = context.run(coroutine.send, None)
-                    except StopIteration as stop:
-                        result = stop.value
-                    else:
-                        ticket = _Ticket(self._epoch, handler, kind, ident, session.cost(route, body))
-                        held, held_large = held + ticket.cost[0], held_large + ticket.cost[1]
-                        self._follow(ticket, host, coroutine, context, awaited)
-                        kind = _SUSPENDED
-                    finally:
-                        leave_task(loop, task)
-            except BaseException as exc:
-                answers.handler_failed(kind, ident, handler, exc)
-                if isinstance(exc, KeyboardInterrupt):
-                    interrupt = exc
-            else:
+        entered: asyncio.Task[None] | None = None  # whose coroutines run their first steps
+        try:
+            # One long loop, because each call in it would be paid for by every message.
+            for message in stream:
+                kind, ident, budget, route, body = message
                 if kind == REQUEST:
-                    answers.give(ident, handler, result)
-            now = monotonic()
-            if now - began > SLOW:
-                warn_if_slow(handler, now - began)
-            began = now
+                    burst += 1
+                    if burst > _BURST:
+                        burst = 1
+                        self._write()
+                        if session.congested:
+                            small, large = self._put_off((message, *stream))
+                            held, held_large = held + small, held_large + large
+                            break
+                handler = handlers.get(route)
+                if handler is None:
+                    answers.no_handler(kind, ident, route)
+                    continue
+                if self.closing and kind == REQUEST:
+                    answers.turn_away(ident)
+                    continue
+                try:
+                    data = handler.load(body)
+                except Exception as exc:
+                    answers.load_failed(kind, ident, handler, exc)
+                    continue
+                context = new_context()
+                deadline = None
+                if budget:
+                    deadline = self._now() + budget / 1000
+                    context.run(inherited_deadline.set, deadline)
+                try:
+                    if handler.wants_context:
+                        if entered is not None:
+                            leave_task(loop, entered)
+                            entered = None
+                        result = context.run(handler.function, data, self._describe(route, deadline))
+                    elif handler.is_async:
+                        result = handler.function(data)  # which runs nothing yet
+                    else:
+                        if entered is not None:
+                            leave_task(loop, entered)
+                            entered = None
+                        result = context.run(handler.function, data)
+                    returned = type(result)
+                    if returned is CoroutineType or (returned not in _PLAIN and hasattr(result, "__await__")):
+                        coroutine = result if returned is CoroutineType else _awaiting(result)
+                        host = pool.spare
+                        if host is None or host.gate.done() or host.task.cancelling():
+                            host = pool.park()
+                        if host.task is not entered:
+                            if entered is not None:
+                                leave_task(loop, entered)
+                            enter_task(loop, host.task)
+                            entered = host.task
+                        try:
+                            awaited = context.run(coroutine.send, None)
+                        except StopIteration as stop:
+                            result = stop.value
+                        else:
+                            ticket = _Ticket(self._epoch, handler, kind, ident, session.cost(route, body))
+                            held, held_large = held + ticket.cost[0], held_large + ticket.cost[1]
+                            self._follow(ticket, host, coroutine, context, awaited)
+                            kind = _SUSPENDED
+                except BaseException as exc:
+                    answers.handler_failed(kind, ident, handler, exc)
+                    if isinstance(exc, KeyboardInterrupt):
+                        interrupt = exc
+                else:
+                    if kind == REQUEST:
+                        answers.give(ident, handler, result)
+                now = monotonic()
+                if now - began > SLOW:
+                    warn_if_slow(handler, now - began)
+                began = now
+        finally:
+            if entered is not None:
+                leave_task(loop, entered)
         if interrupt is not None:
             raise interrupt
         return held, held_large
