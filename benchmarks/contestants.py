@@ -48,7 +48,8 @@ LIMIT = "limit"
 
 CONTESTANTS: dict[str, Contestant] = {
     LIMIT: Contestant("raw limit", "benchmarks.limit"),
-    "session": Contestant("raw limit + session", "benchmarks.session_only"),
+    "pieces": Contestant("raw limit, in pieces", "benchmarks.limit_in_pieces"),
+    "session": Contestant("raw limit, in pieces, with session", "benchmarks.session_only"),
     "def": Contestant("communica_like def", "benchmarks.library", floors=_floors(0.80, 0.70, 0.50, 0.70)),
     "async": Contestant(
         "communica_like async def",

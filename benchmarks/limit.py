@@ -8,6 +8,7 @@ error replies: whatever a framework adds, it adds on top of this.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from struct import Struct
@@ -21,18 +22,22 @@ __all__ = ["connect", "serve"]
 
 HEADER = Struct("<IQB")  # length of the body, id, kind
 REQUEST, ANSWER, THROW = 0, 1, 2
-# Parts, two to a message. A long burst is written in pieces, so that the other process begins with the first
-# while this one still packs the next: at 64 in flight that is worth two thirds of the rate.
-PIECE, THROWN_PIECE = 2 * 32, 2 * 128
+# Parts, two to a message. Throws are written in pieces, for nothing else ends their loop turn.
+THROWN_PIECE = 2 * 128
 BACKLOG = 1024
 
 _received = memoryview(bytearray(256 * 1024))
 
 
 class _Wire(asyncio.BufferedProtocol):
-    """What both ends share: joined writes, and cutting the incoming bytes into messages."""
+    """What both ends share: joined writes, and cutting the incoming bytes into messages.
 
-    def __init__(self) -> None:
+    Args:
+        piece: parts after which a burst is written though its loop turn goes on.
+    """
+
+    def __init__(self, piece: int) -> None:
+        self.piece = piece
         self.loop = asyncio.get_running_loop()
         self.parts: list[bytes] = []
         self.tail = b""
@@ -75,8 +80,8 @@ class _Wire(asyncio.BufferedProtocol):
 
 
 class _ServerEnd(_Wire):
-    def __init__(self, handler: Handler) -> None:
-        super().__init__()
+    def __init__(self, piece: int, handler: Handler) -> None:
+        super().__init__(piece)
         self.handler = handler
 
     def messages(self, data: bytes) -> int:
@@ -96,15 +101,15 @@ class _ServerEnd(_Wire):
                 body = dumps(answer)
                 append(pack(len(body), number, ANSWER))
                 append(body)
-                if len(parts) >= PIECE:
+                if len(parts) >= self.piece:
                     self.flush()
         self.flush()
         return at
 
 
 class _ClientEnd(_Wire):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, piece: int) -> None:
+        super().__init__(piece)
         self.number = 0
         self.pending: dict[int, asyncio.Future[Any]] = {}
 
@@ -119,7 +124,7 @@ class _ClientEnd(_Wire):
                 self.loop.call_soon(self.flush)
             parts.append(HEADER.pack(len(body), number, REQUEST))
             parts.append(body)
-            if len(parts) >= PIECE:
+            if len(parts) >= self.piece:
                 self.flush()
         pending[number] = answer = self.loop.create_future()
         return await answer
@@ -151,10 +156,10 @@ class _ClientEnd(_Wire):
 
 
 @asynccontextmanager
-async def serve(path: str, handler: Handler) -> AsyncIterator[None]:
+async def serve(path: str, handler: Handler, piece: int = sys.maxsize) -> AsyncIterator[None]:
     """Serve *handler*, a plain function, at the Unix socket *path*."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_unix_server(lambda: _ServerEnd(handler), path, backlog=BACKLOG)
+    server = await loop.create_unix_server(lambda: _ServerEnd(piece, handler), path, backlog=BACKLOG)
     try:
         yield
     finally:
@@ -162,10 +167,10 @@ async def serve(path: str, handler: Handler) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def connect(path: str) -> AsyncIterator[_ClientEnd]:
+async def connect(path: str, piece: int = sys.maxsize) -> AsyncIterator[_ClientEnd]:
     """Open one connection to the server at *path*."""
     loop = asyncio.get_running_loop()
-    transport, end = await loop.create_unix_connection(_ClientEnd, path)
+    transport, end = await loop.create_unix_connection(lambda: _ClientEnd(piece), path)
     try:
         yield end
     finally:

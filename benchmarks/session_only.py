@@ -1,4 +1,4 @@
-"""What the session alone costs: the limit, with communica_like's session between the bytes and the messages.
+"""What the session alone costs: the limit in pieces, with the session between the bytes and the messages.
 
 Everything that the session does per message (acknowledgements, replay buffer, credit) is here; entities,
 handshakes, deadlines and reconnecting are not. Writes go out in the same pieces as the limit's.
@@ -15,7 +15,8 @@ from typing import Any, cast
 import orjson
 
 from benchmarks.arena import Handler
-from benchmarks.limit import BACKLOG, PIECE, THROWN_PIECE
+from benchmarks.limit import BACKLOG, THROWN_PIECE
+from benchmarks.limit_in_pieces import PIECE
 from communica_like.session.events import REQUEST, RESULT, THROW, Event
 from communica_like.session.session import Session
 from communica_like.wire.limits import Limits

@@ -156,7 +156,7 @@ class Dispatcher:
                     if returned is CoroutineType or (returned not in _PLAIN and hasattr(result, "__await__")):
                         coroutine = result if returned is CoroutineType else _awaiting(result)
                         host = pool.spare
-                        if host is None or host.gate.done() or host.task.cancelling():
+                        if host is None or host.task.cancelling():
                             host = pool.park()
                         if host.task is not entered:
                             if entered is not None:

@@ -30,8 +30,8 @@ class HostPool:
     """One parked host, and the hosts that have a handler.
 
     Attributes:
-        spare: the parked host, the same one again until it is taken. One whose gate is done was
-            cancelled and is of no use.
+        spare: the parked host, the same one again until it is taken. One whose task is being cancelled is
+            of no use.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class HostPool:
 
     def park(self) -> TaskHost:
         """Return a new parked host."""
-        self.spare = TaskHost(self._loop, self._on_step)
+        self.spare = TaskHost(self._loop, self._on_step, self._on_gone)
         return self.spare
 
     def taken(self, host: TaskHost, handler: Handler) -> None:
@@ -86,6 +86,10 @@ class HostPool:
             if handler is not None and not host.task.done():
                 logger.error("handler %s does not end though it was cancelled", handler.name)
                 del self._running[host]
+
+    def _on_gone(self, host: TaskHost) -> None:
+        if self.spare is host:
+            self.spare = None
 
     def _on_step(self, host: TaskHost, began: float) -> None:
         handler = self._running.get(host)

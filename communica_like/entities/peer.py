@@ -274,7 +274,12 @@ class Peer:
         try:
             events = self.session.receive(data, self._time())
             self._lone = len(events) < 2
-            self._handle(events, self.session.last_cost)
+            cost = self.session.last_cost
+            if self.session.only_messages:
+                held, held_large = self.dispatcher.dispatch(events)
+                self.session.handled((cost[0] - held, cost[1] - held_large))
+            else:
+                self._handle(events, cost)
         finally:
             self._reading = False
             self._settle()

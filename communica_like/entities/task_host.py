@@ -30,19 +30,26 @@ class TaskHost(Coroutine[Any, Any, None]):
 
     Args:
         on_step: called after each further step with the host and the time at which the step began.
+        on_gone: called when the task is cancelled while it is parked.
 
     Attributes:
         task: the task.
         gate: where it waits to be adopted; done when it was, or was cancelled.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_step: Callable[[TaskHost, float], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_step: Callable[[TaskHost, float], None],
+        on_gone: Callable[[TaskHost], None],
+    ) -> None:
         self._loop = loop
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         self._context: Context = _EMPTY
         self._awaited: Any = _NOTHING
         self._on_done: OnDone | None = None
         self._on_step = on_step
+        self._on_gone = on_gone
         self._blocking: bool | None = None
         self._stale_cancel = False
         self.gate: asyncio.Future[None] = loop.create_future()
@@ -91,6 +98,7 @@ class TaskHost(Coroutine[Any, Any, None]):
     def throw(self, error: Any, value: Any = None, traceback: Any = None, /) -> Any:
         coroutine = self._coroutine
         if coroutine is None:
+            self._on_gone(self)
             raise error
         if self._awaited is not _NOTHING:
             awaited = self._take_awaited()

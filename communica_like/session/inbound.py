@@ -44,6 +44,7 @@ class Inbound:
 
     Attributes:
         count: sequenced frames received in this session.
+        only_messages: whether the last ``receive`` gave small messages and nothing else.
         last_cost, last_large_cost: credit that the small, and the large, messages of the last ``receive``
             cost.
     """
@@ -68,6 +69,7 @@ class Inbound:
         self._partials.clear()
         self._partial_replies = 0
         self.count = 0
+        self.only_messages = False
         self.last_cost = self.last_large_cost = 0
         self._acknowledged = 0
         self._unacknowledged_bytes = 0
@@ -97,6 +99,7 @@ class Inbound:
         take_token = self._pending.pop
         chunk = self._chunk
         count = self.count
+        self.only_messages = others = False
         self.last_cost = self.last_large_cost = spent = 0
         position = 0
         size = len(data)
@@ -110,8 +113,10 @@ class Inbound:
             if end > size:
                 break
             if flags or not REQUEST <= kind <= RESULT:
+                others = True
                 count += self._uncommon(kind, flags, route_size, ident, arg, data[start:end], events, now)
             elif kind == RESULT:
+                others = True
                 token = take_token(ident, None)
                 if token is not None:
                     append((RESULT, token, 0, b"", data[start:end]))
@@ -131,6 +136,7 @@ class Inbound:
             position = end
         self._tail = data[position:] if position < size else b""
         self.count = count
+        self.only_messages = not others
         self.last_cost = spent
         if spent:
             self._spent += spent

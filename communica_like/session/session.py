@@ -243,6 +243,11 @@ class Session:
         self._inbound.handled(*cost)
 
     @property
+    def only_messages(self) -> bool:
+        """Whether the last ``receive`` gave REQUEST and THROW events and nothing else."""
+        return self._inbound.only_messages
+
+    @property
     def last_cost(self) -> tuple[int, int]:
         """The credit that the messages hold which the last ``receive`` gave: see ``cost``."""
         return self._inbound.last_cost, self._inbound.last_large_cost

@@ -61,9 +61,10 @@ async def run_hosted(script: Script, trace: list[Any], meddle: Meddle, *, entere
             meddle(host.task)
 
     hosts: list[TaskHost] = []
+    gone: list[TaskHost] = []
 
     def make() -> TaskHost:
-        hosts.append(TaskHost(loop, lambda host, began: None))
+        hosts.append(TaskHost(loop, lambda host, began: None, gone.append))
         return hosts[0]
 
     if entered:
@@ -320,7 +321,7 @@ async def test_it_is_like_a_task(script: Script, meddle: Meddle, entered: bool, 
 
 async def test_nothing_suspended_nothing_created() -> None:
     loop = asyncio.get_running_loop()
-    host = TaskHost(loop, lambda host, began: None)
+    host = TaskHost(loop, lambda host, began: None, lambda host: None)
     before = asyncio.all_tasks()
     ends: list[object] = []
 
@@ -354,7 +355,7 @@ async def test_one_future_for_two_hosts() -> None:
 async def test_steps_are_reported() -> None:
     steps: list[float] = []
     loop = asyncio.get_running_loop()
-    host = TaskHost(loop, lambda host, began: steps.append(began))
+    host = TaskHost(loop, lambda host, began: steps.append(began), lambda host: None)
     ended = asyncio.Event()
 
     def step() -> None:
