@@ -82,7 +82,7 @@ class SimpleServer(Server):
             Closed: the server is closed, or was while this waited.
 
         Cancelling it cancels the handler. Requests to one client start in the order of the calls; one of
-        over 64 KiB may be overtaken.
+        over 32 KiB may be overtaken.
         """
         body = self._codecs.dump_request(data)
         peer, timeout = await self._choose(client_id, timeout)
@@ -169,7 +169,7 @@ class SimpleClient(Client):
             ConnectionLost: the server is gone; ``sent`` tells whether it may have got the request.
             Closed: the client is closed, or was while this waited.
 
-        Cancelling it cancels the handler. Requests start in the order of the calls; one of over 64 KiB
+        Cancelling it cancels the handler. Requests start in the order of the calls; one of over 32 KiB
         may be overtaken.
         """
         body = self._codecs.dump_request(data)

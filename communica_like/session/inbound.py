@@ -31,7 +31,6 @@ from .partial import Partial
 __all__ = ["Inbound"]
 
 _ACK_FRAMES = 64
-_ACK_BYTES = 64 * 1024
 
 
 class Inbound:
@@ -59,12 +58,12 @@ class Inbound:
         self._pending = pending
         self._on_control = on_control
         self._partials: dict[int, Partial] = {}
-        self.open(limits.chunk, limits.replay)
+        self.open(limits.chunk, limits.ack_size)
 
-    def open(self, chunk: int, peer_replay: int) -> None:
+    def open(self, chunk: int, peer_ack_size: int) -> None:
         """A session begins."""
         self._chunk = chunk
-        self._ack_bytes = min(_ACK_BYTES, peer_replay // 4)
+        self._ack_size = peer_ack_size
         self._tail = b""
         self._partials.clear()
         self._partial_replies = 0
@@ -157,7 +156,7 @@ class Inbound:
         """Whether an acknowledgement should go now: it is worth a message."""
         return (
             self.count - self._acknowledged >= _ACK_FRAMES
-            or self._unacknowledged_bytes >= self._ack_bytes
+            or self._unacknowledged_bytes >= self._ack_size
             or self._ungranted >= self._limits.window // 4
             or self._bulk_ungranted > 0
             or self._ack_forced

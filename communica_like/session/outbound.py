@@ -41,6 +41,8 @@ class Outbound:
         # Throws that wait for a large throw before them.
         self._fenced = WaitingLine()
         self._max_peer_message = limits.max_message
+        # With less, the sender would wait for acknowledgements that only a timer sends.
+        self._bulk_in_flight = max(limits.bulk_in_flight, 2 * limits.ack_size)
         self._reset(credit=0, chunk=limits.chunk, bulk_credit=0, max_reply=0)
         self._framed = 0  # bytes of small frames that are not acknowledged
         self.bulk_buffered = 0
@@ -149,7 +151,7 @@ class Outbound:
             return b""
         frames = self._frames
         piece = 0
-        if self._bulk.busy and replay.bulk < self._limits.bulk_in_flight:
+        if self._bulk.busy and replay.bulk < self._bulk_in_flight:
             piece = self._add_piece(now)
         if not frames:
             return b""
@@ -163,7 +165,7 @@ class Outbound:
         """Whether a large message has more pieces that may go now."""
         return bool(
             self._bulk.busy
-            and self._replay.bulk < self._limits.bulk_in_flight
+            and self._replay.bulk < self._bulk_in_flight
             and self._replay.size < self._limits.replay
         )
 

@@ -88,7 +88,7 @@ class Session:
         self.session_id = session_id
         self.peer_limits = peer
         self.agreed = self.limits.agreed_with(peer)
-        self._inbound.open(self.agreed.chunk, peer.replay)
+        self._inbound.open(self.agreed.chunk, peer.ack_size)
         refused = self._outbound.open(peer, self.agreed.chunk, now)
         self._link_up(now)
         return [self._refuse(message) for message in refused]
@@ -128,7 +128,7 @@ class Session:
         """
         self.state = after(self.state, Step.END)
         self.session_id = NO_SESSION
-        self._inbound.open(self.limits.chunk, self.limits.replay)
+        self._inbound.open(self.limits.chunk, self.limits.ack_size)
         self._control.clear()
         self._ack_at = _NEVER
         written, unwritten = self._outbound.take_back()

@@ -43,14 +43,15 @@ class Limits:
 
     Attributes:
         outbox: bytes that wait to be sent or acknowledged before ``throw()`` and ``request()`` wait.
-        bulk_in_flight: bytes of large messages sent and not yet acknowledged. Small keeps small
-            messages quick; on links with a long round trip, raise it for throughput.
+        bulk_in_flight: bytes of large messages sent and not yet acknowledged; counted as no less than
+            twice ``ack_size``. Small keeps small messages quick; on links with a long round trip, raise it
+            for throughput.
     """
 
     max_message: int = 128 * MIB
     window: int = 4 * MIB
     replay: int = 4 * MIB
-    chunk: int = 64 * KIB
+    chunk: int = 32 * KIB
     heartbeat: float = 5.0
     resume_window: float = 10.0
     outbox: int = 8 * MIB
@@ -77,6 +78,11 @@ class Limits:
                 f"window ({self.window}) must hold a message of chunk size "
                 f"({self.chunk}) with its route: at least {self.chunk + _LARGEST_ROUTE}"
             )
+
+    @property
+    def ack_size(self) -> int:
+        """Bytes after which the other side acknowledges at the latest: a quarter of ``replay``, or 64 KiB."""
+        return min(64 * KIB, self.replay // 4)
 
     def encode(self) -> bytes:
         """Return the announced part as 36 bytes."""

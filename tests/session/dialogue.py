@@ -266,7 +266,7 @@ class Dialogue:
             if replay.size > size:
                 assert size < limits.replay
             if replay.bulk > bulk:
-                assert bulk < limits.bulk_in_flight
+                assert bulk < max(limits.bulk_in_flight, 2 * limits.ack_size)
                 assert replay.bulk - bulk <= (
                     session.agreed.chunk + HEADER_SIZE + MORE_PREFIX.size + len(b"route")
                 )

@@ -264,10 +264,10 @@ def test_an_acknowledgement_is_due_after_64_frames(receiver: Receiver) -> None:
     assert not receiver.owed()
 
 
-@pytest.mark.parametrize("replay, due", [(8 * KIB, 2 * KIB), (1 << 30, 64 * KIB)])
-def test_an_acknowledgement_is_due_long_before_the_other_side_is_full(replay: int, due: int) -> None:
+def test_an_acknowledgement_is_due_long_before_the_other_side_is_full() -> None:
     receiver = Receiver(*range(100))
-    receiver.inbound.open(64 * KIB, replay)
+    due = 2 * KIB
+    receiver.inbound.open(64 * KIB, due)
     receiver.take(frame(RESULT, bytes(due - HEADER_SIZE - 1)))
     assert not receiver.due()
     receiver.take(frame(RESULT)[:1])

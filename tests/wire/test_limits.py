@@ -116,3 +116,8 @@ def test_both_sides_agree_on_the_same_chunk_and_times() -> None:
 def test_no_message_that_one_side_refuses_passes_as_a_small_one() -> None:
     tight, wide = Limits(max_message=2 * KIB), Limits()
     assert tight.agreed_with(wide).chunk == wide.agreed_with(tight).chunk == 2 * KIB
+
+
+@pytest.mark.parametrize("replay, ack_size", [(8 * 1024, 2 * 1024), (1 << 30, 64 * 1024)])
+def test_how_much_is_acknowledged_at_the_latest(replay: int, ack_size: int) -> None:
+    assert Limits(replay=replay).ack_size == ack_size
