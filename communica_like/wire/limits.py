@@ -55,7 +55,7 @@ class Limits:
     heartbeat: float = 5.0
     resume_window: float = 10.0
     outbox: int = 8 * MIB
-    bulk_in_flight: int = 256 * KIB
+    bulk_in_flight: int = 128 * KIB
 
     WIRE: ClassVar[Struct] = Struct("!QQQIII")
 
