@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ..abc import Link, PeerIdentity
@@ -33,6 +31,7 @@ from .dispatcher import Dispatcher
 from .farewell import Farewell
 from .handlers import Handler
 from .host_pool import HostPool
+from .turnstile import Turnstile
 
 __all__ = ["Peer"]
 
@@ -75,8 +74,9 @@ class Peer:
         self.client_id = client_id
         self.limits = limits
         self.session = Session(limits)
+        answers = Answers(self.session, missing)
         self.dispatcher = Dispatcher(
-            self.session, handlers, Answers(self.session, missing), client_id, pool, self.flush, self._on_answer
+            self.session, handlers, answers, client_id, pool, self.flush, self._on_answer
         )
         self.identity: PeerIdentity | None = None
         self.closed: Exception | None = None
@@ -94,11 +94,8 @@ class Peer:
         self._lone = True
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = _NEVER
-        self._request_line = asyncio.Lock()
-        self._requests_in_line = 0
-        self._throw_line = asyncio.Lock()
-        self._throws_in_line = 0
-        self._room_waiters: deque[asyncio.Future[None]] = deque()
+        self._requests = Turnstile()
+        self._throws = Turnstile()
         self._flush_waiter: asyncio.Future[None] | None = None
         self._farewells = farewells
 
@@ -196,7 +193,7 @@ class Peer:
         if self.closed is not None:
             raise self.closed.with_traceback(None)
         ident = 0
-        if not self._requests_in_line:
+        if not self._requests.waiting:
             ident = session.request(future, route, body, now, deadline, idempotent)
         if not ident:
             ident = await self._request_in_line(future, route, body, deadline, idempotent)
@@ -225,30 +222,19 @@ class Peer:
         deadline: float | None,
         idempotent: bool,
     ) -> int:
+        def attempt() -> int | None:
+            if self.closed is not None:
+                raise self.closed.with_traceback(None)
+            now = self._time() if deadline is not None else 0.0
+            return self.session.request(future, route, body, now, deadline, idempotent) or None
+
         # Small requests start in the order of the calls; large ones hold up nobody.
-        large = len(body) > self.session.agreed.chunk
-        self._requests_in_line += not large
-        try:
-            async with _in_time(deadline), contextlib.nullcontext() if large else self._request_line:
-                while True:
-                    if self.closed is not None:
-                        raise self.closed.with_traceback(None)
-                    now = self._time() if deadline is not None else 0.0
-                    if ident := self.session.request(future, route, body, now, deadline, idempotent):
-                        return ident
-                    await self._room()
-        finally:
-            self._requests_in_line -= not large
+        small = len(body) <= self.session.agreed.chunk
+        return await self._requests.enter(attempt, deadline, queue=small)
 
     async def throw(self, route: bytes, body: bytes) -> None:
         """Send a throw, when there is room for it."""
-        self._throws_in_line += 1
-        try:
-            async with _in_time(inherited_deadline.get()), self._throw_line:
-                while not self._post(route, body):
-                    await self._room()
-        finally:
-            self._throws_in_line -= 1
+        await self._throws.enter(lambda: self._post(route, body) or None, inherited_deadline.get())
 
     def post(self, route: bytes, body: bytes) -> bool:
         """Send a throw now; return False if there is no room.
@@ -257,7 +243,7 @@ class Peer:
             MessageTooBig, Closed: there never will be.
         """
         # Those who wait come first.
-        return not self._throws_in_line and self._post(route, body)
+        return not self._throws.waiting and self._post(route, body)
 
     def _post(self, route: bytes, body: bytes) -> bool:
         if self.closed is not None:
@@ -307,7 +293,7 @@ class Peer:
             self.session.cancel(ident)
             if not token.done():
                 token.set_exception(error)
-        self._wake(self._room_waiters)
+        self._open_turnstiles()
         self._written(0)
 
     async def flushed(self) -> None:
@@ -421,8 +407,8 @@ class Peer:
         if self.dispatcher.backlog and not self.session.congested:
             # Not at once: handlers run on the event loop alone, never inside of a task.
             self._loop.call_soon(self._work_off)
-        if self._room_waiters and self.session.has_room:
-            self._wake(self._room_waiters)
+        if (self._requests.blocked or self._throws.blocked) and self.session.has_room:
+            self._open_turnstiles()
         if self._flush_waiter is not None and self.session.flushed:
             self._flush_waiter.set_result(None)
             self._flush_waiter = None
@@ -439,20 +425,9 @@ class Peer:
         """A handler that had been suspended has ended."""
         self._written(0)
 
-    # -- waiting for room
-
-    async def _room(self) -> None:
-        """Wait until there may be room in the outbox."""
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._room_waiters.append(waiter)
-        await waiter
-
-    @staticmethod
-    def _wake(waiters: deque[asyncio.Future[None]]) -> None:
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        waiters.clear()
+    def _open_turnstiles(self) -> None:
+        self._requests.open()
+        self._throws.open()
 
     # -- time
 
@@ -490,12 +465,3 @@ class Peer:
             Farewell(link, self._farewells)
             link.abort()
             self._arm()
-
-
-@contextlib.asynccontextmanager
-async def _in_time(deadline: float | None) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout_at(deadline):
-            yield
-    except TimeoutError as exc:
-        raise RequestTimeout("no room in the outbox in time") from exc

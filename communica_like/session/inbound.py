@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from ..exceptions import RemoteProtocolError
+from ..wire.failure import CLOSING
 from ..wire.frames import (
     ABANDON,
     ACK,
@@ -39,6 +40,8 @@ class Inbound:
     Args:
         limits: this side's limits.
         pending: tokens of requests by id; an answer takes its token out.
+        repeatable: ids of requests that wait for the next session when the other side, closing, turns them
+            away.
         on_control: called with ``(kind, ident, arg, payload)`` for frames that are no messages.
 
     Attributes:
@@ -52,10 +55,12 @@ class Inbound:
         self,
         limits: Limits,
         pending: dict[int, Any],
+        repeatable: Container[int],
         on_control: Callable[[int, int, int, bytes], None],
     ) -> None:
         self._limits = limits
         self._pending = pending
+        self._repeatable = repeatable
         self._on_control = on_control
         self._partials: dict[int, Partial] = {}
         self.open(limits.chunk, limits.ack_size)
@@ -214,6 +219,8 @@ class Inbound:
             if kind not in (REQUEST, THROW, RESULT, ERROR):
                 raise RemoteProtocolError(f"a frame of kind {kind} that goes on")
             self._begin(kind, ident, arg, route_size, payload, now)
+        elif kind == ERROR and arg == CLOSING and ident in self._repeatable:
+            pass  # its token stays: it is for the next session
         elif kind == ERROR:
             token = self._pending.pop(ident, None)
             if token is not None:

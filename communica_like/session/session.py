@@ -69,7 +69,7 @@ class Session:
         self._control: list[bytes] = []
         self._events: list[Event] = []
         self._outbound = Outbound(limits)
-        self._inbound = Inbound(limits, self.pending, self._on_control)
+        self._inbound = Inbound(limits, self.pending, self._idempotent, self._on_control)
         self._now = 0.0
         self._heard = 0.0
         self._pinged = False

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from communica_like import Closed, LocalConnector, MemoryConnector, SimpleClient, SimpleServer, TcpConnector
+from communica_like import (
+    Closed,
+    ConnectionLost,
+    LocalConnector,
+    MemoryConnector,
+    SimpleClient,
+    SimpleServer,
+    TcpConnector,
+)
 from communica_like.exceptions import (
     AuthenticationError,
     ClientIdInUse,
@@ -178,3 +186,31 @@ async def test_replaced_during_init(monkeypatch: pytest.MonkeyPatch) -> None:
                 await each.close(0)
             else:
                 assert isinstance(each, ClientIdInUse)
+
+
+async def test_idempotent_requests_that_a_closing_server_turns_away_go_to_the_next_one() -> None:
+    connector = MemoryConnector()
+    release = asyncio.Event()
+
+    async def slow(data: str) -> str:
+        await release.wait()
+        return f"old {data}"
+
+    old = SimpleServer(connector, slow)
+    await old.init()
+    async with SimpleClient(connector, backoff=QUICK) as client:
+        slow_one = asyncio.ensure_future(client.request("slow"))
+        await eventually(lambda: not old._pool.idle)  # type: ignore[union-attr]
+        closing = asyncio.ensure_future(old.close())
+        await eventually(lambda: old.state == "closing")
+        with pytest.raises(ConnectionLost) as turned_away:
+            await client.request("turned away")
+        assert not turned_away.value.sent
+        again = asyncio.ensure_future(client.request("again", idempotent=True))
+        await asyncio.sleep(0.01)
+        assert not again.done()
+        release.set()
+        assert await slow_one == "old slow"
+        await closing
+        async with SimpleServer(connector, lambda data: f"new {data}"):
+            assert await again == "new again"

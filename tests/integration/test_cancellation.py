@@ -72,7 +72,8 @@ class Stage:
         for peer in peers:
             assert not peer.session.pending, "no request is left"
             assert peer.session.buffered == peer.session.bulk_buffered == 0, "nothing is left in the outbox"
-            assert not peer._room_waiters
+            assert not peer._requests.blocked
+            assert not peer._throws.blocked
             assert not peer.dispatcher._requests
             assert not peer.session._deadlines
 

@@ -11,6 +11,7 @@ from communica_like.exceptions import RemoteProtocolError
 from communica_like.session.bulk import MAX_STREAMS
 from communica_like.session.events import Event
 from communica_like.session.inbound import Inbound
+from communica_like.wire.failure import CLOSING
 from communica_like.wire.frames import (
     ABANDON,
     ACK,
@@ -42,9 +43,12 @@ class Receiver:
 
     def __init__(self, *tokens: int) -> None:
         self.pending: dict[int, Any] = {token: f"token {token}" for token in tokens}
+        self.repeatable: set[int] = set()
         self.controls: list[tuple[int, int, int, bytes]] = []
         self.events: list[Event] = []
-        self.inbound = Inbound(LIMITS, self.pending, lambda *frame: self.controls.append(frame))
+        self.inbound = Inbound(
+            LIMITS, self.pending, self.repeatable, lambda *frame: self.controls.append(frame)
+        )
 
     def take(self, data: bytes, now: float = 0.0) -> list[Event]:
         """Return the events of *data* alone."""
@@ -393,3 +397,14 @@ def test_what_breaks_the_protocol_is_refused(receiver: Receiver, data: bytes, co
 def test_what_came_before_the_breach_is_reported(receiver: Receiver) -> None:
     receiver.refuses(frame(THROW, b"fine") + frame(0), "unknown frame kind")
     assert receiver.events == [(THROW, 0, 0, b"", b"fine")]
+
+
+def test_repeatable_requests_that_a_closing_side_turns_away_stay_pending() -> None:
+    receiver = Receiver(1, 2)
+    receiver.repeatable.add(2)
+    turned_away = frame(ERROR, b"", 1, CLOSING) + frame(ERROR, b"", 2, CLOSING)
+    assert receiver.take(turned_away) == [(ERROR, "token 1", CLOSING, b"", b"")]
+    assert receiver.pending == {2: "token 2"}
+    assert receiver.inbound.count == 2
+    # Other failures are answers.
+    assert receiver.take(frame(ERROR, b"", 2, 1)) == [(ERROR, "token 2", 1, b"", b"")]
