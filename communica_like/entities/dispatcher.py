@@ -20,6 +20,7 @@ from .context import Context, inherited_deadline
 from .handlers import Handler
 from .host_pool import SLOW, HostPool, warn_if_slow
 from .task_host import TaskHost, enter_task, leave_task
+from .writer import BURST
 
 __all__ = ["Dispatcher"]
 
@@ -30,9 +31,6 @@ _PLAIN: Final = frozenset((dict, list, str, int, float, bool, type(None), tuple,
 
 _SUSPENDED: Final = 0
 """In place of a message's kind: its handler is not done."""
-
-_BURST: Final = 32
-"""Answers after which they are written, so that the other side can begin with them."""
 
 
 class _Ticket(NamedTuple):
@@ -115,7 +113,7 @@ class Dispatcher:
                 kind, ident, budget, route, body = message
                 if kind == REQUEST:
                     burst += 1
-                    if burst > _BURST:
+                    if burst > BURST:
                         burst = 1
                         self._write()
                         if session.congested:

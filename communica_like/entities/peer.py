@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from ..abc import Link, PeerIdentity
 from ..exceptions import ConnectionLost, RequestTimeout
@@ -25,6 +25,7 @@ from ..session.events import (
 from ..wire.failure import Failure
 from ..wire.greetings import Reason
 from ..wire.limits import Limits
+from .alarm import NEVER, Alarm
 from .answers import Answers
 from .context import inherited_deadline
 from .dispatcher import Dispatcher
@@ -32,17 +33,11 @@ from .farewell import Farewell
 from .handlers import Handler
 from .host_pool import HostPool
 from .turnstile import Turnstile
+from .writer import BURST, THROW_BURST, Writer
 
 __all__ = ["Peer"]
 
 logger = logging.getLogger("communica_like")
-
-# A long burst is written in pieces, so that the other side begins with the first while this side still
-# works on the next.
-_WRITE_SIZE: Final = 64 * 1024
-_BURST: Final = 32
-_THROW_BURST: Final = 128
-_NEVER: Final = float("inf")
 
 
 class Peer:
@@ -74,9 +69,17 @@ class Peer:
         self.client_id = client_id
         self.limits = limits
         self.session = Session(limits)
-        answers = Answers(self.session, missing)
+        self._alarm = Alarm(self._tick)
+        self._writer = Writer(self.session, self._look_at_the_clock)
+        self.flush = self._writer.flush
         self.dispatcher = Dispatcher(
-            self.session, handlers, answers, client_id, pool, self.flush, self._on_answer
+            self.session,
+            handlers,
+            Answers(self.session, missing),
+            client_id,
+            pool,
+            self.flush,
+            self._on_answer,
         )
         self.identity: PeerIdentity | None = None
         self.closed: Exception | None = None
@@ -85,15 +88,8 @@ class Peer:
         self._on_ended = on_ended
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
-        self._link: Link | None = None
-        self._reading = False
-        self._flush_scheduled = False
-        self._unwritten = 0
-        self._unwritten_size = 0
         # Whether requests seem to be made one at a time: then they are written at once.
         self._lone = True
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = _NEVER
         self._requests = Turnstile()
         self._throws = Turnstile()
         self._flush_waiter: asyncio.Future[None] | None = None
@@ -103,6 +99,10 @@ class Peer:
         return f"<Peer {self.client_id} {self.session.state.value}>"
 
     # -- links and sessions
+
+    @property
+    def _link(self) -> Link | None:
+        return self._writer.link
 
     @property
     def live(self) -> bool:
@@ -140,7 +140,7 @@ class Peer:
         if link is not None and tell and reason is not None:
             session.say_goodbye(reason)
             self.flush()
-        self._link = None
+        self._writer.link = None
         lost = session.end(keep=self._keep)
         self.dispatcher.forget_session()
         if lost.throws:
@@ -154,7 +154,7 @@ class Peer:
             self.closed = ConnectionLost(text, sent=False)
         if link is not None:
             Farewell(link, self._farewells)
-        self.stop_timer()
+        self._alarm.set(NEVER)
         self._settle()
         self._on_ended(self, reason)
 
@@ -180,7 +180,7 @@ class Peer:
     ) -> bytes:
         """Send a request; return the body of its answer. See RouteClient.request."""
         deadline = inherited_deadline.get()
-        if timeout is not None and timeout != _NEVER:
+        if timeout is not None and timeout != NEVER:
             own = self._time() + timeout
             deadline = own if deadline is None else min(deadline, own)
         session = self.session
@@ -197,18 +197,16 @@ class Peer:
             ident = session.request(future, route, body, now, deadline, idempotent)
         if not ident:
             ident = await self._request_in_line(future, route, body, deadline, idempotent)
-        if self._reading:
-            pass  # it goes out with the rest, after the reading
-        elif (self._lone and len(session.pending) == 1) or self._unwritten >= _BURST:
+        if self._lone and len(session.pending) == 1 and not self._writer.held:
             self.flush()
         else:
-            self._written(len(body))
+            self._writer.written(len(body), BURST)
         try:
             return await future
         except asyncio.CancelledError:
             # Cancelled here; the handler is told. If the answer is there already, nothing happens.
             session.cancel(ident)
-            self._written(0)
+            self._writer.written(0, BURST)
             raise
         finally:
             if deadline is not None or idempotent:
@@ -250,13 +248,13 @@ class Peer:
             raise self.closed.with_traceback(None)
         if not self.session.throw(route, body, 0.0):
             return False
-        self._written(len(body))
+        self._writer.written(len(body), THROW_BURST)
         return True
 
     # -- the link's reports
 
     def data_received(self, data: bytes) -> None:
-        self._reading = True
+        self._writer.held = True
         try:
             events = self.session.receive(data, self._time())
             self._lone = len(events) < 2
@@ -267,7 +265,7 @@ class Peer:
             else:
                 self._handle(events, cost)
         finally:
-            self._reading = False
+            self._writer.held = False
             self._settle()
 
     def link_writable(self) -> None:
@@ -277,7 +275,7 @@ class Peer:
     def link_broken(self, error: Exception | None) -> None:
         if self._link is None:
             return
-        self._link = None
+        self._writer.link = None
         self.session.lose_link(self._time())
         self._arm()
         logger.info("link of %r lost: %s", self.client_id, error or "closed by the other side")
@@ -294,7 +292,7 @@ class Peer:
             if not token.done():
                 token.set_exception(error)
         self._open_turnstiles()
-        self._written(0)
+        self._writer.written(0, BURST)
 
     async def flushed(self) -> None:
         """Wait until all throws and answers are delivered."""
@@ -305,46 +303,6 @@ class Peer:
             if self._flush_waiter is None:
                 self._flush_waiter = self._loop.create_future()
             await asyncio.shield(self._flush_waiter)
-
-    def stop_timer(self) -> None:
-        """No more deadlines."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._timer_at = None, _NEVER
-
-    # -- writing
-
-    def flush(self) -> None:
-        """Give the link what it takes."""
-        self._unwritten = self._unwritten_size = 0
-        link = self._link
-        session = self.session
-        if link is not None and link.writable:
-            now = self._time()
-            data = session.data_to_send(now)
-            while data:
-                link.send(data)
-                if not (session.more_to_send and link.writable):
-                    break
-                data = session.data_to_send(now)
-        if session.next_deadline < self._timer_at:
-            self._arm()
-
-    def _written(self, size: int) -> None:
-        """Something is ready to be written: soon, together with what else comes in this turn."""
-        self._unwritten += 1
-        self._unwritten_size += size
-        if self._reading:
-            return  # it goes out with the rest, after the reading
-        if self._unwritten >= _THROW_BURST or self._unwritten_size >= _WRITE_SIZE:
-            self.flush()
-        elif not self._flush_scheduled:
-            self._flush_scheduled = True
-            self._loop.call_soon(self._flush_soon)
-
-    def _flush_soon(self) -> None:
-        self._flush_scheduled = False
-        self.flush()
 
     # -- reading
 
@@ -414,16 +372,16 @@ class Peer:
             self._flush_waiter = None
 
     def _work_off(self) -> None:
-        self._reading = True
+        self._writer.held = True
         try:
             self.dispatcher.work_off()
         finally:
-            self._reading = False
+            self._writer.held = False
             self._settle()
 
     def _on_answer(self) -> None:
         """A handler that had been suspended has ended."""
-        self._written(0)
+        self._writer.written(0, BURST)
 
     def _open_turnstiles(self) -> None:
         self._requests.open()
@@ -431,25 +389,21 @@ class Peer:
 
     # -- time
 
+    def _look_at_the_clock(self) -> None:
+        if self.session.next_deadline < self._alarm.at:
+            self._arm()
+
     def _arm(self) -> None:
-        at = self.session.next_deadline
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        if at == _NEVER:
-            self._timer = None
-        else:
-            self._timer = self._loop.call_at(at, self._tick)
+        self._alarm.set(self.session.next_deadline)
 
     def _tick(self) -> None:
-        self._timer, self._timer_at = None, _NEVER
         self._handle(self.session.tick(self._time()))
         self._settle()
 
     # -- the link
 
     def _take(self, link: Link) -> None:
-        self._link = link
+        self._writer.link = link
         self.identity = self.dispatcher.peer = link.peer
         link.receiver = self
 
@@ -459,7 +413,7 @@ class Peer:
 
     def drop_link(self) -> None:
         """Give the link up; the session waits for another."""
-        link, self._link = self._link, None
+        link, self._writer.link = self._writer.link, None
         if link is not None:
             self.session.lose_link(self._time())
             Farewell(link, self._farewells)

@@ -1,0 +1,36 @@
+"""One timer for the earliest of many deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+__all__ = ["NEVER", "Alarm"]
+
+NEVER: Final = float("inf")
+
+
+class Alarm:
+    """Calls back once, at the time that was set last.
+
+    Attributes:
+        at: when, by the event loop's clock; NEVER: not at all.
+    """
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._loop = asyncio.get_running_loop()
+        self._handle: asyncio.TimerHandle | None = None
+        self.at = NEVER
+
+    def set(self, at: float) -> None:
+        """Ring at this time, and not at the one before. It may be over, or NEVER."""
+        if self._handle is not None:
+            self._handle.cancel()
+        self.at = at
+        self._handle = None if at == NEVER else self._loop.call_at(at, self._go_off)
+
+    def _go_off(self) -> None:
+        self._handle, self.at = None, NEVER
+        self._ring()
