@@ -103,7 +103,8 @@ def install_for_tests(session: nox.Session, *more: str) -> None:
 
 
 def coverage_env(session: nox.Session, name: str = "all") -> dict[str, str]:
-    return {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / f".coverage.{name}")}
+    # Not in session.create_tmp(): that moves TMPDIR, and a socket's path must be short.
+    return {"COVERAGE_FILE": str(Path(session.virtualenv.location).resolve() / f".coverage.{name}")}
 
 
 # ------------------------------------------------------------------------------------ default sessions

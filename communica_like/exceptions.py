@@ -151,7 +151,7 @@ class ConnectTimeout(CommunicaError, TimeoutError):
 
 
 class ConnectionLost(CommunicaError, ConnectionError):
-    """The other process is gone, or was unreachable for longer than the resume window.
+    """The other process is gone or closing, or was unreachable for longer than the resume window.
 
     Attributes:
         sent: False: the request surely was not handled, so that it is safe to send it again.

@@ -164,11 +164,12 @@ class Peer:
         self.end(reason.text, reason, tell=True)
 
     def fail_waiting(self, text: str, cause: Exception) -> None:
-        """Requests that wait for a session will not get one: end them as not sent. Throws wait on."""
+        """Requests that wait for a session will not get one: end them. Throws wait on."""
         for ident, token in list(self.session.pending.items()):
+            sent = self.session.was_sent_before(ident)
             self.session.cancel(ident)
             if not token.done():
-                error = ConnectionLost(text, sent=False)
+                error = ConnectionLost(text, sent=sent)
                 error.__cause__ = cause
                 token.set_exception(error)
         self._settle()
@@ -179,6 +180,7 @@ class Peer:
         self, route: bytes, body: bytes, timeout: float | None = None, idempotent: bool = False
     ) -> bytes:
         """Send a request; return the body of its answer. See RouteClient.request."""
+        idempotent = idempotent and self._keep  # there must be a next session to send it in
         deadline = inherited_deadline.get()
         if timeout is not None and timeout != NEVER:
             own = self._time() + timeout

@@ -158,8 +158,8 @@ class SimpleClient(Client):
             data: what the serializer takes.
             timeout: seconds, for everything, waiting for a connection too. None: no limit but that of
                 the request that is being handled, if this is called in a handler.
-            idempotent: whether it may be handled twice: then, if the server dies, it is sent again to
-                the next one instead of ending with ConnectionLost.
+            idempotent: whether it may be handled twice: then, if the server dies or closes, it is sent
+                again to the next one instead of ending with ConnectionLost.
 
         Raises:
             ReqError, RespError, UnknownError: what the handler raised.

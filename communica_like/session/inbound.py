@@ -140,12 +140,12 @@ class Inbound:
             position = end
         self._tail = data[position:] if position < size else b""
         self.count = count
-        self.only_messages = not others
         self.last_cost = spent
         if spent:
             self._spent += spent
             if self._spent > self._granted:
                 raise RemoteProtocolError(f"credit overrun by {self._spent - self._granted} bytes")
+        self.only_messages = not others
 
     def handled(self, small: int, large: int) -> None:
         """Messages are done with that cost so much credit for small and for large ones."""

@@ -211,6 +211,10 @@ class Session:
             self._outbound.cancel_request(ident, self._now)
         self.release(ident)
 
+    def was_sent_before(self, ident: int) -> bool:
+        """Whether an idempotent request that waits was sent in an earlier session."""
+        return ident in self._sent_before
+
     def release(self, ident: int) -> None:
         """Forget the deadline and the copy of a request that has ended.
 

@@ -42,7 +42,8 @@ class Limits:
     Kept to oneself:
 
     Attributes:
-        outbox: bytes that wait to be sent or acknowledged before ``throw()`` and ``request()`` wait.
+        outbox: bytes that wait to be sent or acknowledged before ``throw()`` and ``request()`` wait. In a
+            session only a burst of 1 MiB of it waits for the other side's window.
         bulk_in_flight: bytes of large messages sent and not yet acknowledged; counted as no less than
             twice ``ack_size``. Small keeps small messages quick; on links with a long round trip, raise it
             for throughput.

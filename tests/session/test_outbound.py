@@ -635,3 +635,23 @@ def test_what_was_given_back_can_be_restored_even_if_there_is_no_room() -> None:
         sender.outbound.restore(message, 0.0)
     sender.open()
     assert idents(sender.write_all()) == [0, 1]
+
+
+def test_answers_that_cannot_go_out_congest_it_and_waiting_requests_do_not() -> None:
+    waiting = Sender(replace(LIMITS, outbox=WINDOW))
+    waiting.fill()
+    ident = 1
+    while waiting.request(ident, CHUNK):
+        ident += 1
+    assert waiting.outbound.buffered >= WINDOW
+    assert not waiting.outbound.congested
+    large = Sender(LIMITS)
+    congested = []
+    for ident in (1, 2):
+        large.outbound.reply(RESULT, ident, 0, bytes(20 * CHUNK))
+        congested.append(large.outbound.congested)
+    assert congested == [False, True]
+    many = Sender(replace(LIMITS, outbox=2 * KIB))
+    for ident in range(3):
+        many.outbound.reply(RESULT, ident, 0, bytes(CHUNK))
+    assert many.outbound.congested

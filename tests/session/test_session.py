@@ -462,8 +462,10 @@ def test_a_request_that_was_sent_in_an_earlier_session_does_not_pass_for_not_sen
     assert ident
     pair.carry(pair.a)
     pair.a.end(keep=True)
+    assert pair.a.was_sent_before(ident)
     pair.a.cancel(other)
-    pair.a.request("never", b"", b"", pair.now, idempotent=True)
+    new = pair.a.request("never", b"", b"", pair.now, idempotent=True)
+    assert not pair.a.was_sent_before(new)
     lost = pair.a.end(keep=False)
     assert lost == Lost(["twice", "never"], ["never"], 0)
 
@@ -606,3 +608,20 @@ def test_a_breach_of_the_protocol_is_an_event(pair: Pair, data: bytes, complaint
 def test_control_frames_of_later_versions_are_ignored(pair: Pair) -> None:
     assert pair.a.receive(control(19, b"?") + control(31), pair.now) == []
     assert pair.a.received == 0
+
+
+def test_messages_alone_are_told_from_all_else(pair: Pair) -> None:
+    told = []
+    pair.b.throw(b"", b"", pair.now)
+    pair.carry(pair.b)
+    told.append(pair.a.only_messages)
+    pair.b.throw(b"", b"", pair.now)
+    pair.b.answer(1, b"")
+    pair.carry(pair.b)
+    told.append(pair.a.only_messages)
+    # Messages beyond the credit come with an event that is none.
+    too_many = control(THROW) * (LIMITS.window // MESSAGE_COST + 1)
+    events = pair.a.receive(too_many, pair.now)
+    assert events[-1][0] == BROKEN
+    told.append(pair.a.only_messages)
+    assert told == [True, False, False]
