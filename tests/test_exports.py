@@ -194,5 +194,5 @@ def test_readme_commands() -> None:
 def test_pages_hold_no_traces_of_a_machine() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.py")]:
         text = page.read_text("utf-8")
-        found = re.search(r"/home/|/root/|/work/|/Users/|pypi\.org/simple|--index-url", text)
+        found = re.search(r"/home/\w|/Users/\w|/tmp/\w+/|--index-url", text)
         assert not found, f"{page.name}: {found}"
