@@ -133,18 +133,9 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """pytest; on the oldest Python also the coverage."""
+    """pytest."""
     install_for_tests(session)
-    if session.python != LOWEST_PYTHON:
-        session.run("pytest", *session.posargs)
-        return
-    env = coverage_env(session)
-    session.run("coverage", "erase", env=env)
-    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
-    session.run("coverage", "report", env=env)
-    if not session.posargs:
-        include = ",".join(f"communica_like/{package}/*" for package in CORE)
-        session.run("coverage", "report", f"--include={include}", "--fail-under=100", env=env)
+    session.run("pytest", *session.posargs)
 
 
 @nox.session
