@@ -84,7 +84,6 @@ class _Wire(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         self.now = monotonic()
         self.events(self.session.receive(bytes(_received[:nbytes]), self.now))
-        self.session.handled(self.session.last_cost)
         self.flush()
         if self.room is not None:
             self.make_room()

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from time import monotonic
 from types import CoroutineType
@@ -19,7 +19,7 @@ from .answers import Answers
 from .context import Context, inherited_deadline
 from .handlers import Handler
 from .host_pool import SLOW, HostPool, warn_if_slow
-from .task_host import TaskHost, enter_task, leave_task
+from .task_host import FINISHED, TaskHost, enter_task, leave_task
 from .writer import BURST
 
 __all__ = ["Dispatcher"]
@@ -87,12 +87,10 @@ class Dispatcher:
         self.closing = False
         self.backlog: deque[Event] = deque()
 
-    def dispatch(self, messages: Iterable[Event]) -> tuple[int, int]:
+    def dispatch(self, messages: Iterable[Event]) -> None:
         """Handle messages in order. To be called from the event loop, never inside of a task.
 
-        Returns:
-            The credit of those that are not done with, of small and of large ones: ``session.handled`` gives
-            it back later.
+        Those that are not done with are held: see ``Session.hold``.
 
         Raises:
             KeyboardInterrupt: it struck in a handler. All messages have been handled all the same.
@@ -100,25 +98,24 @@ class Dispatcher:
         session, handlers, answers, pool = self._session, self._handlers, self._answers, self._pool
         loop = self._loop
         stream = iter(messages)
-        if self.backlog or self._session.congested:
-            return self._put_off(stream)
+        if self.backlog or session.congested:
+            self._put_off(stream)
+            return
         new_context = self._base.copy
-        held = held_large = burst = 0
+        burst = 0
         interrupt: KeyboardInterrupt | None = None
         began = monotonic()
         entered: asyncio.Task[None] | None = None  # whose coroutines run their first steps
         try:
             # One long loop, because each call in it would be paid for by every message.
-            for message in stream:
-                kind, ident, budget, route, body = message
+            for kind, ident, budget, route, body in stream:
                 if kind == REQUEST:
                     burst += 1
                     if burst > BURST:
                         burst = 1
                         self._write()
-                        if session.congested:
-                            small, large = self._put_off((message, *stream))
-                            held, held_large = held + small, held_large + large
+                        if self._session.congested:
+                            self._put_off(((kind, ident, budget, route, body), *stream))
                             break
                 handler = handlers.get(route)
                 if handler is None:
@@ -144,7 +141,7 @@ class Dispatcher:
                             entered = None
                         result = context.run(handler.function, data, self._describe(route, deadline))
                     elif handler.is_async:
-                        result = handler.function(data)  # which runs nothing yet
+                        result = handler.function(data)  # runs nothing yet
                     else:
                         if entered is not None:
                             leave_task(loop, entered)
@@ -161,16 +158,17 @@ class Dispatcher:
                                 leave_task(loop, entered)
                             enter_task(loop, host.task)
                             entered = host.task
-                        try:
-                            awaited = context.run(coroutine.send, None)
-                        except StopIteration as stop:
-                            result = stop.value
+                        awaited = context.run(host.begin, coroutine)
+                        if awaited is FINISHED:
+                            result, host.result = host.result, None
                         else:
                             ticket = _Ticket(self._epoch, handler, kind, ident, session.cost(route, body))
-                            held, held_large = held + ticket.cost[0], held_large + ticket.cost[1]
-                            self._follow(ticket, host, coroutine, context, awaited)
+                            session.hold(ticket.cost)
+                            self._follow(ticket, host, context, awaited)
                             kind = _SUSPENDED
                 except BaseException as exc:
+                    if entered is not None and pool.spare is not None:
+                        pool.spare.renew()
                     answers.handler_failed(kind, ident, handler, exc)
                     if isinstance(exc, KeyboardInterrupt):
                         interrupt = exc
@@ -186,15 +184,14 @@ class Dispatcher:
                 leave_task(loop, entered)
         if interrupt is not None:
             raise interrupt
-        return held, held_large
 
     def work_off(self) -> None:
         """Handle the backlog, as far as there is room. To be called like ``dispatch``."""
         messages = list(self.backlog)
         self.backlog.clear()
-        small, large = self._cost(messages)
-        held, held_large = self.dispatch(messages)
-        self._session.handled((small - held, large - held_large))
+        cost = self._cost(messages)
+        self.dispatch(messages)
+        self._session.handled(cost)
 
     def cancel(self, ident: int) -> None:
         """The requester does not wait any more."""
@@ -220,10 +217,10 @@ class Dispatcher:
 
     # -- inside
 
-    def _put_off(self, messages: Iterable[Event]) -> tuple[int, int]:
+    def _put_off(self, messages: Iterable[Event]) -> None:
         put_off = list(messages)
         self.backlog.extend(put_off)
-        return self._cost(put_off)
+        self._session.hold(self._cost(put_off))
 
     def _cost(self, messages: Iterable[Event]) -> tuple[int, int]:
         costs = [self._session.cost(route, body) for _, _, _, route, body in messages]
@@ -237,14 +234,13 @@ class Dispatcher:
         self,
         ticket: _Ticket,
         host: TaskHost,
-        coroutine: Coroutine[Any, Any, Any],
         context: contextvars.Context,
         awaited: Any,
     ) -> None:
         self._pool.taken(host, ticket.handler)
         if ticket.kind == REQUEST:
             self._requests[ticket.ident] = host
-        host.adopt(coroutine, context, awaited, partial(self._on_done, ticket))
+        host.adopt(context, awaited, partial(self._on_done, ticket))
 
     def _on_done(self, ticket: _Ticket, host: TaskHost, result: Any, error: BaseException | None) -> None:
         _, handler, kind, ident, cost = ticket

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,7 @@ from .farewell import Farewell
 from .handlers import Handler
 from .host_pool import HostPool
 from .turnstile import Turnstile
+from .wakeup import wake_all
 from .writer import BURST, THROW_BURST, Writer
 
 __all__ = ["Peer"]
@@ -70,7 +72,7 @@ class Peer:
         self.limits = limits
         self.session = Session(limits)
         self._alarm = Alarm(self._tick)
-        self._writer = Writer(self.session, self._look_at_the_clock)
+        self._writer = Writer(self.session)
         self.flush = self._writer.flush
         self.dispatcher = Dispatcher(
             self.session,
@@ -92,6 +94,8 @@ class Peer:
         self._lone = True
         self._requests = Turnstile()
         self._throws = Turnstile()
+        # Futures of requests, and what they get when all else is done.
+        self._results: deque[tuple[asyncio.Future[bytes], bytes]] = deque()
         self._flush_waiter: asyncio.Future[None] | None = None
         self._farewells = farewells
 
@@ -199,6 +203,8 @@ class Peer:
             ident = session.request(future, route, body, now, deadline, idempotent)
         if not ident:
             ident = await self._request_in_line(future, route, body, deadline, idempotent)
+        if deadline is not None:
+            self._look_at_the_clock()
         if self._lone and len(session.pending) == 1 and not self._writer.held:
             self.flush()
         else:
@@ -256,19 +262,20 @@ class Peer:
     # -- the link's reports
 
     def data_received(self, data: bytes) -> None:
-        self._writer.held = True
+        writer, session = self._writer, self.session
+        writer.held = True
         try:
-            events = self.session.receive(data, self._time())
+            events = session.receive(data, self._time())
             self._lone = len(events) < 2
-            cost = self.session.last_cost
-            if self.session.only_messages:
-                held, held_large = self.dispatcher.dispatch(events)
-                self.session.handled((cost[0] - held, cost[1] - held_large))
+            if session.only_messages:
+                self.dispatcher.dispatch(events)
             else:
-                self._handle(events, cost)
+                self._handle(events)
         finally:
-            self._writer.held = False
+            writer.held = False
             self._settle()
+            if self._results:
+                wake_all(self._results)
 
     def link_writable(self) -> None:
         self.flush()
@@ -314,28 +321,29 @@ class Peer:
         else:
             self._settle()
 
-    def _handle(self, events: list[Event], cost: tuple[int, int] = (0, 0)) -> None:
-        """Do what *events* say; *cost* is the credit of the messages among them."""
-        small, large = cost
+    def _handle(self, events: list[Event]) -> None:
+        """Do what *events* say."""
         messages: list[Event] = []
         for event in events:
             kind = event[0]
             if kind == RESULT:
-                if not event[1].done():
-                    event[1].set_result(event[4])
-            elif kind <= THROW:
-                messages.append(event)
-            else:
+                self._results.append((event[1], event[4]))
+            elif kind > THROW:
                 if messages:
-                    held, held_large = self.dispatcher.dispatch(messages)
-                    small, large = small - held, large - held_large
+                    self._dispatch(messages)
                     messages = []
                 self._handle_uncommon(*event)
+            else:
+                messages.append(event)
         if messages:
-            held, held_large = self.dispatcher.dispatch(messages)
-            small, large = small - held, large - held_large
-        if small or large:
-            self.session.handled((small, large))
+            self._dispatch(messages)
+
+    def _dispatch(self, messages: list[Event]) -> None:
+        # An acknowledgement may go out before their handlers have run.
+        large = 0, sum(self.session.cost(route, body)[1] for _, _, _, route, body in messages)
+        self.session.hold(large)
+        self.dispatcher.dispatch(messages)
+        self.session.handled(large)
 
     def _handle_uncommon(self, kind: int, subject: Any, number: int, _: bytes, body: bytes) -> None:
         if kind == ERROR:
@@ -364,12 +372,15 @@ class Peer:
     def _settle(self) -> None:
         """After anything happened: write, wake who can go on, set the timer."""
         self.flush()
-        if self.dispatcher.backlog and not self.session.congested:
+        session = self.session
+        if session.next_deadline < self._alarm.at:
+            self._arm()
+        if self.dispatcher.backlog and not session.congested:
             # Not at once: handlers run on the event loop alone, never inside of a task.
             self._loop.call_soon(self._work_off)
-        if (self._requests.blocked or self._throws.blocked) and self.session.has_room:
+        if (self._requests.blocked or self._throws.blocked) and session.has_room:
             self._open_turnstiles()
-        if self._flush_waiter is not None and self.session.flushed:
+        if self._flush_waiter is not None and session.flushed:
             self._flush_waiter.set_result(None)
             self._flush_waiter = None
 
@@ -383,6 +394,7 @@ class Peer:
 
     def _on_answer(self) -> None:
         """A handler that had been suspended has ended."""
+        self._look_at_the_clock()
         self._writer.written(0, BURST)
 
     def _open_turnstiles(self) -> None:

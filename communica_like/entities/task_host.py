@@ -9,18 +9,22 @@ host, which is from then on its task, like any that ``asyncio.create_task`` make
 from __future__ import annotations
 
 import asyncio
+import types
 from asyncio import CancelledError
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from typing import Any, Final
 
-__all__ = ["TaskHost", "enter_task", "leave_task"]
+__all__ = ["FINISHED", "TaskHost", "enter_task", "leave_task"]
 
 # For makers of task-like things: docs.python.org, "Extending" asyncio.
 enter_task = asyncio.tasks._enter_task
 leave_task = asyncio.tasks._leave_task
 
 _NOTHING: Final = object()
+
+FINISHED: Final = object()
+"""What ``begin`` returns if the coroutine did not suspend."""
 
 OnDone = Callable[["TaskHost", Any, BaseException | None], None]
 
@@ -33,6 +37,10 @@ class TaskHost(Coroutine[Any, Any, None]):
         on_gone: called when the task is cancelled while it is parked.
 
     Attributes:
+        begin: runs a coroutine until it suspends, ends or raises. Returns what it awaits, or FINISHED; then
+            ``result`` is what it returned. To be called between ``enter_task`` and ``leave_task`` for this
+            host's task. After an exception, ``renew`` must be called before the next coroutine.
+        result: see ``begin``; the caller takes it away.
         task: the task.
         gate: where it waits to be adopted; done when it was, or was cancelled.
     """
@@ -44,7 +52,7 @@ class TaskHost(Coroutine[Any, Any, None]):
         on_gone: Callable[[TaskHost], None],
     ) -> None:
         self._loop = loop
-        self._coroutine: Coroutine[Any, Any, Any] | None = None
+        self._adopted = False
         self._context: Context = _EMPTY
         self._awaited: Any = _NOTHING
         self._on_done: OnDone | None = None
@@ -52,26 +60,30 @@ class TaskHost(Coroutine[Any, Any, None]):
         self._on_gone = on_gone
         self._blocking: bool | None = None
         self._stale_cancel = False
+        self.result: Any = None
+        self.renew()
         self.gate: asyncio.Future[None] = loop.create_future()
         self.task: asyncio.Task[None] = loop.create_task(self)
 
-    def adopt(
-        self, coroutine: Coroutine[Any, Any, Any], context: Context, awaited: Any, on_done: OnDone
-    ) -> None:
-        """Let the task go on with a coroutine that was suspended in its first step.
+    def renew(self) -> None:
+        """Get ready for another coroutine after one that raised."""
+        self._runner = _run_one_after_another(self)
+        self._runner.send(None)
+        self.begin = self._runner.send
 
-        The step is run by ``context.run(coroutine.send, None)`` between ``enter_task`` and ``leave_task``
-        for this host's task.
+    def adopt(self, context: Context, awaited: Any, on_done: OnDone) -> None:
+        """Let the task go on with a coroutine that suspended in ``begin``.
 
         Args:
-            awaited: what the coroutine yielded.
-            on_done: hears, once, how it ended.
+            context: what ``begin`` ran in.
+            awaited: what it returned.
+            on_done: hears, once, how the coroutine ended.
         """
         # As a task does, so that others may await the same future before this one's task does.
         self._blocking = getattr(awaited, "_asyncio_future_blocking", None)
         if self._blocking:
             awaited._asyncio_future_blocking = False
-        self._coroutine = coroutine
+        self._adopted = True
         self._context = context
         self._awaited = awaited
         self._on_done = on_done
@@ -88,16 +100,14 @@ class TaskHost(Coroutine[Any, Any, None]):
     # -- the coroutine protocol, towards the task
 
     def send(self, value: Any, /) -> Any:
-        coroutine = self._coroutine
-        if coroutine is None:
+        if not self._adopted:
             return next(self.gate.__await__())
         if self._awaited is not _NOTHING:
             return self._take_awaited()
-        return self._step(coroutine.send, value)
+        return self._step(self._runner.send, value)
 
     def throw(self, error: Any, value: Any = None, traceback: Any = None, /) -> Any:
-        coroutine = self._coroutine
-        if coroutine is None:
+        if not self._adopted:
             self._on_gone(self)
             raise error
         if self._awaited is not _NOTHING:
@@ -107,11 +117,10 @@ class TaskHost(Coroutine[Any, Any, None]):
             # As in any task that is cancelled: what it awaits is cancelled, and tells it so.
             if isinstance(error, CancelledError) and hasattr(awaited, "cancel") and awaited.cancel():
                 return awaited
-        return self._step(coroutine.throw, error)
+        return self._step(self._runner.throw, error)
 
     def close(self) -> None:
-        if self._coroutine is not None:
-            self._coroutine.close()
+        self._runner.close()
 
     def __await__(self) -> Generator[Any, Any, None]:
         raise TypeError("a TaskHost is run by its own task")
@@ -125,10 +134,10 @@ class TaskHost(Coroutine[Any, Any, None]):
     def _step(self, resume: Callable[[Any], Any], argument: Any) -> Any:
         began = self._loop.time()
         try:
-            return self._context.run(resume, argument)
-        except StopIteration as stop:
-            self._end(stop.value, None)
-            raise
+            try:
+                awaited = self._context.run(resume, argument)
+            finally:
+                self._on_step(self, began)
         except (CancelledError, KeyboardInterrupt) as exc:
             self._end(None, exc)
             raise
@@ -136,13 +145,25 @@ class TaskHost(Coroutine[Any, Any, None]):
             self._end(None, exc)
             # It has been reported; the task has nothing to add.
             raise StopIteration from None
-        finally:
-            self._on_step(self, began)
+        if awaited is FINISHED:
+            result, self.result = self.result, None
+            self._end(result, None)
+            raise StopIteration
+        return awaited
 
     def _end(self, result: Any, error: BaseException | None) -> None:
         if self._on_done is not None:
             on_done, self._on_done = self._on_done, None
             on_done(self, result, error)
+
+
+@types.coroutine
+def _run_one_after_another(host: TaskHost) -> Generator[Any, Any, None]:
+    # To drive a coroutine from here costs a fraction of what its StopIteration would.
+    coroutine: Awaitable[Any] = yield
+    while True:
+        host.result = yield from coroutine  # type: ignore[misc]
+        coroutine = yield FINISHED
 
 
 _EMPTY: Final = Context()

@@ -18,12 +18,14 @@ class Turnstile:
 
     Attributes:
         waiting: how many callers are here. Who comes while there are any goes to the end of the line.
+        blocked: whether anybody waits for ``open``.
     """
 
     def __init__(self) -> None:
         self._line = asyncio.Lock()
         self._room: asyncio.Future[None] | None = None
         self.waiting = 0
+        self.blocked = False
 
     async def enter(
         self, attempt: Callable[[], T | None], deadline: float | None, *, queue: bool = True
@@ -58,17 +60,14 @@ class Turnstile:
     def open(self) -> None:
         """There may be room: whoever waits for it tries again."""
         room, self._room = self._room, None
+        self.blocked = False
         if room is not None:
             room.set_result(None)
-
-    @property
-    def blocked(self) -> bool:
-        """Whether anybody waits for ``open``."""
-        return self._room is not None
 
     async def _try(self, attempt: Callable[[], T | None]) -> T:
         while (result := attempt()) is None:
             if self._room is None:
                 self._room = asyncio.get_running_loop().create_future()
+                self.blocked = True
             await asyncio.shield(self._room)
         return result

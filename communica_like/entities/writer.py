@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 from ..abc import Link
@@ -24,17 +23,13 @@ _PIECE: Final = 64 * 1024
 class Writer:
     """Gives the link what the session has to send.
 
-    Args:
-        on_flush: called after each write; the session's next deadline may have moved.
-
     Attributes:
         link: where to; None: what the session has to send waits in it.
         held: whether what is written waits for the ``flush`` that ends the reading of a batch.
     """
 
-    def __init__(self, session: Session, on_flush: Callable[[], None]) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._on_flush = on_flush
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
         self._messages = 0
@@ -58,16 +53,18 @@ class Writer:
         """Give the link what it takes, now."""
         self._messages = self._bytes = 0
         link = self.link
-        if link is not None and link.writable:
-            session = self._session
-            now = self._loop.time()
-            data = session.data_to_send(now)
-            while data:
+        if link is None or not link.writable:
+            return
+        session = self._session
+        if not session.bulk.busy:
+            if data := session.data_to_send(0.0):
                 link.send(data)
-                if not (session.more_to_send and link.writable):
-                    break
-                data = session.data_to_send(now)
-        self._on_flush()
+            return
+        now = self._loop.time()
+        while data := session.data_to_send(now):
+            link.send(data)
+            if not (session.more_to_send and link.writable):
+                break
 
     def _flush_soon(self) -> None:
         self._scheduled = False

@@ -77,6 +77,10 @@ class BulkSender:
     """
 
     def __init__(self, chunk: int, credit: int, max_reply: int) -> None:
+        self.reset(chunk, credit, max_reply)
+
+    def reset(self, chunk: int, credit: int, max_reply: int) -> None:
+        """A session begins, or is over."""
         self._chunk = chunk
         self._max_reply = max_reply
         self._replies: deque[Bulk] = deque()

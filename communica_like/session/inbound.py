@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Any
+from struct import Struct
+from typing import Any, Final
 
 from ..exceptions import RemoteProtocolError
 from ..wire.failure import CLOSING
@@ -14,7 +15,6 @@ from ..wire.frames import (
     CANCEL,
     CONTINUE,
     ERROR,
-    HEADER,
     HEADER_SIZE,
     LAST_SEQUENCED,
     MORE,
@@ -31,7 +31,12 @@ from .partial import Partial
 
 __all__ = ["Inbound"]
 
-_ACK_FRAMES = 64
+_ACK_FRAMES: Final = 64
+
+# Kind and flags are looked at as one number: all flags are clear in nearly all frames.
+_unpack: Final = Struct("!IHHQI").unpack_from
+_MESSAGES: Final = frozenset((REQUEST << 8, THROW << 8))
+_RESULT: Final = RESULT << 8
 
 
 class Inbound:
@@ -46,9 +51,7 @@ class Inbound:
 
     Attributes:
         count: sequenced frames received in this session.
-        only_messages: whether the last ``receive`` gave small messages and nothing else.
-        last_cost, last_large_cost: credit that the small, and the large, messages of the last ``receive``
-            cost.
+        ack_due: whether an acknowledgement should go now: it was asked for, or is worth a message.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Inbound:
         self._repeatable = repeatable
         self._on_control = on_control
         self._partials: dict[int, Partial] = {}
+        self._worth_granting = limits.window // 4
         self.open(limits.chunk, limits.ack_size)
 
     def open(self, chunk: int, peer_ack_size: int) -> None:
@@ -73,99 +77,97 @@ class Inbound:
         self._partials.clear()
         self._partial_replies = 0
         self.count = 0
-        self.only_messages = False
-        self.last_cost = self.last_large_cost = 0
+        self.ack_due = False
         self._acknowledged = 0
         self._unacknowledged_bytes = 0
         # Credit: spent by the other side, granted to it, and handled here.
         self._spent = self._bulk_spent = 0
         self._granted = self._limits.window
         self._bulk_granted = self._limits.max_message
-        # Handled, and not granted again yet.
+        # Handled, or not held, and not granted again yet. (Negative: granted for a read whose messages were
+        # held afterwards.)
         self._ungranted = self._bulk_ungranted = 0
-        self._ack_forced = False
 
     def link_lost(self) -> None:
         """Forget the frame that was cut short; it will be sent again."""
         self._tail = b""
 
-    def receive(self, data: bytes, events: list[Event], now: float) -> None:
+    def receive(self, data: bytes, events: list[Event], now: float) -> bool:
         """Take bytes of the stream and append events.
+
+        The credit of messages goes back with the next acknowledgement, unless they are held.
+
+        Returns:
+            Whether it appended small messages and nothing else.
 
         Raises:
             RemoteProtocolError: the other side breaks the protocol. Events before that are appended.
         """
-        self._unacknowledged_bytes += len(data)
         if self._tail:
+            self._unacknowledged_bytes -= len(self._tail)
             data = self._tail + data
-        append = events.append
-        unpack = HEADER.unpack_from
-        take_token = self._pending.pop
-        chunk = self._chunk
-        count = self.count
-        self.only_messages = others = False
-        self.last_cost = self.last_large_cost = spent = 0
-        position = 0
+            self._tail = b""
         size = len(data)
+        self._unacknowledged_bytes += size
+        others = False
+        position = frames = spent = 0
         last_header = size - HEADER_SIZE
+        # Bound methods are not kept in local variables: most calls bring one frame.
         while position <= last_header:
-            length, kind, flags, route_size, ident, arg = unpack(data, position)
+            length, kind_and_flags, route_size, ident, arg = _unpack(data, position)
             start = position + HEADER_SIZE
             end = start + length
-            if length > chunk:
-                self._check_size(length, kind, flags, route_size)
+            if length > self._chunk:
+                self._check_size(length, kind_and_flags, route_size)
             if end > size:
                 break
-            if flags or not REQUEST <= kind <= RESULT:
-                others = True
-                count += self._uncommon(kind, flags, route_size, ident, arg, data[start:end], events, now)
-            elif kind == RESULT:
-                others = True
-                token = take_token(ident, None)
-                if token is not None:
-                    append((RESULT, token, 0, b"", data[start:end]))
-                # else: nobody waits for it any more
-                count += 1
-            elif route_size:
-                split = start + route_size
-                if split > end:
-                    raise RemoteProtocolError(f"a route of {route_size} bytes in a frame of {length}")
-                append((kind, ident, arg, data[start:split], data[split:end]))
-                spent += length + MESSAGE_COST
-                count += 1
-            else:
-                append((kind, ident, arg, b"", data[start:end]))
-                spent += length + MESSAGE_COST
-                count += 1
             position = end
-        self._tail = data[position:] if position < size else b""
-        self.count = count
-        self.last_cost = spent
+            if kind_and_flags == _RESULT:
+                others = True
+                frames += 1
+                token = self._pending.pop(ident, None)
+                if token is not None:
+                    events.append((RESULT, token, 0, b"", data[start:end]))
+                # else: nobody waits for it any more
+            elif kind_and_flags in _MESSAGES:
+                frames += 1
+                spent += length + MESSAGE_COST
+                if route_size:
+                    split = start + route_size
+                    if split > end:
+                        raise RemoteProtocolError(f"a route of {route_size} bytes in a frame of {length}")
+                    events.append((kind_and_flags >> 8, ident, arg, data[start:split], data[split:end]))
+                else:
+                    events.append((kind_and_flags >> 8, ident, arg, b"", data[start:end]))
+            else:
+                others = True
+                kind, flags = divmod(kind_and_flags, 256)
+                frames += self._uncommon(kind, flags, route_size, ident, arg, data[start:end], events, now)
+        if position < size:
+            self._tail = data[position:]
+        self.count += frames
+        if self.count - self._acknowledged >= _ACK_FRAMES or self._unacknowledged_bytes >= self._ack_size:
+            self.ack_due = True
         if spent:
             self._spent += spent
             if self._spent > self._granted:
                 raise RemoteProtocolError(f"credit overrun by {self._spent - self._granted} bytes")
-        self.only_messages = not others
+            self._ungranted += spent
+            if self._ungranted >= self._worth_granting:
+                self.ack_due = True
+        return not others
+
+    def hold(self, small: int, large: int) -> None:
+        """Take credit back until messages of this cost are handled."""
+        self._ungranted -= small
+        self._bulk_ungranted -= large
 
     def handled(self, small: int, large: int) -> None:
         """Messages are done with that cost so much credit for small and for large ones."""
         self._ungranted += small
         self._bulk_ungranted += large
-
-    def force_ack(self) -> None:
-        """The other side asked, or may have lost, an acknowledgement."""
-        self._ack_forced = True
-
-    @property
-    def ack_due(self) -> bool:
-        """Whether an acknowledgement should go now: it is worth a message."""
-        return (
-            self.count - self._acknowledged >= _ACK_FRAMES
-            or self._unacknowledged_bytes >= self._ack_size
-            or self._ungranted >= self._limits.window // 4
-            or self._bulk_ungranted > 0
-            or self._ack_forced
-        )
+        if self._ungranted >= self._worth_granting or self._bulk_ungranted > 0:
+            self.ack_due = True
 
     @property
     def ack_owed(self) -> bool:
@@ -174,20 +176,23 @@ class Inbound:
             self.count > self._acknowledged
             or self._ungranted > 0
             or self._bulk_ungranted > 0
-            or self._ack_forced
+            or self.ack_due
         )
 
     def ack(self) -> bytes:
         """Return an ACK frame that says all there is to say."""
         self._acknowledged = self.count
         self._unacknowledged_bytes = 0
-        self._granted += self._ungranted
+        if self._ungranted > 0:
+            self._granted += self._ungranted
+            self._ungranted = 0
         self._bulk_granted += self._bulk_ungranted
-        self._ungranted = self._bulk_ungranted = 0
-        self._ack_forced = False
+        self._bulk_ungranted = 0
+        self.ack_due = False
         return control(ACK, ACK_BODY.pack(self._granted, self._bulk_granted), self.count)
 
-    def _check_size(self, length: int, kind: int, flags: int, route_size: int) -> None:
+    def _check_size(self, length: int, kind_and_flags: int, route_size: int) -> None:
+        kind, flags = divmod(kind_and_flags, 256)
         most = self._chunk
         if REQUEST <= kind <= ERROR:
             if kind <= THROW:
@@ -278,7 +283,7 @@ class Inbound:
         kind = partial.kind
         if kind in (REQUEST, THROW):
             events.append((kind, partial.ident, partial.budget(now), partial.route, partial.body()))
-            self.last_large_cost += partial.total
+            self.handled(0, partial.total)
             return
         self._partial_replies -= partial.total
         token = self._pending.pop(partial.ident, None)
@@ -290,6 +295,6 @@ class Inbound:
         if partial is None:
             raise RemoteProtocolError(f"stream {stream} is given up, but has not begun")
         if partial.kind in (REQUEST, THROW):
-            self._bulk_ungranted += partial.total
+            self.handled(0, partial.total)
         else:
             self._partial_replies -= partial.total

@@ -14,6 +14,7 @@ from ..wire.frames import (
     HEADER_SIZE,
     MORE,
     REQUEST,
+    RESULT,
     THROW,
     split_frames,
 )
@@ -31,12 +32,15 @@ class Outbound:
     """One session's way out. Before ``open`` it has no credit, so that all messages wait.
 
     Attributes:
+        frames: what can be written at once, two entries to each; always the same list.
+        bulk: the large messages; always the same object.
         bulk_buffered: bytes of large messages that wait or are under way (their whole bodies).
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._frames: list[bytes] = []
+        self.frames: list[bytes] = []
+        self.bulk = BulkSender(limits.chunk, 0, 0)
         self._waiting = WaitingLine()
         # Throws that wait for a large throw before them.
         self._fenced = WaitingLine()
@@ -46,10 +50,11 @@ class Outbound:
         self._reset(credit=0, chunk=limits.chunk, bulk_credit=0, max_reply=0)
         self._framed = 0  # bytes of small frames that are not acknowledged
         self.bulk_buffered = 0
+        self._replay_limit = limits.replay
 
     def _reset(self, credit: int, chunk: int, bulk_credit: int, max_reply: int) -> None:
-        self._frames.clear()
-        self._count = 0
+        self.frames.clear()
+        self._count = 0  # frames written
         self._spent = 0
         self._credit = credit
         # What newcomers see: no credit while others wait before them, or where the outbox is so small
@@ -58,7 +63,7 @@ class Outbound:
         self._gate = -1 if self._strict else credit
         self._paced = False
         self._chunk = chunk
-        self._bulk = BulkSender(chunk, bulk_credit, max_reply)
+        self.bulk.reset(chunk, bulk_credit, max_reply)
         self._sent_bulks: deque[tuple[int, Bulk]] = deque()
         self._replay = ReplayBuffer()
 
@@ -99,30 +104,37 @@ class Outbound:
             self._queue(kind, ident, deadline, route, body, now)
             return True
         self._spent = spent
-        self._count += 1
         self._framed += size + HEADER_SIZE
         arg = 0 if deadline is None else budget(deadline, now)
         if route_size:
             head = HEADER.pack(size, kind, 0, route_size, ident, arg) + route
         else:
             head = HEADER.pack(size, kind, 0, 0, ident, arg)
-        self._frames += (head, body)
+        self.frames += (head, body)
         return True
 
     def restore(self, message: Message, now: float) -> None:
         """Take back, whether there is room or not, what was taken in an earlier session."""
         self._queue(*message, now)
 
+    def answer(self, ident: int, body: bytes) -> None:
+        """Take an answer. See ``Session.answer``."""
+        size = len(body)
+        if size > self._chunk:
+            self.reply(RESULT, ident, 0, body)
+            return
+        self._framed += size + HEADER_SIZE
+        self.frames += (HEADER.pack(size, RESULT, 0, 0, ident, 0), body)
+
     def reply(self, kind: int, ident: int, number: int, body: bytes) -> None:
         """Take an answer. Answers draw on no credit: whoever asked has room for them."""
         size = len(body)
         if size > self._chunk:
             self.bulk_buffered += size
-            self._bulk.add(Bulk(kind, ident, number, None, b"", body))
+            self.bulk.add(Bulk(kind, ident, number, None, b"", body))
             return
-        self._count += 1
         self._framed += size + HEADER_SIZE
-        self._frames += (HEADER.pack(size, kind, 0, 0, ident, number), body)
+        self.frames += (HEADER.pack(size, kind, 0, 0, ident, number), body)
 
     def cancel_request(self, ident: int, now: float) -> None:
         """Take back a request: out of the queue if it is there still, else by telling the other side."""
@@ -130,7 +142,7 @@ class Outbound:
             # Those behind it may need less credit.
             self._release(now)
             return
-        bulk = self._bulk.find(ident, reply=False)
+        bulk = self.bulk.find(ident, reply=False)
         if bulk is None:
             self._control(CANCEL, ident)
         else:
@@ -138,7 +150,7 @@ class Outbound:
 
     def cancel_reply(self, ident: int) -> None:
         """Stop sending a large answer that nobody wants any more."""
-        bulk = self._bulk.find(ident, reply=True)
+        bulk = self.bulk.find(ident, reply=True)
         if bulk is not None:
             self._abandon(bulk)
 
@@ -147,26 +159,27 @@ class Outbound:
     def data_to_send(self, now: float) -> bytes:
         """Return what may go now: all small frames, and one piece of a large message."""
         replay = self._replay
-        if replay.size >= self._limits.replay:
+        if replay.size >= self._replay_limit:
             return b""
-        frames = self._frames
+        frames = self.frames
         piece = 0
-        if self._bulk.busy and replay.bulk < self._bulk_in_flight:
+        if self.bulk.busy and replay.bulk < self._bulk_in_flight:
             piece = self._add_piece(now)
         if not frames:
             return b""
+        self._count = count = self._count + len(frames) // 2
         data = b"".join(frames)
         frames.clear()
-        replay.add(self._count, data, piece)
+        replay.add(count, data, piece)
         return data
 
     @property
     def more_to_send(self) -> bool:
         """Whether a large message has more pieces that may go now."""
         return bool(
-            self._bulk.busy
+            self.bulk.busy
             and self._replay.bulk < self._bulk_in_flight
-            and self._replay.size < self._limits.replay
+            and self._replay.size < self._replay_limit
         )
 
     def acknowledge(self, count: int, credit: int, bulk_credit: int, now: float) -> None:
@@ -180,7 +193,7 @@ class Outbound:
         self._framed -= freed - (bulk - self._replay.bulk)
         while self._sent_bulks and self._sent_bulks[0][0] <= count:
             self._sent_bulks.popleft()
-        self._bulk.credit = max(self._bulk.credit, bulk_credit)
+        self.bulk.credit = max(self.bulk.credit, bulk_credit)
         if credit > self._credit:
             self._credit = credit
             self._release(now)
@@ -202,7 +215,7 @@ class Outbound:
     def flushed(self) -> bool:
         """Whether all was sent and acknowledged."""
         return not (
-            self._frames or self._waiting or self._fenced or self._replay.size or self._bulk.busy
+            self.frames or self._waiting or self._fenced or self._replay.size or self.bulk.busy
         )
 
     @property
@@ -235,7 +248,7 @@ class Outbound:
         replay, limits = self._replay, self._limits
         return (
             self._framed - replay.size + replay.bulk > limits.outbox
-            or self._bulk.reply_size > limits.max_message
+            or self.bulk.reply_size > limits.max_message
         )
 
     @property
@@ -246,7 +259,7 @@ class Outbound:
     @property
     def unsent_replies(self) -> int:
         """Bytes of large answers that are not wholly in frames."""
-        return self._bulk.reply_size
+        return self.bulk.reply_size
 
     # -- the end of a session
 
@@ -256,9 +269,9 @@ class Outbound:
         """
         later = dict(self._sent_bulks_by_stream())
         written = _messages_in(self._replay.unacknowledged(), later)
-        unwritten = _messages_in(b"".join(self._frames), later)
+        unwritten = _messages_in(b"".join(self.frames), later)
         unwritten += self._waiting.clear()
-        unwritten += [Message(b.kind, b.ident, b.deadline, b.route, b.body) for b in self._bulk.unfinished()]
+        unwritten += [Message(b.kind, b.ident, b.deadline, b.route, b.body) for b in self.bulk.unfinished()]
         unwritten += self._fenced.clear()
         self._framed = self.bulk_buffered = 0
         self._reset(credit=0, chunk=self._limits.chunk, bulk_credit=0, max_reply=0)
@@ -283,12 +296,12 @@ class Outbound:
         if self._credit == 0:
             # No session yet; the chunk size is not agreed either.
             self._wait(kind, ident, deadline, route, body)
-        elif throw and (self._bulk.throw or self._fenced):
+        elif throw and (self.bulk.throw or self._fenced):
             self._fenced.append(kind, ident, deadline, route, body)
         elif size > self._chunk:
             self.bulk_buffered += size
-            self._bulk.add(Bulk(kind, ident, 0, deadline, route, body))
-            self._bulk.throw_may_start = not self._waiting.throws
+            self.bulk.add(Bulk(kind, ident, 0, deadline, route, body))
+            self.bulk.throw_may_start = not self._waiting.throws
             if throw:
                 # Later throws stay behind this one.
                 self._gate = -1
@@ -307,17 +320,17 @@ class Outbound:
         waiting, fenced = self._waiting, self._fenced
         while (message := waiting.next_within(self._credit - self._spent)) is not None:
             self._commit(*message, now)
-        while fenced and not self._bulk.throw:
+        while fenced and not self.bulk.throw:
             _, _, _, route, body = fenced.pop()
             if len(body) > self._chunk:
                 self.bulk_buffered += len(body)
-                self._bulk.add(Bulk(THROW, 0, 0, None, route, body))
+                self.bulk.add(Bulk(THROW, 0, 0, None, route, body))
             elif waiting or self._spent + len(route) + len(body) + MESSAGE_COST > self._credit:
                 waiting.append(THROW, 0, None, route, body)
             else:
                 self._commit(THROW, 0, None, route, body, now)
-        self._bulk.throw_may_start = not waiting.throws
-        shut = self._strict or waiting or fenced or self._bulk.throw
+        self.bulk.throw_may_start = not waiting.throws
+        shut = self._strict or waiting or fenced or self.bulk.throw
         self._gate = -1 if shut else self._credit
 
     def _commit(
@@ -326,37 +339,34 @@ class Outbound:
         route_size = len(route)
         size = route_size + len(body)
         self._spent += size + MESSAGE_COST
-        self._count += 1
         self._framed += size + HEADER_SIZE
         arg = 0 if deadline is None else budget(deadline, now)
-        self._frames += (HEADER.pack(size, kind, 0, route_size, ident, arg) + route, body)
+        self.frames += (HEADER.pack(size, kind, 0, route_size, ident, arg) + route, body)
 
     def _control(self, kind: int, ident: int) -> None:
-        self._count += 1
         self._framed += HEADER_SIZE
-        self._frames.append(HEADER.pack(0, kind, 0, 0, ident, 0))
+        self.frames += (HEADER.pack(0, kind, 0, 0, ident, 0), b"")
 
     def _add_piece(self, now: float) -> int:
-        self._bulk.start_some()
-        message = self._bulk.next_message()
+        self.bulk.start_some()
+        message = self.bulk.next_message()
         if message is None:
             return 0
         arg = message.number if message.deadline is None else budget(message.deadline, now)
         frame = message.next_frame(self._chunk, arg)
-        self._frames.append(frame)
-        self._count += 1
+        self.frames += (frame, b"")
         if message.offset == len(message.body):
-            self._bulk.finished(message)
+            self.bulk.finished(message)
             self.bulk_buffered -= len(message.body)
             if not message.is_reply:
-                self._sent_bulks.append((self._count, message))
+                self._sent_bulks.append((self._count + len(self.frames) // 2, message))
             if message.kind == THROW:
                 self._release(now)
         return len(frame)
 
     def _abandon(self, bulk: Bulk) -> None:
         self.bulk_buffered -= len(bulk.body)
-        self._bulk.drop(bulk)
+        self.bulk.drop(bulk)
         if bulk.offset:
             self._control(ABANDON, bulk.stream)
 

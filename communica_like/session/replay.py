@@ -17,10 +17,9 @@ class ReplayBuffer:
         size: bytes kept.
         bulk: how many of these are pieces of large messages.
         acknowledged: sequenced frames that the other side is known to have.
-        sent: sequenced frames sent.
     """
 
-    __slots__ = ("_entries", "_start", "acknowledged", "bulk", "sent", "size")
+    __slots__ = ("_entries", "_start", "acknowledged", "bulk", "size")
 
     def __init__(self) -> None:
         # (number of the last frame, bytes, bytes of large messages among them)
@@ -29,14 +28,18 @@ class ReplayBuffer:
         self.size = 0
         self.bulk = 0
         self.acknowledged = 0
-        self.sent = 0
 
     def add(self, last: int, data: bytes, bulk: int) -> None:
         """Keep *data*, which ends with sequenced frame number *last*."""
         self._entries.append((last, data, bulk))
-        self.sent = last
         self.size += len(data)
-        self.bulk += bulk
+        if bulk:
+            self.bulk += bulk
+
+    @property
+    def sent(self) -> int:
+        """Sequenced frames sent."""
+        return self._entries[-1][0] if self._entries else self._start
 
     def acknowledge(self, count: int) -> int:
         """Forget what the other side has; return how many bytes that were.
@@ -50,12 +53,14 @@ class ReplayBuffer:
             )
         self.acknowledged = count
         entries = self._entries
-        before = self.size
+        freed = 0
         while entries and entries[0][0] <= count:
             self._start, data, bulk = entries.popleft()
-            self.size -= len(data)
-            self.bulk -= bulk
-        return before - self.size
+            freed += len(data)
+            if bulk:
+                self.bulk -= bulk
+        self.size -= freed
+        return freed
 
     def unacknowledged(self) -> bytes:
         """Return all frames after the acknowledged one, joined."""

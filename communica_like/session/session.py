@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from ..exceptions import RemoteProtocolError
 from ..wire.failure import TOO_BIG, Failure
-from ..wire.frames import ACK, ACK_BODY, ERROR, GOODBYE, PING, REQUEST, RESULT, THROW, control
+from ..wire.frames import ACK, ACK_BODY, ERROR, GOODBYE, PING, REQUEST, THROW, control
 from ..wire.greetings import NO_SESSION, Reason
 from ..wire.limits import MESSAGE_COST, Limits
 from .events import BROKEN, DROPPED, EXPIRED, LINK_DEAD, TIMED_OUT, Event
@@ -50,6 +50,8 @@ class Session:
         session_id: what both sides call it; NO_SESSION before the first handshake.
         next_deadline: when ``tick`` wants to be called; it may move with every call.
         pending: tokens of the requests without an answer yet, by id. Not to be changed from outside.
+        bulk: the large messages that wait or are under way; not to be changed from outside either.
+        only_messages: whether the last ``receive`` gave REQUEST and THROW events and nothing else.
         agreed: the limits after the handshake, ``peer_limits`` the other side's.
     """
 
@@ -66,13 +68,17 @@ class Session:
         # Idempotent requests that were sent in an earlier session, too.
         self._sent_before: set[int] = set()
         self._last_id = 0
+        self.only_messages = False
         self._control: list[bytes] = []
         self._events: list[Event] = []
         self._outbound = Outbound(limits)
+        self._frames = self._outbound.frames
+        self.bulk = self._outbound.bulk
         self._inbound = Inbound(limits, self.pending, self._idempotent, self._on_control)
         self._now = 0.0
         self._heard = 0.0
-        self._pinged = False
+        # The time it had last heard something when it asked whether the other side is still there.
+        self._pinged_after = _NEVER
         self._suspended = 0.0
         self._ack_at = _NEVER
 
@@ -106,7 +112,7 @@ class Session:
         replay = self._outbound.rewind(peer_received, now)
         self.state = after(self.state, Step.RESUME)
         self._link_up(now)
-        self._inbound.force_ack()
+        self._inbound.ack_due = True
         if replay:
             self._control.append(replay)
 
@@ -226,7 +232,7 @@ class Session:
 
     def answer(self, ident: int, body: bytes) -> None:
         """Answer a request of the other side. To be called once for each, unless it was cancelled."""
-        self._outbound.reply(RESULT, ident, 0, body)
+        self._outbound.answer(ident, body)
 
     def fail(self, ident: int, failure: Failure) -> None:
         """Answer a request of the other side with a failure."""
@@ -245,16 +251,11 @@ class Session:
     def handled(self, cost: tuple[int, int]) -> None:
         """Events of this cost are done with: their credit goes back to the other side."""
         self._inbound.handled(*cost)
+        self._await_company()
 
-    @property
-    def only_messages(self) -> bool:
-        """Whether the last ``receive`` gave REQUEST and THROW events and nothing else."""
-        return self._inbound.only_messages
-
-    @property
-    def last_cost(self) -> tuple[int, int]:
-        """The credit that the messages hold which the last ``receive`` gave: see ``cost``."""
-        return self._inbound.last_cost, self._inbound.last_large_cost
+    def hold(self, cost: tuple[int, int]) -> None:
+        """Keep the credit of events that were just received, until ``handled`` gives it back."""
+        self._inbound.hold(*cost)
 
     @property
     def congested(self) -> bool:
@@ -268,15 +269,20 @@ class Session:
     # -- bytes
 
     def receive(self, data: bytes, now: float) -> list[Event]:
-        """Take bytes from the link and return what they say, in order."""
+        """Take bytes from the link and return what they say, in order.
+
+        The credit of messages goes back with the next acknowledgement, unless ``hold`` is called before.
+        """
         self._now = self._heard = now
-        self._pinged = False
         events: list[Event] = []
         self._events = events
         try:
-            self._inbound.receive(data, events, now)
+            self.only_messages = self._inbound.receive(data, events, now)
         except RemoteProtocolError as exc:
+            self.only_messages = False
             events.append((BROKEN, exc, 0, b"", b""))
+        if self._ack_at == _NEVER:
+            self._await_company()
         return events
 
     @property
@@ -289,15 +295,10 @@ class Session:
 
         To be called again while ``more_to_send``. Only in state LIVE.
         """
-        data = self._outbound.data_to_send(now)
-        inbound = self._inbound
-        if inbound.ack_owed:
-            if inbound.ack_due:
-                self._control.append(inbound.ack())
-                self._ack_at = _NEVER
-            elif self._ack_at == _NEVER:
-                self._ack_at = now + _ACK_DELAY
-                self.next_deadline = min(self.next_deadline, self._ack_at)
+        data = self._outbound.data_to_send(now) if self._frames or self.bulk.busy else b""
+        if self._inbound.ack_due:
+            self._control.append(self._inbound.ack())
+            self._ack_at = _NEVER
         if self._control:
             data = b"".join((*self._control, data))
             self._control.clear()
@@ -324,12 +325,12 @@ class Session:
             self._outbound.calm_down()
             if self._ack_at <= now:
                 self._ack_at = _NEVER
-                self._inbound.force_ack()
+                self._inbound.ack_due = self._inbound.ack_due or self._inbound.ack_owed
             silence = now - self._heard
             if silence >= self.agreed.heartbeat:
                 events.append((LINK_DEAD, f"silent for {silence:.1f} s", 0, b"", b""))
-            elif silence >= self.agreed.heartbeat / 2 and not self._pinged:
-                self._pinged = True
+            elif silence >= self.agreed.heartbeat / 2 and self._pinged_after != self._heard:
+                self._pinged_after = self._heard
                 self.ask_for_ack()
         elif self.state is State.SUSPENDED and now >= self._suspended + self.agreed.resume_window:
             events.append((EXPIRED, 0, 0, b"", b""))
@@ -365,9 +366,15 @@ class Session:
 
     # -- inside
 
+    def _await_company(self) -> None:
+        if self._ack_at == _NEVER and self._inbound.ack_owed:
+            self._ack_at = self._now + _ACK_DELAY
+            if self._ack_at < self.next_deadline:
+                self.next_deadline = self._ack_at
+
     def _link_up(self, now: float) -> None:
         self._now = self._heard = now
-        self._pinged = False
+        self._pinged_after = _NEVER
         self._ack_at = _NEVER
         self._schedule()
 
@@ -378,7 +385,7 @@ class Session:
             credit, bulk_credit = ACK_BODY.unpack(payload)
             self._outbound.acknowledge(ident, credit, bulk_credit, self._now)
         elif kind == PING:
-            self._inbound.force_ack()
+            self._inbound.ack_due = True
         elif kind == GOODBYE:
             self._events.append((GOODBYE, 0, arg, b"", payload))
         elif kind >= 32:
@@ -407,7 +414,8 @@ class Session:
     def _schedule(self) -> None:
         deadline = min(self._deadlines.values(), default=_NEVER)
         if self.state is State.LIVE:
-            beat = self.agreed.heartbeat if self._pinged else self.agreed.heartbeat / 2
+            pinged = self._pinged_after == self._heard
+            beat = self.agreed.heartbeat if pinged else self.agreed.heartbeat / 2
             deadline = min(deadline, self._ack_at, self._heard + beat)
         elif self.state is State.SUSPENDED:
             deadline = min(deadline, self._suspended + self.agreed.resume_window)

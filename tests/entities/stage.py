@@ -20,7 +20,7 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
-from communica_like.entities.task_host import TaskHost, enter_task, leave_task
+from communica_like.entities.task_host import FINISHED, TaskHost, enter_task, leave_task
 
 PATIENCE = 10.0
 QUICK = Backoff(initial=0.001, maximum=0.01)
@@ -75,7 +75,9 @@ def first_step(
     loop = asyncio.get_running_loop()
     enter_task(loop, host.task)
     try:
-        awaited = context.run(coroutine.send, None)
-        host.adopt(coroutine, context, awaited, on_done)
+        awaited = context.run(host.begin, coroutine)
+        if awaited is FINISHED:
+            raise StopIteration(host.result)
+        host.adopt(context, awaited, on_done)
     finally:
         leave_task(loop, host.task)

@@ -42,7 +42,7 @@ async def session() -> Session:
 
 
 def writer_to(session: Session, link: Link | None) -> Writer:
-    writer = Writer(session, lambda: None)
+    writer = Writer(session)
     writer.link = link
     return writer
 
@@ -111,10 +111,3 @@ async def test_a_large_message_goes_piece_by_piece(session: Session) -> None:
     writer.flush()
     assert [len(write) > 30_000 for write in link.writes[:3]] == [True, True, True]
     assert sum(map(len, link.writes)) > 100_000
-
-
-async def test_each_flush_is_told_to_the_owner(session: Session) -> None:
-    told: list[str] = []
-    writer = Writer(session, lambda: told.append("flushed"))
-    writer.flush()
-    assert told == ["flushed"]

@@ -351,7 +351,7 @@ class Dialogue:
             handled = inbound._granted + inbound._ungranted - inbound._limits.window
             assert outbound._spent == inbound._spent == handled
             handled = inbound._bulk_granted + inbound._bulk_ungranted - inbound._limits.max_message
-            assert outbound._bulk._spent == inbound._bulk_spent == handled
+            assert outbound.bulk._spent == inbound._bulk_spent == handled
             assert outbound._gate == (-1 if outbound._strict else outbound._credit)
             assert outbound._has_room(side.session.agreed.max_message), "no room, though all is done"
 
@@ -423,6 +423,7 @@ class Dialogue:
     def _cost(self, side: Side, route: bytes, body: bytes) -> tuple[int, int]:
         small, large = cost = side.session.cost(route, body)
         assert small + large in (len(body), len(route) + len(body) + MESSAGE_COST)
+        side.session.hold(cost)
         side.in_hand[0] += small
         side.in_hand[1] += large
         assert side.in_hand[0] <= side.session.limits.window, "more small messages than the window holds"

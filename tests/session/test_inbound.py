@@ -223,7 +223,7 @@ def test_so_many_streams_and_no_more(receiver: Receiver) -> None:
 def test_a_session_begins_with_nothing_of_the_one_before(receiver: Receiver) -> None:
     receiver.take(begin(REQUEST, 32 * KIB) + frame(THROW)[:5])
     receiver.inbound.handled(5, 6)
-    receiver.inbound.force_ack()
+    assert receiver.due()
     receiver.inbound.open(2 * KIB, 8 * KIB)
     assert receiver.inbound.count == 0
     assert not receiver.owed()
@@ -238,8 +238,29 @@ def test_a_session_begins_with_nothing_of_the_one_before(receiver: Receiver) -> 
 def test_an_acknowledgement_says_all_there_is_to_say(receiver: Receiver) -> None:
     assert receiver.ack() == (0, WINDOW, 32 * KIB)
     receiver.take(frame(THROW, b"abc"))
-    receiver.inbound.handled(1027, 2000)
-    assert receiver.ack() == (1, WINDOW + 1027, 32 * KIB + 2000)
+    receiver.inbound.handled(1000, 2000)
+    assert receiver.ack() == (1, WINDOW + 3 + KIB + 1000, 32 * KIB + 2000)
+
+
+def test_credit_goes_back_unless_it_is_held(receiver: Receiver) -> None:
+    assert receiver.take(begin(REQUEST, CHUNK + KIB) + piece(KIB)) != []
+    receiver.take(frame(THROW, b"abc") + frame(REQUEST, b"abc", 1))
+    receiver.inbound.hold(3 + KIB, CHUNK + KIB)
+    assert receiver.ack() == (4, WINDOW + 3 + KIB, 32 * KIB)
+    receiver.inbound.handled(3 + KIB, CHUNK + KIB)
+    assert receiver.ack() == (4, WINDOW + 6 + 2 * KIB, 33 * KIB + CHUNK)
+
+
+def test_credit_that_was_granted_is_never_taken_back(receiver: Receiver) -> None:
+    receiver.take(frame(THROW, b"abc"))
+    granted = WINDOW + 3 + KIB
+    assert receiver.ack() == (1, granted, 32 * KIB)
+    receiver.inbound.hold(3 + KIB, 0)
+    assert receiver.ack() == (1, granted, 32 * KIB)
+    receiver.take(frame(THROW, b"abc"))
+    assert receiver.ack() == (2, granted, 32 * KIB)
+    receiver.inbound.handled(3 + KIB, 0)
+    assert receiver.ack() == (2, granted + 3 + KIB, 32 * KIB)
 
 
 def test_nothing_is_owed_for_nothing(receiver: Receiver) -> None:
@@ -291,8 +312,7 @@ def test_an_acknowledgement_is_due_when_much_credit_came_back_or_any_for_large_m
 
 
 def test_an_acknowledgement_that_was_asked_for_is_due_once(receiver: Receiver) -> None:
-    receiver.inbound.force_ack()
-    assert receiver.due()
+    receiver.inbound.ack_due = True
     assert receiver.owed()
     receiver.inbound.ack()
     assert not receiver.due()
@@ -303,14 +323,13 @@ def test_small_messages_within_the_window_and_no_more(receiver: Receiver) -> Non
     message = frame(REQUEST, bytes(1002), 1, route=2)
     fit = WINDOW // cost
     assert len(receiver.take(message * fit)) == fit
-    receiver.inbound.handled(cost, 0)
     # It is not granted before it is said.
     with pytest.raises(RemoteProtocolError, match="credit overrun by"):
         receiver.take(message)
 
     receiver = Receiver()
     receiver.take(message * fit)
-    receiver.inbound.handled(cost, 0)
+    receiver.inbound.hold((fit - 1) * cost, 0)
     receiver.inbound.ack()
     receiver.take(message)
     assert receiver.inbound.count == fit + 1
