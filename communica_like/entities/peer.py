@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..session.events import (
     EXPIRED,
     GOODBYE,
     LINK_DEAD,
+    REQUEST,
     RESULT,
     THROW,
     TIMED_OUT,
@@ -94,8 +94,6 @@ class Peer:
         self._lone = True
         self._requests = Turnstile()
         self._throws = Turnstile()
-        # Futures of requests, and what they get when all else is done.
-        self._results: deque[tuple[asyncio.Future[bytes], bytes]] = deque()
         self._flush_waiter: asyncio.Future[None] | None = None
         self._farewells = farewells
 
@@ -184,7 +182,8 @@ class Peer:
         self, route: bytes, body: bytes, timeout: float | None = None, idempotent: bool = False
     ) -> bytes:
         """Send a request; return the body of its answer. See RouteClient.request."""
-        idempotent = idempotent and self._keep  # there must be a next session to send it in
+        if idempotent and not self._keep:
+            idempotent = False  # there is no next session to send it in
         deadline = inherited_deadline.get()
         if timeout is not None and timeout != NEVER:
             own = self._time() + timeout
@@ -262,20 +261,25 @@ class Peer:
     # -- the link's reports
 
     def data_received(self, data: bytes) -> None:
-        writer, session = self._writer, self.session
-        writer.held = True
+        session = self.session
+        events = session.receive(data, self._time())
+        self._lone = len(events) < 2
+        if session.only == RESULT:
+            if session.next_deadline < self._alarm.at:
+                self._arm()
+            wake_all(events)
+            return
+        self._writer.held = True
         try:
-            events = session.receive(data, self._time())
-            self._lone = len(events) < 2
-            if session.only_messages:
+            if session.only == REQUEST:
                 self.dispatcher.dispatch(events)
             else:
                 self._handle(events)
         finally:
-            writer.held = False
+            self._writer.held = False
             self._settle()
-            if self._results:
-                wake_all(self._results)
+            if session.only != REQUEST:
+                wake_all([event for event in events if event[0] == RESULT])
 
     def link_writable(self) -> None:
         self.flush()
@@ -322,19 +326,17 @@ class Peer:
             self._settle()
 
     def _handle(self, events: list[Event]) -> None:
-        """Do what *events* say."""
+        """Do what *events* say, but for results: they come last."""
         messages: list[Event] = []
         for event in events:
             kind = event[0]
-            if kind == RESULT:
-                self._results.append((event[1], event[4]))
-            elif kind > THROW:
+            if kind <= THROW:
+                messages.append(event)
+            elif kind != RESULT:
                 if messages:
                     self._dispatch(messages)
                     messages = []
                 self._handle_uncommon(*event)
-            else:
-                messages.append(event)
         if messages:
             self._dispatch(messages)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import Any
+from collections.abc import Sequence
+
+from ..session import Event
 
 __all__ = ["wake_all"]
 
 
-def wake_all(results: deque[tuple[asyncio.Future[Any], Any]]) -> None:
-    """Set the results of these futures, in order, and empty the deque.
+def wake_all(results: Sequence[Event]) -> None:
+    """Set the results of the futures in these RESULT events, in order.
 
     A task that waits for one goes on at once: its next step is run here, where ``set_result`` alone would
     make it wait for the loop's next turn, which costs as much as all else that an answer costs. To be called
@@ -22,21 +23,20 @@ def wake_all(results: deque[tuple[asyncio.Future[Any], Any]]) -> None:
     """
     inside = asyncio.current_task() is not None
     try:
-        while results:
-            future, result = results.popleft()
+        for _, future, _, _, body in results:
             if future.done():
                 continue  # cancelled
             # asyncio's own name for them, with C and without, in all versions so far.
             waiting = None if inside else getattr(future, "_callbacks", None)
             if not waiting or len(waiting) > 1:
-                future.set_result(result)
+                future.set_result(body)
                 continue
             resume, context = waiting[0]
             future.remove_done_callback(resume)
-            future.set_result(result)
+            future.set_result(body)
             context.run(resume, future)
-    finally:
-        for future, result in results:
+    except BaseException:
+        for _, future, _, _, body in results:
             if not future.done():
-                future.set_result(result)
-        results.clear()
+                future.set_result(body)
+        raise

@@ -92,13 +92,14 @@ class Inbound:
         """Forget the frame that was cut short; it will be sent again."""
         self._tail = b""
 
-    def receive(self, data: bytes, events: list[Event], now: float) -> bool:
+    def receive(self, data: bytes, events: list[Event], now: float) -> int:
         """Take bytes of the stream and append events.
 
         The credit of messages goes back with the next acknowledgement, unless they are held.
 
         Returns:
-            Whether it appended small messages and nothing else.
+            RESULT if it appended such events and no others, and no acknowledgement is due; REQUEST if it
+            appended events of small requests and throws and no others; 0 for anything else.
 
         Raises:
             RemoteProtocolError: the other side breaks the protocol. Events before that are appended.
@@ -109,7 +110,7 @@ class Inbound:
             self._tail = b""
         size = len(data)
         self._unacknowledged_bytes += size
-        others = False
+        results = others = False
         position = frames = spent = 0
         last_header = size - HEADER_SIZE
         # Bound methods are not kept in local variables: most calls bring one frame.
@@ -123,7 +124,7 @@ class Inbound:
                 break
             position = end
             if kind_and_flags == _RESULT:
-                others = True
+                results = True
                 frames += 1
                 token = self._pending.pop(ident, None)
                 if token is not None:
@@ -155,7 +156,11 @@ class Inbound:
             self._ungranted += spent
             if self._ungranted >= self._worth_granting:
                 self.ack_due = True
-        return not others
+        if others:
+            return 0
+        if results:
+            return 0 if spent or self.ack_due else RESULT
+        return REQUEST
 
     def hold(self, small: int, large: int) -> None:
         """Take credit back until messages of this cost are handled."""

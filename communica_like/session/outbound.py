@@ -118,7 +118,7 @@ class Outbound:
         self._queue(*message, now)
 
     def answer(self, ident: int, body: bytes) -> None:
-        """Take an answer. See ``Session.answer``."""
+        """Take an answer that is no failure. See ``reply``, which does the same for all."""
         size = len(body)
         if size > self._chunk:
             self.reply(RESULT, ident, 0, body)
@@ -245,21 +245,12 @@ class Outbound:
     @property
     def congested(self) -> bool:
         """Whether more answers than there is room for wait for the link or for an acknowledgement."""
-        replay, limits = self._replay, self._limits
+        limits = self._limits
         return (
-            self._framed - replay.size + replay.bulk > limits.outbox
+            (self._framed > limits.outbox
+            and self._framed - self._replay.size + self._replay.bulk > limits.outbox)
             or self.bulk.reply_size > limits.max_message
         )
-
-    @property
-    def unsent(self) -> int:
-        """Bytes of small frames that only the link or a missing acknowledgement holds back."""
-        return self._framed - (self._replay.size - self._replay.bulk)
-
-    @property
-    def unsent_replies(self) -> int:
-        """Bytes of large answers that are not wholly in frames."""
-        return self.bulk.reply_size
 
     # -- the end of a session
 

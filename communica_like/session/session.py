@@ -50,8 +50,11 @@ class Session:
         session_id: what both sides call it; NO_SESSION before the first handshake.
         next_deadline: when ``tick`` wants to be called; it may move with every call.
         pending: tokens of the requests without an answer yet, by id. Not to be changed from outside.
+        answer: answers a request of the other side with ``(ident, body)``. To be called once for each, unless
+            it was cancelled.
         bulk: the large messages that wait or are under way; not to be changed from outside either.
-        only_messages: whether the last ``receive`` gave REQUEST and THROW events and nothing else.
+        only: RESULT if the last ``receive`` gave such events and no others, and nothing is to be sent; REQUEST
+            if it gave REQUEST and THROW events of small messages and no others; 0 for anything else.
         agreed: the limits after the handshake, ``peer_limits`` the other side's.
     """
 
@@ -68,11 +71,12 @@ class Session:
         # Idempotent requests that were sent in an earlier session, too.
         self._sent_before: set[int] = set()
         self._last_id = 0
-        self.only_messages = False
+        self.only = 0
         self._control: list[bytes] = []
         self._events: list[Event] = []
         self._outbound = Outbound(limits)
         self._frames = self._outbound.frames
+        self.answer = self._outbound.answer
         self.bulk = self._outbound.bulk
         self._inbound = Inbound(limits, self.pending, self._idempotent, self._on_control)
         self._now = 0.0
@@ -230,10 +234,6 @@ class Session:
         self._idempotent.pop(ident, None)
         self._sent_before.discard(ident)
 
-    def answer(self, ident: int, body: bytes) -> None:
-        """Answer a request of the other side. To be called once for each, unless it was cancelled."""
-        self._outbound.answer(ident, body)
-
     def fail(self, ident: int, failure: Failure) -> None:
         """Answer a request of the other side with a failure."""
         self._outbound.reply(ERROR, ident, failure.kind, failure.encode())
@@ -277,9 +277,9 @@ class Session:
         events: list[Event] = []
         self._events = events
         try:
-            self.only_messages = self._inbound.receive(data, events, now)
+            self.only = self._inbound.receive(data, events, now)
         except RemoteProtocolError as exc:
-            self.only_messages = False
+            self.only = 0
             events.append((BROKEN, exc, 0, b"", b""))
         if self._ack_at == _NEVER:
             self._await_company()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import pytest
 
 from communica_like.entities.wakeup import wake_all
+from communica_like.session import Event
+from communica_like.session.events import RESULT
 
 variable = ContextVar("variable", default="unset")
 Future = asyncio.Future[Any]
@@ -30,6 +31,10 @@ async def outside_of_tasks(act: Callable[[], None]) -> None:
 
     asyncio.get_running_loop().call_soon(call)
     await done
+
+
+def events(*results: tuple[Future, int]) -> list[Event]:
+    return [(RESULT, future, 0, b"", result) for future, result in results]  # type: ignore[misc]
 
 
 def futures(count: int) -> list[Future]:
@@ -62,10 +67,9 @@ async def test_tasks_go_on_at_once_in_order_and_in_their_own_contexts() -> None:
         wake_all(results)
         seen.extend(got)
 
-    results = deque([(second, 2), (first, 1)])
+    results = events((second, 2), (first, 1))
     await outside_of_tasks(act)
     assert seen == [(2, True, "task 0"), (1, True, "task 0")]
-    assert not results
     await asyncio.gather(*tasks)
 
 
@@ -79,9 +83,9 @@ async def test_a_task_may_wait_again_at_once() -> None:
 
     task = asyncio.create_task(wait())
     await asyncio.sleep(0)
-    await outside_of_tasks(lambda: wake_all(deque([(first, 1)])))
+    await outside_of_tasks(lambda: wake_all(events((first, 1))))
     assert got == [1]
-    await outside_of_tasks(lambda: wake_all(deque([(second, 2)])))
+    await outside_of_tasks(lambda: wake_all(events((second, 2))))
     assert got == [1, 2]
     await task
 
@@ -90,7 +94,7 @@ async def test_inside_of_a_task_the_loop_s_next_turn_does_it() -> None:
     got: list[Any] = []
     (future,) = futures(1)
     task = await waiting(future, got)
-    wake_all(deque([(future, 1)]))
+    wake_all(events((future, 1)))
     assert got == []
     assert future.result() == 1
     await task
@@ -101,7 +105,7 @@ async def test_a_future_without_a_waiter_or_with_several() -> None:
     got: list[Any] = []
     alone, shared = futures(2)
     tasks = [await waiting(shared, got), await waiting(shared, got)]
-    await outside_of_tasks(lambda: wake_all(deque([(alone, 1), (shared, 2)])))
+    await outside_of_tasks(lambda: wake_all(events((alone, 1), (shared, 2))))
     assert alone.result() == 1
     await asyncio.gather(*tasks)
     assert [value for value, _, _ in got] == [2, 2]
@@ -112,7 +116,7 @@ async def test_a_future_that_was_cancelled_is_left_alone() -> None:
     first, second = futures(2)
     gone, other = await waiting(first, got), await waiting(second, got)
     gone.cancel()
-    await outside_of_tasks(lambda: wake_all(deque([(first, 1), (second, 2)])))
+    await outside_of_tasks(lambda: wake_all(events((first, 1), (second, 2))))
     await asyncio.wait([gone, other])
     assert gone.cancelled()
     assert [value for value, _, _ in got] == [2]
@@ -123,7 +127,7 @@ async def test_a_task_cancels_the_next_one() -> None:
     first, second = futures(2)
     task = await waiting(first, got, then=lambda: other.cancel())
     other = await waiting(second, got)
-    await outside_of_tasks(lambda: wake_all(deque([(first, 1), (second, 2)])))
+    await outside_of_tasks(lambda: wake_all(events((first, 1), (second, 2))))
     await asyncio.wait([task, other])
     assert other.cancelled()
     assert [value for value, _, _ in got] == [1]
@@ -137,7 +141,7 @@ async def test_what_a_task_raises_is_its_own() -> None:
         raise ValueError("mine")
 
     failing, other = await waiting(first, got, then=fail), await waiting(second, got)
-    await outside_of_tasks(lambda: wake_all(deque([(first, 1), (second, 2)])))
+    await outside_of_tasks(lambda: wake_all(events((first, 1), (second, 2))))
     assert [value for value, _, _ in got] == [1, 2]
     with pytest.raises(ValueError, match="mine"):
         await failing
@@ -154,10 +158,9 @@ async def test_an_interrupt_costs_nobody_a_result(kind: type[BaseException]) -> 
 
     task, other = await waiting(first, got, then=interrupt), await waiting(second, got)
     third.cancel()
-    results = deque([(first, 1), (third, 3), (second, 2)])
+    results = events((first, 1), (third, 3), (second, 2))
     with pytest.raises(RuntimeError, match=kind.__name__):
         await outside_of_tasks(lambda: wake_all(results))
-    assert not results
     await other
     assert [value for value, _, _ in got] == [1, 2]
     assert isinstance(task.exception(), kind)
@@ -170,6 +173,6 @@ async def test_a_future_that_tells_nothing_of_its_waiters() -> None:
     got: list[Any] = []
     future = Opaque()
     task = await waiting(future, got)
-    await outside_of_tasks(lambda: wake_all(deque([(future, 1)])))
+    await outside_of_tasks(lambda: wake_all(events((future, 1))))
     await task
     assert [value for value, _, _ in got] == [1]

@@ -435,7 +435,8 @@ class Dialogue:
         outbound = session._outbound
         assert session.buffered >= 0
         assert session.bulk_buffered >= 0
-        assert outbound.unsent >= 0
-        assert outbound.unsent_replies >= 0
+        replay = outbound._replay
+        assert outbound._framed == sum(map(len, outbound.frames)) + replay.size - replay.bulk
+        assert outbound.bulk.reply_size >= 0
         assert len(session._inbound._partials) <= MAX_STREAMS
         assert session.pending.keys() == {asked.ident for asked in side.asked.values()}

@@ -52,6 +52,10 @@ class Sender:
     def throw(self, body: bytes, route: bytes = b"") -> bool:
         return self.outbound.message(THROW, 0, None, route, body, 0.0)
 
+    def unsent(self) -> int:
+        """Return how many bytes wait to be written."""
+        return sum(map(len, self.outbound.frames))
+
     def flushed(self) -> bool:
         return self.outbound.flushed
 
@@ -141,10 +145,10 @@ def test_what_is_buffered_is_what_is_not_acknowledged() -> None:
     sender.request(1, 10, route=b"route")
     sender.outbound.reply(RESULT, 1, 0, b"yes")
     size = 10 + 5 + 3 + 2 * HEADER_SIZE
-    assert (sender.outbound.buffered, sender.outbound.unsent) == (size, size)
+    assert (sender.outbound.buffered, sender.unsent()) == (size, size)
     assert not sender.flushed()
     sender.write()
-    assert (sender.outbound.buffered, sender.outbound.unsent) == (size, 0)
+    assert (sender.outbound.buffered, sender.unsent()) == (size, 0)
     assert not sender.flushed()
     sender.ack()
     assert sender.outbound.buffered == 0
@@ -160,7 +164,7 @@ def test_without_credit_messages_wait_and_answers_do_not() -> None:
     sender.outbound.reply(RESULT, 3, 0, bytes(CHUNK))
     assert idents(sender.write_all()) == [3]
     assert sender.outbound.buffered > 0
-    assert sender.outbound.unsent == 0
+    assert sender.unsent() == 0
     # Enough for the second, but nobody overtakes the first.
     sender.ack(WINDOW + 100)
     assert sender.write() == []
@@ -324,11 +328,11 @@ def test_large_messages_are_buffered_until_they_are_in_frames() -> None:
     sender.throw(large("a", 2 * CHUNK))
     sender.outbound.reply(RESULT, 9, 0, bytes(4 * CHUNK))
     assert sender.outbound.bulk_buffered == 9 * CHUNK
-    assert sender.outbound.unsent_replies == 4 * CHUNK
+    assert sender.outbound.bulk.reply_size == 4 * CHUNK
     assert sender.outbound.buffered == 0
     sender.write_all()
     assert sender.outbound.bulk_buffered == 0
-    assert sender.outbound.unsent_replies == 0
+    assert sender.outbound.bulk.reply_size == 0
     assert sender.flushed()
 
 
@@ -512,7 +516,7 @@ def test_a_large_answer_can_be_dropped(begun: bool) -> None:
     sender.outbound.cancel_reply(1)
     sender.outbound.cancel_reply(2)
     assert [frame[0] for frame in sender.write_all()] == [ABANDON] * begun
-    assert sender.outbound.bulk_buffered == sender.outbound.unsent_replies == 0
+    assert sender.outbound.bulk_buffered == sender.outbound.bulk.reply_size == 0
     assert sender.flushed()
 
 

@@ -602,18 +602,27 @@ def test_control_frames_of_later_versions_are_ignored(pair: Pair) -> None:
     assert pair.a.received == 0
 
 
-def test_messages_alone_are_told_from_all_else(pair: Pair) -> None:
-    told = []
+def test_messages_and_results_alone_are_told_from_all_else(pair: Pair) -> None:
+    def only() -> int:
+        pair.carry(pair.b)
+        return pair.a.only
+
     pair.b.throw(b"", b"", pair.now)
-    pair.carry(pair.b)
-    told.append(pair.a.only_messages)
+    pair.b.request("token", b"", b"", pair.now)
+    assert only() == REQUEST
+    ident = pair.a.request("another", b"", b"", pair.now)
+    pair.b.answer(ident, b"")
+    assert only() == RESULT
     pair.b.throw(b"", b"", pair.now)
-    pair.b.answer(1, b"")
-    pair.carry(pair.b)
-    told.append(pair.a.only_messages)
+    pair.b.answer(2, b"")
+    assert only() == 0
+    pair.b.throw(b"", b"", pair.now)
+    pair.b.cancel(1)
+    assert only() == 0
+    pair.b.throw(b"", bytes(KIB + 1), pair.now)
+    assert only() == 0
     # Messages beyond the credit come with an event that is none.
     too_many = control(THROW) * (LIMITS.window // MESSAGE_COST + 1)
     events = pair.a.receive(too_many, pair.now)
     assert events[-1][0] == BROKEN
-    told.append(pair.a.only_messages)
-    assert told == [True, False, False]
+    assert pair.a.only == 0
