@@ -53,8 +53,9 @@ class Session:
         answer: answers a request of the other side with ``(ident, body)``. To be called once for each, unless
             it was cancelled.
         bulk: the large messages that wait or are under way; not to be changed from outside either.
-        only: RESULT if the last ``receive`` gave such events and no others, and nothing is to be sent; REQUEST
-            if it gave REQUEST and THROW events of small messages and no others; 0 for anything else.
+        only: RESULT if the last ``receive`` gave such events and no others, and nothing is to be sent;
+            REQUEST if it gave REQUEST and THROW events of small messages and no others; 0 for anything
+            else.
         agreed: the limits after the handshake, ``peer_limits`` the other side's.
     """
 
