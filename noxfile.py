@@ -15,7 +15,7 @@ import nox
 ROOT = Path(__file__).resolve().parent
 PYTHONS = ["3.11", "3.12", "3.13"]
 LOWEST_PYTHON = PYTHONS[0]
-# The packages that do no I/O. Each of their modules is covered completely, by its own test file.
+# The packages that do no I/O. Each of their modules is covered completely, by its own test files.
 CORE = ["wire", "session"]
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -138,9 +138,25 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+def own_tests(module: Path) -> list[Path]:
+    """The test files of a module X of the core: test_X.py, and all test_X_*.py beside it.
+
+    Where there is a module X_Y too, test_X_Y.py and test_X_Y_*.py are its own, and not those of X.
+    """
+    folder = Path("tests", module.parent.relative_to("communica_like"))
+    name = module.stem.lstrip("_")
+    others = [other.stem.lstrip("_") for other in module.parent.glob("*.py")]
+    foreign = tuple(f"test_{other}_" for other in others if other.startswith(f"{name}_"))
+    more = sorted(folder.glob(f"test_{name}_*.py"))
+    return [folder / f"test_{name}.py", *(test for test in more if not f"{test.stem}_".startswith(foreign))]
+
+
 @nox.session
 def core_coverage(session: nox.Session) -> None:
-    """Each module of the core: 100 % of its branches, by its own test file alone."""
+    """Each module of the core: 100 % of its branches, by its own tests alone.
+
+    For a module X these are test_X.py and all test_X_*.py beside it, run together.
+    """
     install_for_tests(session)
     problems = []
     checked = 0
@@ -149,18 +165,18 @@ def core_coverage(session: nox.Session) -> None:
             if module.name == "__init__.py":
                 continue
             checked += 1
-            folder = Path("tests", module.parent.relative_to("communica_like"))
-            test = folder / f"test_{module.stem.lstrip('_')}.py"
-            if not test.is_file():
-                problems.append(f"{module}: there is no {test}")
+            own = own_tests(module)
+            if not own[0].is_file():
+                problems.append(f"{module}: there is no {own[0]}")
                 continue
             env = coverage_env(session, f"{package}.{module.stem}")
             try:
                 session.run("coverage", "erase", env=env)
-                session.run("coverage", "run", "-m", "pytest", str(test), env=env)
+                session.run("coverage", "run", "-m", "pytest", *map(str, own), env=env)
                 session.run("coverage", "report", f"--include={module}", "--fail-under=100", env=env)
             except nox.command.CommandFailed:
-                problems.append(f"{module}: {test} fails, or does not cover it completely")
+                names = ", ".join(map(str, own))
+                problems.append(f"{module}: its tests fail, or do not cover it completely: {names}")
     if not checked:
         problems.append(f"no modules found in {' and '.join(CORE)}")
     if problems:
