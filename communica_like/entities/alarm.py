@@ -1,14 +1,21 @@
-"""One timer for the earliest of many deadlines."""
+"""One timer for the earliest of many deadlines, and the clock that it goes by."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import Final
 
-__all__ = ["NEVER", "Alarm"]
+__all__ = ["NEVER", "Alarm", "clock_of"]
 
 NEVER: Final = float("inf")
+
+
+def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return what tells the event loop's time; most loops wrap a function that can be called at less cost."""
+    stock = getattr(type(loop), "time", None) is asyncio.BaseEventLoop.time
+    return monotonic if stock else loop.time
 
 
 class Alarm:

@@ -190,8 +190,10 @@ class Dispatcher:
         messages = list(self.backlog)
         self.backlog.clear()
         cost = self._cost(messages)
-        self.dispatch(messages)
-        self._session.handled(cost)
+        try:
+            self.dispatch(messages)
+        finally:
+            self._session.handled(cost)
 
     def cancel(self, ident: int) -> None:
         """The requester does not wait any more."""

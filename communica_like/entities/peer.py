@@ -26,7 +26,7 @@ from ..session.events import (
 from ..wire.failure import Failure
 from ..wire.greetings import Reason
 from ..wire.limits import Limits
-from .alarm import NEVER, Alarm
+from .alarm import NEVER, Alarm, clock_of
 from .answers import Answers
 from .context import inherited_deadline
 from .dispatcher import Dispatcher
@@ -89,7 +89,7 @@ class Peer:
         self._on_link_lost = on_link_lost
         self._on_ended = on_ended
         self._loop = asyncio.get_running_loop()
-        self._time = self._loop.time
+        self._time = clock_of(self._loop)
         # Whether requests seem to be made one at a time: then they are written at once.
         self._lone = True
         self._requests = Turnstile()
@@ -260,26 +260,37 @@ class Peer:
 
     # -- the link's reports
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes, at_once: bool = True) -> None:
         session = self.session
         events = session.receive(data, self._time())
         self._lone = len(events) < 2
         if session.only == RESULT:
             if session.next_deadline < self._alarm.at:
                 self._arm()
-            wake_all(events)
+            wake_all(events, at_once)
             return
+        results: list[Event] = []
         self._writer.held = True
         try:
-            if session.only == REQUEST:
+            if session.only == REQUEST and len(events) <= BURST:
                 self.dispatcher.dispatch(events)
             else:
-                self._handle(events)
+                # An acknowledgement may be written before all of these are dealt with.
+                cost = session.last_cost()
+                session.hold(cost)
+                try:
+                    if session.only == REQUEST:
+                        self.dispatcher.dispatch(events)
+                    else:
+                        results = [event for event in events if event[0] == RESULT]
+                        self._handle(events)
+                finally:
+                    session.handled(cost)
         finally:
             self._writer.held = False
             self._settle()
-            if session.only != REQUEST:
-                wake_all([event for event in events if event[0] == RESULT])
+            if results:
+                wake_all(results, at_once)
 
     def link_writable(self) -> None:
         self.flush()
@@ -321,7 +332,8 @@ class Peer:
 
     def _start_reading(self, rest: bytes) -> None:
         if rest:
-            self.data_received(rest)
+            # Tasks wait for the loop's next turn: what they do may end the attempt to connect that this is.
+            self.data_received(rest, at_once=False)
         else:
             self._settle()
 
@@ -334,18 +346,11 @@ class Peer:
                 messages.append(event)
             elif kind != RESULT:
                 if messages:
-                    self._dispatch(messages)
+                    self.dispatcher.dispatch(messages)
                     messages = []
                 self._handle_uncommon(*event)
         if messages:
-            self._dispatch(messages)
-
-    def _dispatch(self, messages: list[Event]) -> None:
-        # An acknowledgement may go out before their handlers have run.
-        large = 0, sum(self.session.cost(route, body)[1] for _, _, _, route, body in messages)
-        self.session.hold(large)
-        self.dispatcher.dispatch(messages)
-        self.session.handled(large)
+            self.dispatcher.dispatch(messages)
 
     def _handle_uncommon(self, kind: int, subject: Any, number: int, _: bytes, body: bytes) -> None:
         if kind == ERROR:

@@ -10,7 +10,7 @@ from ..session import Event
 __all__ = ["wake_all"]
 
 
-def wake_all(results: Sequence[Event]) -> None:
+def wake_all(results: Sequence[Event], at_once: bool) -> None:
     """Set the results of the futures in these RESULT events, in order.
 
     A task that waits for one goes on at once: its next step is run here, where ``set_result`` alone would
@@ -18,16 +18,19 @@ def wake_all(results: Sequence[Event]) -> None:
     when there is nothing left to do, for a step may do anything. Inside of a task no other task's step can
     be run: there, as with futures that others wait for too, it is ``set_result`` alone.
 
+    Args:
+        at_once: False for ``set_result`` alone.
+
     Raises:
         KeyboardInterrupt, SystemExit: a task's step did. The other results are set all the same.
     """
-    inside = asyncio.current_task() is not None
+    at_once = at_once and asyncio.current_task() is None
     try:
         for _, future, _, _, body in results:
             if future.done():
                 continue  # cancelled
             # asyncio's own name for them, with C and without, in all versions so far.
-            waiting = None if inside else getattr(future, "_callbacks", None)
+            waiting = getattr(future, "_callbacks", None) if at_once else None
             if not waiting or len(waiting) > 1:
                 future.set_result(body)
                 continue

@@ -77,6 +77,7 @@ class Inbound:
         self._partials.clear()
         self._partial_replies = 0
         self.count = 0
+        self._last_cost = self._last_large_cost = 0
         self.ack_due = False
         self._acknowledged = 0
         self._unacknowledged_bytes = 0
@@ -84,8 +85,7 @@ class Inbound:
         self._spent = self._bulk_spent = 0
         self._granted = self._limits.window
         self._bulk_granted = self._limits.max_message
-        # Handled, or not held, and not granted again yet. (Negative: granted for a read whose messages were
-        # held afterwards.)
+        # Handled, or not held, and not granted again yet. (Negative: more is held than was received lately.)
         self._ungranted = self._bulk_ungranted = 0
 
     def link_lost(self) -> None:
@@ -156,11 +156,18 @@ class Inbound:
             self._ungranted += spent
             if self._ungranted >= self._worth_granting:
                 self.ack_due = True
-        if others:
-            return 0
-        if results:
-            return 0 if spent or self.ack_due else RESULT
-        return REQUEST
+        if results and not (others or spent or self.ack_due):
+            return RESULT
+        self._last_cost = spent
+        return 0 if results or others else REQUEST
+
+    def last_cost(self) -> tuple[int, int]:
+        """Return what the messages of the last ``receive`` cost, the small ones and the large ones.
+
+        To be called if ``receive`` returned 0.
+        """
+        large, self._last_large_cost = self._last_large_cost, 0
+        return self._last_cost, large
 
     def hold(self, small: int, large: int) -> None:
         """Take credit back until messages of this cost are handled."""
@@ -191,8 +198,9 @@ class Inbound:
         if self._ungranted > 0:
             self._granted += self._ungranted
             self._ungranted = 0
-        self._bulk_granted += self._bulk_ungranted
-        self._bulk_ungranted = 0
+        if self._bulk_ungranted > 0:
+            self._bulk_granted += self._bulk_ungranted
+            self._bulk_ungranted = 0
         self.ack_due = False
         return control(ACK, ACK_BODY.pack(self._granted, self._bulk_granted), self.count)
 
@@ -288,6 +296,7 @@ class Inbound:
         kind = partial.kind
         if kind in (REQUEST, THROW):
             events.append((kind, partial.ident, partial.budget(now), partial.route, partial.body()))
+            self._last_large_cost += partial.total
             self.handled(0, partial.total)
             return
         self._partial_replies -= partial.total

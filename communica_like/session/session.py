@@ -243,6 +243,10 @@ class Session:
         """Stop sending an answer that the other side does not want any more."""
         self._outbound.cancel_reply(ident)
 
+    def last_cost(self) -> tuple[int, int]:
+        """Return what the events of the last ``receive`` cost; to be called each time if ``only`` is 0."""
+        return self._inbound.last_cost()
+
     def cost(self, route: bytes, body: bytes) -> tuple[int, int]:
         """Return the credit that a REQUEST or THROW event holds, for small and for large messages."""
         if len(body) > self.agreed.chunk:

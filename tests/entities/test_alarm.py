@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from communica_like.entities.alarm import NEVER, Alarm
+from communica_like.entities.alarm import NEVER, Alarm, clock_of
+from communica_like.testing import VirtualClockLoop
 
 
 async def test_it_rings_once_at_the_time_that_was_set_last() -> None:
@@ -38,3 +39,13 @@ async def test_never_stops_it() -> None:
     loop.call_later(0.01, later.set)
     await later.wait()
     assert rung == []
+
+
+async def test_the_clock_of_a_loop_tells_its_time() -> None:
+    loop = asyncio.get_running_loop()
+    assert loop.time() <= clock_of(loop)() <= loop.time()
+    virtual = VirtualClockLoop()
+    try:
+        assert clock_of(virtual)() == virtual.time() >= 1_000_000
+    finally:
+        virtual.close()
