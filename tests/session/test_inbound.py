@@ -242,6 +242,32 @@ def test_an_acknowledgement_says_all_there_is_to_say(receiver: Receiver) -> None
     assert receiver.ack() == (1, WINDOW + 3 + KIB + 1000, 32 * KIB + 2000)
 
 
+def test_what_a_read_cost(receiver: Receiver) -> None:
+    assert receiver.inbound.receive(frame(THROW, b"abc") * 2 + frame(REQUEST, b"x", 1, route=1), [], 0.0)
+    assert receiver.inbound.last_cost() == (7 + 3 * KIB, 0)
+    assert receiver.inbound.receive(frame(THROW, b"abc")[:5], [], 0.0)
+    assert receiver.inbound.last_cost() == (0, 0)
+    large = frame(THROW, b"abc")[5:] + begin(REQUEST, CHUNK + KIB) + piece(KIB)
+    assert receiver.inbound.receive(large, [], 0.0) == 0
+    assert receiver.inbound.last_cost() == (3 + KIB, CHUNK + KIB)
+    assert receiver.inbound.receive(frame(CANCEL), [], 0.0) == 0
+    assert receiver.inbound.last_cost() == (0, 0)
+
+
+def test_what_kind_of_read_it_was(receiver: Receiver) -> None:
+    receiver.pending.update(dict.fromkeys(range(100), "token"))
+    result = frame(RESULT, b"", 1)
+    for data, kind in (
+        (frame(THROW) + frame(REQUEST, b"", 1), REQUEST),
+        (result * 2, RESULT),
+        (result + frame(THROW), 0),
+        (result + frame(CANCEL), 0),
+        (frame(CANCEL), 0),
+        (result * 64, 0),  # an acknowledgement is due
+    ):
+        assert receiver.inbound.receive(data, [], 0.0) == kind
+
+
 def test_credit_goes_back_unless_it_is_held(receiver: Receiver) -> None:
     assert receiver.take(begin(REQUEST, CHUNK + KIB) + piece(KIB)) != []
     receiver.take(frame(THROW, b"abc") + frame(REQUEST, b"abc", 1))

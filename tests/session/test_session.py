@@ -114,6 +114,14 @@ def test_what_a_message_costs(pair: Pair) -> None:
     assert pair.a.cost(b"route", bytes(KIB + 1)) == (0, KIB + 1)
 
 
+def test_what_the_messages_of_one_read_cost(pair: Pair) -> None:
+    pair.b.throw(b"rt", b"body", pair.now)
+    pair.b.request("token", b"", b"", pair.now)
+    pair.b.answer(1, b"costs nothing")
+    pair.carry(pair.b)
+    assert pair.a.last_cost() == (6 + 2 * MESSAGE_COST, 0)
+
+
 def test_credit_comes_back_when_messages_are_handled(pair: Pair) -> None:
     for _ in range(100):
         pair.a.throw(b"", bytes(KIB), pair.now)
