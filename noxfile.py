@@ -92,7 +92,7 @@ def group(name: str) -> list[str]:
 
 def lowest(requirement: str) -> str:
     """``name>=X`` as ``name==X``; an exact pin stays as it is."""
-    pinned, count = re.subn(r"^([\w.-]+)\s*[>=]=\s*([\w.]+)$", r"\1==\2", requirement)
+    pinned, count = re.subn(r"^([\w.-]+)\s*[>=]=\s*([\w.]+)(\s*;.*)?$", r"\1==\2\3", requirement)
     if not count:
         raise ValueError(f"no lower bound of the form name>=X: {requirement!r}")
     return pinned
@@ -187,7 +187,8 @@ def core_coverage(session: nox.Session) -> None:
 def lowest_versions(session: nox.Session) -> None:
     """pytest with the oldest version of everything that pyproject.toml allows."""
     extras = PYPROJECT["project"]["optional-dependencies"]
-    requirements = [*extras["orjson"], *extras["adaptix"], *group("test")]
+    named = [*extras["orjson"], *extras["adaptix"], *extras["posixmq"], *extras["sysvmq"]]
+    requirements = [*named, *group("test")]
     session.install("-e", ".[all]", *map(lowest, requirements))
     session.run("pytest", *session.posargs)
 

@@ -14,6 +14,7 @@ The tree::
     ├── ConnectTimeout                 ``init(timeout=)`` ran out               (also a TimeoutError)
     ├── ConnectionLost                 the other process is gone                (also a ConnectionError)
     ├── Closed                         this entity was closed, or never started
+    ├── QueueLimitReached              the kernel allows no such queue          (also an OSError)
     ├── AddressInUse                   a live server already serves the address (also an OSError)
     ├── InsecureAddress                an unprotected bind beyond this machine  (also a ValueError)
     ├── HandshakeError                 the two sides could not agree
@@ -49,6 +50,7 @@ __all__ = [
     "MessageTooBig",
     "PeerNotTrusted",
     "ProtocolError",
+    "QueueLimitReached",
     "RemoteProtocolError",
     "ReqError",
     "RequestTimeout",
@@ -174,6 +176,13 @@ class ConnectionLost(CommunicaError, ConnectionError):
 
 class Closed(CommunicaError):
     """The entity is closed, was closed while the call waited, or has not been started."""
+
+
+class QueueLimitReached(CommunicaError, OSError):
+    """A queue would be beyond a limit of the kernel.
+
+    The message says which one, its value, and how to raise it.
+    """
 
 
 class AddressInUse(CommunicaError, OSError):

@@ -38,11 +38,13 @@ EXPECTED = {
     ],
     "own_serializer": [r"\('be', 2000\)", r"19000 characters travelled in \d\d bytes"],
     "parent_and_children": ["here are: child-0, child-1, child-2", r"exit codes: \[0, 0, 0\]"],
+    "posix_queue": ["job 4\n", r"exit codes: \[0, 0\]; left: 0"],
     "routes": [
         "alice's shell adds Bob\nuser 1 is Bob",
         r"user.get failed: there is no user 7 \(code 404\)",
         "user.remove failed: the other side has no route 'user.remove'",
     ],
+    "sysv_queue": ["orders: an apple\norders: a pear\n", "nobody took: {'to': 'Alice'}"],
     "tcp_tls_authkey": [
         "Without a key or TLS, not beyond this machine: tcp://0.0.0.0:0 would be open",
         "with the key: HELLO\nwith another: the server does not know",

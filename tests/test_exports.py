@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 import communica_like
-from communica_like import connectors, exceptions, serializers
+from communica_like import connectors, exceptions, queues, serializers
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -73,6 +73,7 @@ EXCEPTIONS = [
     "MessageTooBig",
     "PeerNotTrusted",
     "ProtocolError",
+    "QueueLimitReached",
     "RemoteProtocolError",
     "ReqError",
     "RequestTimeout",
@@ -82,7 +83,16 @@ EXCEPTIONS = [
     "UnknownError",
     "VersionMismatch",
 ]
-SERIALIZERS = ["AdaptixSerializer", "Codec", "JsonSerializer", "OrjsonSerializer", "Serializer"]
+SERIALIZERS = [
+    "AdaptixSerializer",
+    "Codec",
+    "JsonSerializer",
+    "OrjsonSerializer",
+    "PickleSerializer",
+    "RawSerializer",
+    "Serializer",
+]
+QUEUES = ["AsyncQueue", "Guarantees", "MemoryQueue", "PosixMQ", "SysVMQ"]
 CONNECTORS = ["LocalConnector", "MemoryConnector", "TcpConnector", "connector_from"]
 
 
@@ -96,14 +106,20 @@ def optional(name: str) -> ModuleType | None:
 
 
 TESTING = optional("communica_like.testing")
-MODULES = [communica_like, exceptions, serializers, connectors, *filter(None, [TESTING])]
+MODULES = [communica_like, exceptions, serializers, queues, connectors, *filter(None, [TESTING])]
 EXPORTS = [(module, name) for module in MODULES for name in getattr(module, "__all__", [])]
 
 
 @pytest.mark.parametrize(
     "module,names",
-    [(communica_like, TOP), (exceptions, EXCEPTIONS), (serializers, SERIALIZERS), (connectors, CONNECTORS)],
-    ids=["communica_like", "exceptions", "serializers", "connectors"],
+    [
+        (communica_like, TOP),
+        (exceptions, EXCEPTIONS),
+        (serializers, SERIALIZERS),
+        (queues, QUEUES),
+        (connectors, CONNECTORS),
+    ],
+    ids=["communica_like", "exceptions", "serializers", "queues", "connectors"],
 )
 def test_names(module: ModuleType, names: list[str]) -> None:
     assert sorted(module.__all__) == sorted(names)
@@ -156,6 +172,7 @@ def test_an_import_is_lean() -> None:
 
 def test_serializers_import_no_optional_package() -> None:
     assert not {"orjson", "adaptix"} & loaded_by("import communica_like.serializers")
+    assert not {"posix_ipc", "sysv_ipc", "orjson"} & loaded_by("import communica_like.queues")
 
 
 def test_package_is_typed() -> None:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from communica_like.exceptions import FeatureNotAvailable
-from communica_like.serializers.optional_package import optional_package
+from communica_like.features import optional_package
 
 
 def test_gives_the_module() -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 from ..abc import Serializer
 from ..exceptions import SerializerError
+from ..serializers import PickleSerializer
 
 __all__ = ["Codecs", "check_serializer"]
 
 
 def check_serializer(serializer: Any) -> None:
-    """Raise TypeError unless it is a serializer."""
+    """Raise TypeError unless it is a serializer, and one for what comes from elsewhere."""
+    if isinstance(serializer, PickleSerializer):
+        raise TypeError("a pickle runs what its sender wants: it is for queues, and not for entities")
     if not isinstance(serializer, Serializer):
         raise TypeError(f"a serializer is expected, such as JsonSerializer(), not {serializer!r}")
 

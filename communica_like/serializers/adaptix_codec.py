@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, Protocol, Self
 
 from communica_like.abc import Codec, Serializer
+from communica_like.features import optional_package
 from communica_like.serializers.handler_models import handler_models
 from communica_like.serializers.json_codec import JsonSerializer
 from communica_like.serializers.likeness import find_difference, model_classes
 from communica_like.serializers.load_failure import describe_failure, type_name
-from communica_like.serializers.optional_package import optional_package
 
 __all__ = ["AdaptixSerializer"]
 

@@ -6,7 +6,7 @@ import reprlib
 from collections.abc import Iterable, Iterator
 from typing import Any, get_origin
 
-from communica_like.serializers.optional_package import optional_package
+from communica_like.features import optional_package
 
 __all__ = ["describe_failure", "type_name"]
 

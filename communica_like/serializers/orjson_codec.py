@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from communica_like.abc import Codec, Serializer
-from communica_like.serializers.optional_package import optional_package
+from communica_like.features import optional_package
 
 __all__ = ["OrjsonSerializer"]
 

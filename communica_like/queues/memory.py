@@ -1,0 +1,83 @@
+"""MemoryQueue: the reference of what all queues do."""
+
+from __future__ import annotations
+
+import queue
+from collections import deque
+from typing import Any
+
+from ..abc import Guarantees, Serializer
+from ..exceptions import MessageTooBig
+from ..serializers import PickleSerializer
+from .line import Line
+from .waiting_queue import WaitingQueue
+
+__all__ = ["MemoryQueue"]
+
+
+class MemoryQueue(WaitingQueue):
+    """A queue within one process and one event loop, for tests of what will use another one.
+
+    Items are dumped and loaded as by the others, so that what does not survive that is found out here.
+
+    Args:
+        max_items: how many items it holds.
+        max_item_size: bytes of the largest dumped item, or None for no limit.
+        serializer: by default PickleSerializer().
+    """
+
+    def __init__(
+        self, max_items: int = 10, max_item_size: int | None = None, serializer: Serializer | None = None
+    ) -> None:
+        if max_items < 1:
+            raise ValueError(f"a queue holds one item at least, not {max_items}")
+        super().__init__(serializer or PickleSerializer(), Line(queue.Empty), Line(queue.Full))
+        self._max_items = max_items
+        self._max_item_size = max_item_size
+        self._items: deque[bytes] = deque()
+
+    @property
+    def guarantees(self) -> Guarantees:
+        return Guarantees(
+            between_processes=False, largest_item=self._max_item_size, capacity=self._max_items
+        )
+
+    def put_nowait(self, item: Any, /) -> None:
+        self._insert(self._dumped(item))
+
+    def get_nowait(self) -> Any:
+        return self._load(self._take())
+
+    async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
+        data = self._dumped(item)
+        await self._putters.enter(lambda: self._insert(data), timeout)
+
+    async def get(self, *, timeout: float | None = None) -> Any:
+        return self._load(await self._getters.enter(self._take, timeout))
+
+    def qsize(self) -> int:
+        self._check_open()
+        return len(self._items)
+
+    def _dumped(self, item: Any) -> bytes:
+        data = self._dump(item)
+        if self._max_item_size is not None and len(data) > self._max_item_size:
+            raise MessageTooBig(
+                f"an item of {len(data)} bytes; this queue was made for {self._max_item_size} at most"
+            )
+        return data
+
+    def _insert(self, data: bytes) -> None:
+        self._check_open()
+        if len(self._items) >= self._max_items:
+            raise queue.Full
+        self._items.append(data)
+        self._getters.call_up()
+
+    def _take(self) -> bytes:
+        self._check_open()
+        if not self._items:
+            raise queue.Empty
+        data = self._items.popleft()
+        self._putters.call_up()
+        return data

@@ -1,0 +1,50 @@
+"""Any Python object, between processes that trust each other."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from communica_like.abc import Serializer
+
+__all__ = ["PickleSerializer"]
+
+
+class PickleSerializer(Serializer):
+    """pickle, for queues of which only processes of one user have the name and the right to write.
+
+    Loading a pickle can run any code: whoever can put an item can take over every process that gets it. So it
+    is for queues, and no entity takes it.
+
+    Args:
+        protocol: pickle's protocol, 0 to pickle.HIGHEST_PROTOCOL, for what is dumped. All are loaded.
+    """
+
+    def __init__(self, protocol: int = pickle.DEFAULT_PROTOCOL) -> None:
+        if not 0 <= protocol <= pickle.HIGHEST_PROTOCOL:
+            raise ValueError(f"pickle has protocols 0 to {pickle.HIGHEST_PROTOCOL}, not {protocol}")
+        self._protocol = protocol
+
+    def dump(self, obj: Any, /) -> bytes:
+        """Return *obj* as a pickle.
+
+        Raises:
+            Exception: whatever pickle, or the object, raises.
+        """
+        return pickle.dumps(obj, self._protocol)
+
+    def load(self, data: bytes, /) -> Any:
+        """Return the object in a pickle.
+
+        Raises:
+            Exception: whatever pickle, or what is in it, raises.
+        """
+        return pickle.loads(data)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._protocol == other._protocol
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._protocol))

@@ -1,0 +1,31 @@
+"""Bytes as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from communica_like.abc import Serializer
+
+__all__ = ["RawSerializer"]
+
+
+class RawSerializer(Serializer):
+    """No serializer: bytes-like objects go in, bytes come out."""
+
+    def dump(self, obj: Any, /) -> bytes:
+        """Return *obj* as bytes.
+
+        Raises:
+            TypeError: it is not bytes-like.
+        """
+        return obj if type(obj) is bytes else bytes(memoryview(obj))
+
+    def load(self, data: bytes, /) -> bytes:
+        """Return *data*."""
+        return data
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) or NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(type(self))
