@@ -30,8 +30,8 @@ class Line:
     def __init__(
         self,
         refusal: type[Exception],
-        watch: Callable[[], None] = lambda: None,
-        ignore: Callable[[], None] = lambda: None,
+        watch: Callable[[], object] = lambda: None,
+        ignore: Callable[[], object] = lambda: None,
     ) -> None:
         self._refusal = refusal
         self._watch = watch
@@ -89,10 +89,13 @@ class Line:
             else:
                 self._ignore()
 
-    def call_up(self) -> None:
-        """The first in the line may try."""
-        if self._places and not self._places[0].done():
+    def call_up(self) -> bool:
+        """The first in the line may try; return False if there is nobody."""
+        if not self._places:
+            return False
+        if not self._places[0].done():
             self._places[0].set_result(None)
+        return True
 
     def close(self) -> None:
         """All who wait end with Closed."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import queue
 import sys
@@ -13,6 +12,7 @@ from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
 from .line import Line
+from .readiness import Readiness
 from .waiting_queue import WaitingQueue
 
 if sys.platform == "linux":
@@ -62,11 +62,6 @@ class PosixMQ(WaitingQueue):
         _check_name(name)
         if max_items < 1 or max_item_size < 1:
             raise ValueError(f"a queue of {max_items} items of {max_item_size} bytes holds nothing")
-        super().__init__(
-            serializer or PickleSerializer(1),
-            Line(queue.Empty, self._watch_reading, self._ignore_reading),
-            Line(queue.Full, self._watch_writing, self._ignore_writing),
-        )
         self.name = name
         flags = self._posix_ipc.O_CREAT if create else 0
         try:
@@ -82,7 +77,11 @@ class PosixMQ(WaitingQueue):
         self._mq.block = False
         self._max_items = int(self._mq.max_messages)
         self._max_item_size = int(self._mq.max_message_size)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        # On Linux the descriptor can be polled: mq_overview(7).
+        self._reading = Readiness(self._mq.mqd, "read", lambda: getters.call_up())
+        self._writing = Readiness(self._mq.mqd, "write", lambda: putters.call_up())
+        getters, putters = Line(queue.Empty, self._reading.watch), Line(queue.Full, self._writing.watch)
+        super().__init__(serializer or PickleSerializer(1), getters, putters)
 
     @property
     def guarantees(self) -> Guarantees:
@@ -134,8 +133,8 @@ class PosixMQ(WaitingQueue):
     def close(self) -> None:
         """Let go of the queue; whoever waits here ends with Closed. It stays, with all items."""
         if not self._closed:
-            self._ignore_reading()
-            self._ignore_writing()
+            self._reading.ignore()
+            self._writing.ignore()
             super().close()
             self._mq.close()
 
@@ -178,24 +177,6 @@ class PosixMQ(WaitingQueue):
         except self._posix_ipc.BusyError:
             raise queue.Empty from None
         return bytes(data)
-
-    # -- waiting: the descriptor is pollable on Linux, mq_overview(7)
-
-    def _watch_reading(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._mq.mqd, self._getters.call_up)
-
-    def _ignore_reading(self) -> None:
-        if self._loop is not None and not self._closed:
-            self._loop.remove_reader(self._mq.mqd)
-
-    def _watch_writing(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_writer(self._mq.mqd, self._putters.call_up)
-
-    def _ignore_writing(self) -> None:
-        if self._loop is not None and not self._closed:
-            self._loop.remove_writer(self._mq.mqd)
 
 
 def _check_name(name: str) -> None:
