@@ -223,3 +223,4 @@ def bench(session: nox.Session) -> None:
     """The benchmarks. Arguments after ``--`` are theirs."""
     session.install("-e", ".[all]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+    session.run("python", "-m", "benchmarks.queues", *(["--check"] if "--check" in session.posargs else []))

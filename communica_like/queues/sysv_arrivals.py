@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections import deque
@@ -23,6 +24,8 @@ LAST_LOOK: Final = 0.003
 # While items come in quick succession, a reader looks again for so many seconds before it lets a thread
 # sleep for it: the next item is there before that thread could be woken.
 _LOOK_AGAIN: Final = 0.0001
+_LOOKS: Final = 8
+"""How often in each turn of the event loop."""
 
 # Readers of so many types wait by a thread each; those of further ones look.
 _MOST_WATCHERS: Final = 8
@@ -105,9 +108,12 @@ class Arrivals:
 
     def _look_again(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
         self._look = None
-        if self._holds_some():
-            self._call_up(0)
-        elif loop.time() < until:
+        for _ in range(_LOOKS):
+            if self._holds_some():
+                self._call_up(0)
+                return
+            os.sched_yield()  # the writer may be waiting for this very processor
+        if loop.time() < until:
             self._look = loop.call_soon(self._look_again, loop, until)
         else:
             self._sleep(0)
