@@ -38,7 +38,8 @@ EXPECTED = {
     ],
     "own_serializer": [r"\('be', 2000\)", r"19000 characters travelled in \d\d bytes"],
     "parent_and_children": ["here are: child-0, child-1, child-2", r"exit codes: \[0, 0, 0\]"],
-    "posix_queue": ["job 4\n", r"exit codes: \[0, 0\]; left: 0"],
+    "pipe_queue": [r"\('from', 'Python', {'n': 1}\)\nfrom a shell\nleft in the folder: \[\]"],
+    "posix_queue": ["job 4", r"exit codes: \[0, 0\]; left: 0"],
     "routes": [
         "alice's shell adds Bob\nuser 1 is Bob",
         r"user.get failed: there is no user 7 \(code 404\)",

@@ -87,12 +87,13 @@ SERIALIZERS = [
     "AdaptixSerializer",
     "Codec",
     "JsonSerializer",
+    "LiteralSerializer",
     "OrjsonSerializer",
     "PickleSerializer",
     "RawSerializer",
     "Serializer",
 ]
-QUEUES = ["AsyncQueue", "Guarantees", "MemoryQueue", "PosixMQ", "SysVMQ"]
+QUEUES = ["AsyncQueue", "Guarantees", "MemoryQueue", "PipeQueue", "PosixMQ", "SysVMQ"]
 CONNECTORS = ["LocalConnector", "MemoryConnector", "TcpConnector", "connector_from"]
 
 

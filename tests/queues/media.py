@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from itertools import count
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from communica_like.abc import AsyncQueue, Serializer
-from communica_like.queues import MemoryQueue, PosixMQ, SysVMQ
+from communica_like.queues import MemoryQueue, PipeQueue, PosixMQ, SysVMQ
+from communica_like.serializers import LiteralSerializer
 
 __all__ = ["MEDIA", "Medium", "new_name"]
 
@@ -87,4 +90,28 @@ def sysvmq() -> Iterator[Medium]:
         made.close()
 
 
-MEDIA = {"memory": memory, "posixmq": posixmq, "sysvmq": sysvmq}
+class _Long(LiteralSerializer):
+    """Two items to a page: a pipe frees whole pages only."""
+
+    def dump(self, obj: Any, /) -> bytes:
+        return super().dump(obj).ljust(2047)
+
+
+@contextlib.contextmanager
+def pipe() -> Iterator[Medium]:
+    """A named pipe of four pages."""
+    with TemporaryDirectory(prefix="communica_like-") as folder:
+
+        def opener(serializer: Serializer | None) -> PipeQueue:
+            made = PipeQueue(f"{folder}/pipe", serializer=serializer or _Long())
+            fcntl.fcntl(made._read_end, fcntl.F_SETPIPE_SZ, 4 * 4096)
+            return made
+
+        medium = Medium("pipe", f"{folder}/pipe", opener)
+        try:
+            yield medium
+        finally:
+            medium.close()
+
+
+MEDIA = {"memory": memory, "posixmq": posixmq, "sysvmq": sysvmq, "pipe": pipe}

@@ -15,7 +15,7 @@ from tests.queues.media import MEDIA, Medium
 PATIENCE = 20.0
 
 
-@pytest.fixture(params=[name for name in MEDIA if name != "memory"])
+@pytest.fixture(params=["posixmq", "sysvmq"])
 def medium(request: pytest.FixtureRequest) -> Iterator[Medium]:
     with MEDIA[request.param]() as medium:
         yield medium

@@ -35,7 +35,7 @@ def run_python(code: str) -> str:
 def test_exports() -> None:
     assert set(serializers.__all__) == {
         "Serializer", "Codec", "JsonSerializer", "OrjsonSerializer", "AdaptixSerializer",
-        "PickleSerializer", "RawSerializer",
+        "LiteralSerializer", "PickleSerializer", "RawSerializer",
     }  # fmt: skip
     assert serializers.Serializer is abc.Serializer
     assert serializers.Codec is abc.Codec

@@ -1,0 +1,78 @@
+"""Python literals as text."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Final
+
+from communica_like.abc import Serializer
+
+__all__ = ["LiteralSerializer"]
+
+_PLAIN: Final = frozenset({str, bytes, int, bool, type(None)})
+
+# Python's parser takes some 200 brackets within each other, and older ones about 90.
+_DEEPEST: Final = 90
+
+
+class LiteralSerializer(Serializer):
+    """Python literals, one line of UTF-8 each: nothing in them is ever run.
+
+    For str, bytes, int, float, complex, bool, None, and tuples, lists, dicts and sets of these; what is of a
+    subclass (a named tuple, an enum) does not dump. All come back equal, dicts in their order; only the sign
+    of a zero within a complex number may be lost. All instances are equal.
+    """
+
+    def dump(self, obj: Any, /) -> bytes:
+        """Return *obj* as a literal, without a line's end.
+
+        An infinity is written as ``1e999``, which is one; an empty set as ``set()``, which Python takes for a
+        literal since 3.9.
+
+        Raises:
+            TypeError: there is no literal for a type, which the message names.
+            ValueError: a NaN, for which there is none either; an integer of more digits than
+                ``sys.get_int_max_str_digits()``; brackets more than 90 deep, or an object that holds itself.
+        """
+        return _literal(obj, 0).encode("utf-8")
+
+    def load(self, data: bytes, /) -> Any:
+        """Return what the literal in *data* stands for: whatever ``ast.literal_eval`` knows.
+
+        Raises:
+            ValueError: it is not UTF-8, or no literal.
+        """
+        try:
+            return ast.literal_eval(str(data, "utf-8"))
+        except (SyntaxError, TypeError, MemoryError, RecursionError) as exc:
+            raise ValueError(f"it is not a Python literal: {exc!r}") from exc
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) or NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+def _literal(obj: Any, depth: int) -> str:
+    kind = type(obj)
+    if kind in _PLAIN:
+        return repr(obj)
+    if kind is float or kind is complex:
+        if obj != obj:
+            raise ValueError(f"there is no literal for {obj!r}")
+        return repr(obj).replace("inf", "1e999")
+    depth += 1
+    if depth > _DEEPEST:
+        raise ValueError(f"it is nested more than {_DEEPEST} deep, or holds itself")
+    if kind is dict:
+        pairs = [f"{_literal(key, depth)}: {_literal(value, depth)}" for key, value in obj.items()]
+        return "{" + ", ".join(pairs) + "}"
+    if kind is not tuple and kind is not list and kind is not set:
+        raise TypeError(f"there is no literal for {kind.__module__}.{kind.__qualname__}")
+    text = ", ".join([_literal(each, depth) for each in obj])
+    if kind is list:
+        return f"[{text}]"
+    if kind is tuple:
+        return f"({text},)" if len(obj) == 1 else f"({text})"
+    return "{" + text + "}" if obj else "set()"
