@@ -40,6 +40,7 @@ EXPECTED = {
     "parent_and_children": ["here are: child-0, child-1, child-2", r"exit codes: \[0, 0, 0\]"],
     "pipe_queue": [r"\('from', 'Python', {'n': 1}\)\nfrom a shell\nleft in the folder: \[\]"],
     "posix_queue": ["job 4", r"exit codes: \[0, 0\]; left: 0"],
+    "process_lines": ["3 70\nit broke: .*invalid literal for int"],
     "routes": [
         "alice's shell adds Bob\nuser 1 is Bob",
         r"user.get failed: there is no user 7 \(code 404\)",

@@ -93,7 +93,7 @@ SERIALIZERS = [
     "RawSerializer",
     "Serializer",
 ]
-QUEUES = ["AsyncQueue", "Guarantees", "MemoryQueue", "PipeQueue", "PosixMQ", "SysVMQ"]
+QUEUES = ["AsyncQueue", "Guarantees", "MemoryQueue", "PipeQueue", "PosixMQ", "ProcessLines", "SysVMQ"]
 CONNECTORS = ["LocalConnector", "MemoryConnector", "TcpConnector", "connector_from"]
 
 

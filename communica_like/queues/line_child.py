@@ -72,9 +72,12 @@ class LineChild:
         """Take a line, or raise queue.Full, ConnectionLost or Closed."""
         if self._writer.finished:
             raise Closed("the input was ended")
-        if self.process.input.closed and self._settled:
-            raise ConnectionLost(self.process.describe("closed its stdin"), sent=False)
-        self._writer.write(data)
+        try:
+            self._writer.write(data)
+        except queue.Full:
+            if self.process.input.closed and self._settled:
+                raise ConnectionLost(self.process.describe("closed its stdin"), sent=False) from None
+            raise
 
     def finish_input(self) -> None:
         """Close its stdin after what was taken."""
@@ -95,6 +98,7 @@ class LineChild:
         if self._killed:
             return
         self._killed = True
+        self._settled = True
         self.reader.over.set()
         self.reader.discard()
         self.process.kill()
