@@ -10,8 +10,8 @@ import pytest
 
 from communica_like import LocalConnector, TcpConnector
 from communica_like.abc import Connector, Link
-from communica_like.connectors import _fork
 from communica_like.exceptions import AddressInUse
+from communica_like.ownership import fork
 from tests.connectors.recorder import Recorder, serving
 
 pytestmark = [
@@ -73,9 +73,9 @@ async def test_a_lock_ends_with_its_owner_though_a_child_lives(tmp_path: Path) -
 def test_forgotten_descriptors_are_left_alone() -> None:
     left, right = socket.socketpair()
     with left, right:
-        _fork.add(left.fileno())
-        _fork.add(right.fileno())
-        _fork.discard(left.fileno())
+        fork.add(left.fileno())
+        fork.add(right.fileno())
+        fork.discard(left.fileno())
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -83,19 +83,19 @@ def test_forgotten_descriptors_are_left_alone() -> None:
             os.write(writing, repr(kept).encode())
             os._exit(0)
         os.waitpid(child, 0)
-        _fork.discard(right.fileno())
+        fork.discard(right.fileno())
         assert os.read(reading, 100) == b"[False, True]"
         os.close(reading)
         os.close(writing)
 
 
 async def test_descriptors_are_forgotten(tmp_path: Path) -> None:
-    before = set(_fork._descriptors)
+    before = set(fork._descriptors)
     async with serving(LocalConnector(str(tmp_path / "s"))) as served:
         link: Link = await LocalConnector(str(tmp_path / "s")).connect(near := Recorder())
         await served.link()
-        assert len(_fork._descriptors) == len(before) + 4
+        assert len(fork._descriptors) == len(before) + 4
         link.abort()
         await near.until_broken()
     await asyncio.sleep(0)
-    assert _fork._descriptors == before
+    assert fork._descriptors == before

@@ -2,13 +2,17 @@
 
 Otherwise, when the parent is killed, the other side sees no end of the connection, and the address
 stays taken, for as long as any child lives.
+
+``generation`` is another number in a forked child than in its parent: to compare it is cheaper than the pid.
 """
 
 from __future__ import annotations
 
 import os
 
-__all__ = ["add", "discard"]
+__all__ = ["add", "discard", "generation"]
+
+generation = 0
 
 _descriptors: set[int] = set()
 
@@ -24,6 +28,8 @@ def discard(descriptor: int) -> None:
 
 
 def _let_go() -> None:
+    global generation
+    generation += 1
     if not _descriptors:
         return
     null = os.open(os.devnull, os.O_RDWR)

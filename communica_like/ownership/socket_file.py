@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import socket
 import stat
@@ -14,7 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from ..exceptions import AddressInUse, LinkError
-from . import _fork
+from . import fork
+from .lock_file import LockFile
+from .state_directory import private_directory
 
 __all__ = ["SocketFile", "runtime_directory", "try_connect"]
 
@@ -29,19 +30,7 @@ def runtime_directory() -> Path:
     Raises:
         LinkError: something else has that name, or it is open to others.
     """
-    path = Path(tempfile.gettempdir()) / f"communica_like-{os.getuid()}"
-    try:
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
-        found = path.lstat()
-    except OSError as exc:
-        raise LinkError(f"cannot make a private directory for sockets, {path}: {exc}") from exc
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise LinkError(
-            f"{path} is not a private directory of user {os.getuid()} "
-            f"(owner {found.st_uid}, mode {stat.filemode(found.st_mode)}): remove it, or give a path"
-        )
-    return path
+    return private_directory(Path(tempfile.gettempdir()))
 
 
 async def try_connect(path: str) -> socket.socket:
@@ -85,57 +74,30 @@ class SocketFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._lock_path = f"{path}.lock"
         try:
-            self._lock = self._take_lock()
-        except AddressInUse:
-            raise
+            self._lock = LockFile(f"{path}.lock")
+        except BlockingIOError:
+            raise AddressInUse(f"a live server already serves {path}") from None
         except OSError as exc:
             raise LinkError(f"cannot serve {path}: {exc}") from exc
         try:
             self._clear_stale()
             self.socket = self._bind()
         except BaseException as exc:
-            self._release_lock()
+            self._lock.release()
             if isinstance(exc, OSError) and not isinstance(exc, LinkError | AddressInUse):
                 raise LinkError(f"cannot serve {path}: {exc}") from exc
             raise
         self._inode = os.stat(path).st_ino
-        for descriptor in (self._lock, self.socket.fileno()):
-            _fork.add(descriptor)
+        fork.add(self.socket.fileno())
 
     def release(self) -> None:
         """Remove the socket file and the lock, if they are still ours."""
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self._path).st_ino == self._inode:
                 os.unlink(self._path)
-        for descriptor in (self._lock, self.socket.fileno()):
-            _fork.discard(descriptor)
-        self._release_lock()
-
-    def _release_lock(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            if os.stat(self._lock_path).st_ino == os.fstat(self._lock).st_ino:
-                os.unlink(self._lock_path)
-        os.close(self._lock)
-
-    def _take_lock(self) -> int:
-        while True:
-            lock = os.open(self._lock_path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Whoever had it may have removed the file between our open and our lock.
-                if os.fstat(lock).st_ino == os.stat(self._lock_path).st_ino:
-                    return lock
-            except FileNotFoundError:
-                pass  # removed: once more, with a new file
-            except BlockingIOError:
-                os.close(lock)
-                raise AddressInUse(f"a live server already serves {self._path}") from None
-            except BaseException:
-                os.close(lock)
-                raise
-            os.close(lock)
+        fork.discard(self.socket.fileno())
+        self._lock.release()
 
     def _clear_stale(self) -> None:
         try:

@@ -1,0 +1,75 @@
+"""A file whose lock says who may."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import Self
+
+from . import fork
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["LockFile"]
+
+
+class LockFile:
+    """A file that one process at a time has locked: flock(2). The lock ends with the process.
+
+    Args:
+        path: of the file, which is created for its owner alone if there is none.
+
+    Raises:
+        BlockingIOError: another one has it.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._owner = os.getpid()
+        self._descriptor = self._take()
+        fork.add(self._descriptor)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the file is still there; without it others can have a lock of the same name."""
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return False
+
+    def write(self, data: bytes) -> None:
+        """Put *data* into it, in place of what is there."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, data, 0)
+
+    def release(self) -> None:
+        """Remove the file, if it still is ours, and let go of the lock."""
+        if os.getpid() == self._owner and self.kept:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
+        fork.discard(self._descriptor)
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _take(self) -> int:
+        while True:
+            descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever had it may have removed the file between our open and our lock.
+                if os.fstat(descriptor).st_ino == os.stat(self._path).st_ino:
+                    return descriptor
+            except FileNotFoundError:
+                pass  # removed: once more, with a new file
+            except BaseException:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
