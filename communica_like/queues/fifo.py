@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
 from ..exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
+from ..ownership import fork
 from ..serializers import LiteralSerializer
 from .line import Line
 from .pipe_ends import open_ends
 from .readiness import Readiness
-from .tee import find_tee
+from .tee import Peephole, find_tee
 from .waiting_queue import WaitingQueue
 
 if sys.platform != "win32":
     import fcntl
+    from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
     from select import PIPE_BUF
+
+    _TRY_TO_LOCK: Final = LOCK_EX | LOCK_NB
+    _PIPE_BUF: Final = ctypes.c_size_t(PIPE_BUF)
 
 __all__ = ["PipeQueue"]
 
 _LONGEST_LINE: Final = 2**24  # bytes; somebody else's, ours are never longer than PIPE_BUF
 _READ_SIZE: Final = 2**16
 _TRIES: Final = 100
-_SPLICE_F_NONBLOCK: Final = 2  # of fcntl.h
+_NO_TYPE: Final = (0,)  # what other media have beside an item
 
 
 class PipeQueue(WaitingQueue):
@@ -58,9 +63,11 @@ class PipeQueue(WaitingQueue):
         serializer: by default LiteralSerializer(). What it dumps must be one line: pickles often are not.
         mode: who may open a pipe that is created here, less the umask; by default only this user. See
             mkfifo(3). One that exists is used as its owner made it.
+        create: whether to create the pipe if there is none.
 
     Raises:
         FeatureNotAvailable: this system has no named pipes.
+        FileNotFoundError: there is no such pipe, and *create* is False.
         FileExistsError: something has the path that is no pipe; or anything, and *history* is False.
         PermissionError: it is another user's: one needs to read and to write.
         OSError: as mkfifo(3) and open(2).
@@ -73,33 +80,35 @@ class PipeQueue(WaitingQueue):
         serializer: Serializer | None = None,
         *,
         mode: int = 0o600,
+        create: bool = True,
     ) -> None:
         if sys.platform == "win32":
             raise FeatureNotAvailable("a PipeQueue needs named pipes of POSIX, which Windows has not")
         self.path = os.path.join(os.getcwd(), os.fspath(path))  # also after chdir
-        self._process = os.getpid()
+        self._generation = fork.generation
         self._history = history
-        self._tee = find_tee()
-        self._seen_end, self._peek_end = os.pipe()  # what is peeked at goes through here
+        self._read_end, self._write_end = open_ends(self.path, history, mode, create)
+        self._descriptors = [self._read_end, self._write_end]
         try:
-            self._read_end, self._write_end = open_ends(self.path, history, mode)
+            self._peephole = None if (tee := find_tee()) is None else Peephole(tee, self._read_end)
         except BaseException:
-            os.close(self._seen_end)
-            os.close(self._peek_end)
+            self._close_descriptors()
             raise
+        if self._peephole is not None:
+            self._descriptors += self._peephole.descriptors
         self._file = os.fstat(self._read_end)
         self._lock = threading.Lock()  # other threads use the descriptors, which must not be closed meanwhile
         self._read = bytearray()  # of an unfinished line; or whatever was there, where there is no tee(2)
         self._loop: asyncio.AbstractEventLoop | None = None
         # A pipe is readable when anything is in it, and writable when PIPE_BUF bytes fit.
-        self._reading = Readiness(self._read_end, "read", lambda: getters.call_up())
-        self._writing = Readiness(self._write_end, "write", lambda: putters.call_up())
+        self._reading = Readiness(self._read_end, "read", lambda: getters.call_up(at_once=True))
+        self._writing = Readiness(self._write_end, "write", lambda: putters.call_up(at_once=True))
         getters, putters = Line(queue.Empty, self._watch_reading), Line(queue.Full, self._writing.watch)
         super().__init__(serializer or LiteralSerializer(), getters, putters)
 
     @property
     def guarantees(self) -> Guarantees:
-        return Guarantees(largest_item=PIPE_BUF - 1, many_readers=self._tee is not None)
+        return Guarantees(largest_item=PIPE_BUF - 1, many_readers=self._peephole is not None)
 
     def put_nowait(self, item: Any, /) -> None:
         self._send(self._dumped(item))
@@ -122,15 +131,13 @@ class PipeQueue(WaitingQueue):
         """
         with self._lock:
             self._check_reader()
-            if self._tee is not None:
+            if self._peephole is not None:
                 size = fcntl.fcntl(self._read_end, fcntl.F_GETPIPE_SZ)
-                if size > fcntl.fcntl(self._peek_end, fcntl.F_GETPIPE_SZ):
+                window = self._peephole.descriptors[1]
+                if size > fcntl.fcntl(window, fcntl.F_GETPIPE_SZ):
                     with contextlib.suppress(PermissionError):
-                        fcntl.fcntl(self._peek_end, fcntl.F_SETPIPE_SZ, size)
-                try:
-                    return self._peek(self._tee, size).count(b"\n")
-                except BlockingIOError:
-                    return 0
+                        fcntl.fcntl(window, fcntl.F_SETPIPE_SZ, size)
+                return self._peephole.look(ctypes.c_size_t(size)).count(b"\n")
             with contextlib.suppress(BlockingIOError):
                 self._read += os.read(self._read_end, _READ_SIZE)
             self._tell_of_the_rest()
@@ -149,13 +156,16 @@ class PipeQueue(WaitingQueue):
             super().close()
             try:
                 # Before the descriptors are closed: until then no other file can have this inode's number.
-                if not self._history and os.getpid() == self._process:
+                if not self._history and fork.generation == self._generation:
                     self.unlink()
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 pass
             finally:
-                for descriptor in (self._read_end, self._write_end, self._seen_end, self._peek_end):
-                    os.close(descriptor)
+                self._close_descriptors()
+
+    def _close_descriptors(self) -> None:
+        for descriptor in self._descriptors:
+            os.close(descriptor)
 
     def unlink(self) -> None:
         """Remove the pipe's name. To those who have it open it goes on working.
@@ -171,7 +181,9 @@ class PipeQueue(WaitingQueue):
     # -- attempts
 
     def _dumped(self, item: Any) -> bytes:
-        data = self._dump(item)
+        return self._line(self._dump(item))
+
+    def _line(self, data: bytes) -> bytes:
         if len(data) >= PIPE_BUF:
             raise MessageTooBig(
                 f"an item of {len(data)} bytes; a pipe takes {PIPE_BUF - 1} at most: PIPE_BUF with the "
@@ -183,26 +195,53 @@ class PipeQueue(WaitingQueue):
 
     def _send(self, data: bytes) -> None:
         with self._lock:
-            self._check_open()
+            if self._closed:
+                self._check_open()
             try:
                 os.write(self._write_end, data)  # all or nothing: it is not longer than PIPE_BUF
             except BlockingIOError:
                 raise queue.Full from None
 
     def _receive(self) -> bytes:
+        box: list[tuple[bytes, int]] = []
+        self._take_into(box)
+        return box[0][0]
+
+    def _load(self, data: bytes) -> Any:
+        return super()._load(data[:-1])
+
+    def _take_into(self, box: list[tuple[bytes, int]]) -> None:
+        """Take a line, and put it into the list, with its end, and with a 0.
+
+        It goes there in the same call of a function written in C that takes it out of the pipe: so it is in
+        one of both also if a signal's handler raises something meanwhile.
+        """
         with self._lock:
-            self._check_reader()
-            self._be_the_only_reader()
+            if self._closed or fork.generation != self._generation:
+                self._check_reader()
             try:
-                return self._take()
+                try:
+                    flock(self._write_end, _TRY_TO_LOCK)
+                except BlockingIOError:
+                    self._be_the_only_reader()
+                if self._peephole is not None and not self._read:
+                    seen = self._peephole.look(_PIPE_BUF)
+                    if not seen:
+                        raise queue.Empty
+                    size = seen.find(b"\n") + 1
+                    if size:
+                        taking = map(os.read, (self._read_end,), (size,))
+                        return box.extend(zip(taking, _NO_TYPE))  # noqa: B905 - a keyword takes its time
+                # Other programs write lines in parts: what has come is lost if an interruption comes now.
+                box.append((self._take_unfinished(), 0))
             except BlockingIOError:
                 raise queue.Empty from None
             finally:
-                fcntl.flock(self._write_end, fcntl.LOCK_UN)
+                flock(self._write_end, LOCK_UN)
 
     def _check_reader(self) -> None:
         self._check_open()
-        if os.getpid() != self._process:
+        if fork.generation != self._generation:
             # It would share the lock among readers, and the pipe for peeking.
             raise RuntimeError(f"{self.path} was opened before this process was forked: open it anew to get")
 
@@ -210,34 +249,28 @@ class PipeQueue(WaitingQueue):
         # The others need microseconds; but one of them may have been stopped, so do not wait for it.
         for _ in range(_TRIES):
             try:
-                return fcntl.flock(self._write_end, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return flock(self._write_end, _TRY_TO_LOCK)
             except BlockingIOError:
                 time.sleep(0)
         raise queue.Empty
 
-    def _take(self) -> bytes:
+    def _take_unfinished(self) -> bytes:
         while not (end := self._read.find(b"\n") + 1):
             if len(self._read) > _LONGEST_LINE:
                 self._read.clear()
                 raise SerializerError(f"a line of over {_LONGEST_LINE} bytes in {self.path}: dropped")
             size = _READ_SIZE
-            if self._tee is not None:
-                seen = self._peek(self._tee, size if self._read else PIPE_BUF)
+            if self._peephole is not None:
+                seen = self._peephole.look(ctypes.c_size_t(size if self._read else PIPE_BUF))
+                if not seen:
+                    raise queue.Empty
                 # What is unfinished must not stay there: the pipe would be readable for ever.
                 size = seen.find(b"\n") + 1 or len(seen)
             self._read += os.read(self._read_end, size)
-        line = bytes(self._read[: end - 1])
+        line = bytes(self._read[:end])
         del self._read[:end]
         self._tell_of_the_rest()
         return line
-
-    def _peek(self, tee: Callable[..., int], limit: int) -> bytes:
-        """Return what is in the pipe, up to *limit* bytes, and leave it there; or raise BlockingIOError."""
-        count = tee(self._read_end, self._peek_end, limit, _SPLICE_F_NONBLOCK)
-        data = os.read(self._seen_end, count)
-        while len(data) < count:
-            data += os.read(self._seen_end, count - len(data))
-        return data
 
     # -- waiting
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from types import TracebackType
 from typing import TypeVar
 
 from ..exceptions import Closed
+from ..resumption import resume
 
-__all__ = ["Line"]
+__all__ = ["Line", "Place"]
 
 T = TypeVar("T")
 
@@ -36,7 +38,7 @@ class Line:
         self._refusal = refusal
         self._watch = watch
         self._ignore = ignore
-        self._places: deque[asyncio.Future[None]] = deque()
+        self._places: deque[Place] = deque()
         self._closed = False
 
     def __len__(self) -> int:
@@ -58,64 +60,101 @@ class Line:
             except self._refusal:
                 if timeout is not None and timeout <= 0:
                     raise
-        loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
-        place: asyncio.Future[None] = loop.create_future()
-        self._places.append(place)
-        try:
-            if len(self._places) == 1:
-                self._watch()
-            while True:
-                await self._called_up(place, deadline)
-                if self._closed:
-                    raise Closed("the queue is closed")
-                if self._places[0] is not place:
-                    raise self._refusal  # its time is over, and others come first
-                try:
-                    return attempt()
-                except self._refusal:
-                    if deadline is not None and loop.time() >= deadline:
-                        raise
-                # Somebody else was faster; it keeps its place.
-                again: asyncio.Future[None] = loop.create_future()
-                self._places[self._places.index(place)] = again
-                place = again
-                self._watch()
-        finally:
-            self._places.remove(place)
-            if self._places:
-                # It may have been called up in vain, or there is enough for more than one.
-                self.call_up()
-            else:
-                self._ignore()
+        with self.place() as place:
+            return await place.wait(attempt, timeout)
 
-    def call_up(self) -> bool:
-        """The first in the line may try; return False if there is nobody."""
+    def place(self) -> Place:
+        """Return a place for somebody who has more to do there than ``enter`` does."""
+        return Place(self)
+
+    def call_up(self, at_once: bool = False) -> bool:
+        """The first in the line may try; return False if there is nobody.
+
+        Args:
+            at_once: it does so before this returns: for callbacks of the loop that have nothing else to do.
+        """
         if not self._places:
             return False
-        if not self._places[0].done():
-            self._places[0].set_result(None)
+        self._places[0].call_up(at_once)
         return True
 
     def close(self) -> None:
         """All who wait end with Closed."""
         self._closed = True
         for place in self._places:
-            if not place.done():
-                place.set_result(None)
+            place.call_up()
 
-    @staticmethod
-    async def _called_up(place: asyncio.Future[None], deadline: float | None) -> None:
-        if deadline is None:
-            await place
-            return
-        timer = asyncio.get_running_loop().call_at(deadline, _time_is_over, place)
+
+class Place:
+    """A place in a line, while ``with place:`` lasts: whoever enters meanwhile is behind it.
+
+    Args:
+        line: the line.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._called_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def first(self) -> bool:
+        """Whether nobody is before it."""
+        return self._line._places[0] is self
+
+    def __enter__(self) -> Place:
+        self._line._places.append(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        line = self._line
+        line._places.remove(self)
+        if line._places:
+            # It may have been called up in vain, or there is enough for more than one.
+            line.call_up()
+        else:
+            line._ignore()
+
+    async def wait(self, attempt: Callable[[], T], timeout: float | None) -> T:
+        """Return the result of the first *attempt*, made when it is called up, that is not refused.
+
+        Args, Raises: as for ``Line.enter``.
+        """
+        line, loop = self._line, asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        while True:
+            if line._closed:
+                raise Closed("the queue is closed")
+            if self.first:
+                line._watch()
+            if deadline is None:
+                await self._called_up
+            else:
+                await self._called_up_until(deadline)
+            if line._closed:
+                raise Closed("the queue is closed")
+            if not self.first:
+                raise line._refusal  # its time is over, and others come first
+            try:
+                return attempt()
+            except line._refusal:
+                if deadline is not None and loop.time() >= deadline:
+                    raise
+            # Somebody else was faster; it keeps its place.
+            self._called_up = loop.create_future()
+
+    def call_up(self, at_once: bool = False) -> None:
+        """It may try."""
+        if not self._called_up.done():
+            if at_once:
+                resume(self._called_up, None)
+            else:
+                self._called_up.set_result(None)
+
+    async def _called_up_until(self, deadline: float) -> None:
+        timer = asyncio.get_running_loop().call_at(deadline, self.call_up)
         try:
-            await place
+            await self._called_up
         finally:
             timer.cancel()
-
-
-def _time_is_over(place: asyncio.Future[None]) -> None:
-    if not place.done():
-        place.set_result(None)

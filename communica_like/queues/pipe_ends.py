@@ -13,11 +13,11 @@ __all__ = ["open_ends"]
 _TRIES: Final = 100
 
 
-def open_ends(path: str, history: bool, mode: int) -> tuple[int, int]:
+def open_ends(path: str, history: bool, mode: int, create: bool = True) -> tuple[int, int]:
     """Return both ends of a pipe, which is created if there is none.
 
     Args:
-        path, history, mode: see PipeQueue.
+        path, history, mode, create: see PipeQueue.
 
     Raises:
         FileExistsError: something has the path that is no pipe; or anything, and *history* is False.
@@ -26,8 +26,9 @@ def open_ends(path: str, history: bool, mode: int) -> tuple[int, int]:
     for _ in range(_TRIES):
         created = False
         try:
-            os.mkfifo(path, mode)
-            created = True
+            if create or not history:
+                os.mkfifo(path, mode)
+                created = True
         except FileExistsError:
             if not history:
                 raise FileExistsError(f"{path} exists; without history the pipe is created here") from None
@@ -38,7 +39,7 @@ def open_ends(path: str, history: bool, mode: int) -> tuple[int, int]:
                 return _open_both(path, opened)
         except OSError as exc:
             # It may have been removed meanwhile, and another one may be there, which nobody has open yet.
-            if exc.errno not in (errno.ENOENT, errno.ENXIO):
+            if exc.errno not in (errno.ENOENT, errno.ENXIO) or not (create or created):
                 if created:
                     os.unlink(path)
                 raise

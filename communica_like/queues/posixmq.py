@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import sys
-from typing import Any
+import time
+from functools import partial
+from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
 from ..exceptions import MessageTooBig, QueueLimitReached
@@ -21,6 +23,10 @@ if sys.platform == "linux":
 __all__ = ["PosixMQ"]
 
 _LIMITS = "/proc/sys/fs/mqueue/"
+
+# Who makes a link over such queues tries out, for a fraction of a millisecond, how much room there is.
+_ATTEMPTS: Final = 4
+_PAUSE: Final = 0.001  # seconds
 
 
 class PosixMQ(WaitingQueue):
@@ -38,10 +44,12 @@ class PosixMQ(WaitingQueue):
             queue may then run code in its readers: see *mode*.
         mode: who may open a queue that is created here; by default only this user. See mq_open(3).
         create: whether to create the queue if there is none.
+        exclusive: whether it has to be created here.
 
     Raises:
         FeatureNotAvailable: posix_ipc is not installed.
         FileNotFoundError: there is no such queue, and *create* is False.
+        FileExistsError: there is one, and *exclusive* is True.
         PermissionError: it is another user's.
         QueueLimitReached: one of the kernel's limits; the message says which, its value, and how to raise
             it.
@@ -57,6 +65,7 @@ class PosixMQ(WaitingQueue):
         *,
         mode: int = 0o600,
         create: bool = True,
+        exclusive: bool = False,
     ) -> None:
         self._posix_ipc = optional_package("posix_ipc", "posixmq")
         _check_name(name)
@@ -64,22 +73,36 @@ class PosixMQ(WaitingQueue):
             raise ValueError(f"a queue of {max_items} items of {max_item_size} bytes holds nothing")
         self.name = name
         flags = self._posix_ipc.O_CREAT if create else 0
-        try:
-            self._mq = self._posix_ipc.MessageQueue(
-                name, flags, mode=mode, max_messages=max_items, max_message_size=max_item_size
-            )
-        except self._posix_ipc.ExistentialError as exc:
-            raise FileNotFoundError(f"there is no queue {name}") from exc
-        except self._posix_ipc.PermissionsError as exc:
-            raise PermissionError(f"the queue {name} is not for this user: {exc}") from exc
-        except (OSError, ValueError, MemoryError) as exc:
-            raise QueueLimitReached(_why_not(name, max_items, max_item_size, exc)) from exc
+        if exclusive:
+            flags = self._posix_ipc.O_CREX
+        open_ = partial(
+            self._posix_ipc.MessageQueue,
+            name,
+            flags,
+            mode=mode,
+            max_messages=max_items,
+            max_message_size=max_item_size,
+        )
+        for left in reversed(range(1 if exclusive else _ATTEMPTS)):
+            try:
+                self._mq = open_()
+                break
+            except self._posix_ipc.ExistentialError as exc:
+                if exclusive:
+                    raise FileExistsError(f"there is a queue {name} already") from exc
+                raise FileNotFoundError(f"there is no queue {name}") from exc
+            except self._posix_ipc.PermissionsError as exc:
+                raise PermissionError(f"the queue {name} is not for this user: {exc}") from exc
+            except (OSError, ValueError, MemoryError) as exc:
+                if not left or not isinstance(exc, OSError):
+                    raise QueueLimitReached(_why_not(name, max_items, max_item_size, exc)) from exc
+                time.sleep(_PAUSE)
         self._mq.block = False
         self._max_items = int(self._mq.max_messages)
         self._max_item_size = int(self._mq.max_message_size)
         # On Linux the descriptor can be polled: mq_overview(7).
-        self._reading = Readiness(self._mq.mqd, "read", lambda: getters.call_up())
-        self._writing = Readiness(self._mq.mqd, "write", lambda: putters.call_up())
+        self._reading = Readiness(self._mq.mqd, "read", lambda: getters.call_up(at_once=True))
+        self._writing = Readiness(self._mq.mqd, "write", lambda: putters.call_up(at_once=True))
         getters, putters = Line(queue.Empty, self._reading.watch), Line(queue.Full, self._writing.watch)
         super().__init__(serializer or PickleSerializer(1), getters, putters)
 
@@ -169,6 +192,9 @@ class PosixMQ(WaitingQueue):
             self._mq.send(data, priority=priority)
         except self._posix_ipc.BusyError:
             raise queue.Full from None
+        except self._posix_ipc.ExistentialError:
+            self._check_open()  # another thread closed it just now
+            raise
 
     def _receive(self) -> bytes:
         self._check_open()
@@ -176,6 +202,9 @@ class PosixMQ(WaitingQueue):
             data, _ = self._mq.receive()
         except self._posix_ipc.BusyError:
             raise queue.Empty from None
+        except self._posix_ipc.ExistentialError:
+            self._check_open()
+            raise
         return bytes(data)
 
 

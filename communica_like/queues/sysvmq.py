@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
+import secrets
 from functools import partial
 from typing import Any, Final
 
@@ -22,6 +24,7 @@ logger = logging.getLogger("communica_like.queues")
 
 _LIMITS: Final = "/proc/sys/kernel/"
 
+_ATTEMPTS: Final = 100  # to find a key that is free
 # A full queue tells nobody that there is room again: writers look, at first often.
 _FIRST_LOOK: Final = 0.0001
 
@@ -40,10 +43,12 @@ class SysVMQ(WaitingQueue):
             queue may then run code in its readers: see *mode*.
         mode: who may use a queue that is created here; by default only this user. See msgget(2).
         create: whether to create the queue if there is none.
+        exclusive: whether it has to be created here.
 
     Raises:
         FeatureNotAvailable: sysv_ipc is not installed.
         FileNotFoundError: there is no such queue, and *create* is False; or (all methods) it was removed.
+        FileExistsError: there is one, and *exclusive* is True.
         PermissionError: it is another user's.
         QueueLimitReached: one of the kernel's limits; the message says which, its value, and how to raise
             it.
@@ -58,12 +63,13 @@ class SysVMQ(WaitingQueue):
         *,
         mode: int = 0o600,
         create: bool = True,
+        exclusive: bool = False,
     ) -> None:
         self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
         if key is not None and not 0 <= key < 2**31:
             raise ValueError(f"a key is a number from 1 to 2**31 - 1, or None, not {key!r}")
         self._largest = _limit("msgmax") or 8192
-        self._mq = self._open(key or None, mode, create)
+        self._mq = self._open(key or None, mode, create, exclusive)
         self.key = int(self._mq.key)
         if max_bytes is not None and max_bytes != self._mq.max_size:
             self._resize(max_bytes)
@@ -167,18 +173,19 @@ class SysVMQ(WaitingQueue):
             raise ValueError(f"a message type is a number from 1 to 2**31 - 1, not {message_type!r}")
         data = self._dump(item)
         if len(data) > self._largest:
-            most, where = self._largest, "kernel.msgmax"
-        elif len(data) > self._max_bytes():
-            most, where = self._max_bytes(), "its max_bytes"
-        else:
-            return data
-        raise MessageTooBig(f"an item of {len(data)} bytes; queue {self.key} takes {most} at most: {where}")
+            raise self._too_big(data, self._largest, "kernel.msgmax")
+        return data
+
+    def _too_big(self, data: bytes, most: int, where: str) -> MessageTooBig:
+        return MessageTooBig(f"an item of {len(data)} bytes; queue {self.key} takes {most} at most: {where}")
 
     def _send(self, data: bytes, message_type: int) -> None:
         self._check_open()
         try:
             self._mq.send(data, False, message_type)
         except self._sysv_ipc.BusyError:
+            if len(data) > (most := self._max_bytes()):
+                raise self._too_big(data, most, "its max_bytes") from None
             raise queue.Full from None
         except (OSError, self._sysv_ipc.ExistentialError) as exc:
             raise self._gone() from exc
@@ -216,13 +223,17 @@ class SysVMQ(WaitingQueue):
 
     # -- opening
 
-    def _open(self, key: int | None, mode: int, create: bool) -> Any:
-        flags = self._sysv_ipc.IPC_CREAT if create else 0
+    def _open(self, key: int | None, mode: int, create: bool, exclusive: bool) -> Any:
         if key is None:
+            return self._open_any(mode)
+        flags = self._sysv_ipc.IPC_CREAT if create else 0
+        if exclusive:
             flags = self._sysv_ipc.IPC_CREX
         try:
             return self._sysv_ipc.MessageQueue(key, flags, mode=mode, max_message_size=self._largest)
         except self._sysv_ipc.ExistentialError as exc:
+            if exclusive:
+                raise FileExistsError(f"there is a queue {key} already") from exc
             raise FileNotFoundError(f"there is no queue {key}") from exc
         except self._sysv_ipc.PermissionsError as exc:
             raise PermissionError(f"the queue {key} is not for this user: {exc}") from exc
@@ -231,6 +242,13 @@ class SysVMQ(WaitingQueue):
                 f"cannot create queue {key}: {exc}; there may be {_limit('msgmni')} queues: kernel.msgmni, "
                 "to be raised with sysctl -w; or remove some, see ipcs -q and ipcrm"
             ) from exc
+
+    def _open_any(self, mode: int) -> Any:
+        # sysv_ipc would choose among the first 32,767, where other programs are likely to look for theirs.
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(FileExistsError):
+                return self._open(secrets.randbelow(2**31 - 1) + 1, mode, create=True, exclusive=True)
+        raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")
 
     def _resize(self, max_bytes: int) -> None:
         if max_bytes < 1:

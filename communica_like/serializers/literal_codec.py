@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any, Final
 
 from communica_like.abc import Serializer
 
+from .plain_literal import load_plain
+
 __all__ = ["LiteralSerializer"]
 
 _PLAIN: Final = frozenset({str, bytes, int, bool, type(None)})
+_ZERO: Final = ord("0")
+_MAYBE_PLAIN: Final = frozenset(b"([{-0123456789'")  # with these begins what load_plain may know
+_PLAIN_STRING: Final = re.compile(rb"'[ -&(-\[\]-~]*'")  # printable ASCII without quotes and backslashes
 
 # Python's parser takes some 200 brackets within each other, and older ones about 90.
 _DEEPEST: Final = 90
@@ -34,7 +40,7 @@ class LiteralSerializer(Serializer):
             ValueError: a NaN, for which there is none either; an integer of more digits than
                 ``sys.get_int_max_str_digits()``; brackets more than 90 deep, or an object that holds itself.
         """
-        return _literal(obj, 0).encode("utf-8")
+        return (repr(obj) if type(obj) in _PLAIN else _literal(obj, 0)).encode()
 
     def load(self, data: bytes, /) -> Any:
         """Return what the literal in *data* stands for: whatever ``ast.literal_eval`` knows.
@@ -42,6 +48,15 @@ class LiteralSerializer(Serializer):
         Raises:
             ValueError: it is not UTF-8, or no literal.
         """
+        if data.isdigit() and (data[0] != _ZERO or len(data) == 1):
+            return int(data)  # for what is so simple the parser would do much in vain
+        if _PLAIN_STRING.fullmatch(data):
+            return str(data[1:-1], "ascii")
+        if data and data[0] in _MAYBE_PLAIN:
+            try:
+                return load_plain(data)
+            except (ValueError, StopIteration, RecursionError):
+                pass  # it is something else, or no literal: the parser tells
         try:
             return ast.literal_eval(str(data, "utf-8"))
         except (SyntaxError, TypeError, MemoryError, RecursionError) as exc:
@@ -66,10 +81,14 @@ def _literal(obj: Any, depth: int) -> str:
     if depth > _DEEPEST:
         raise ValueError(f"it is nested more than {_DEEPEST} deep, or holds itself")
     if kind is dict:
+        if _PLAIN.issuperset(map(type, obj)) and _PLAIN.issuperset(map(type, obj.values())):
+            return repr(obj)
         pairs = [f"{_literal(key, depth)}: {_literal(value, depth)}" for key, value in obj.items()]
         return "{" + ", ".join(pairs) + "}"
     if kind is not tuple and kind is not list and kind is not set:
         raise TypeError(f"there is no literal for {kind.__module__}.{kind.__qualname__}")
+    if obj and _PLAIN.issuperset(map(type, obj)):
+        return repr(obj)
     text = ", ".join([_literal(each, depth) for each in obj])
     if kind is list:
         return f"[{text}]"

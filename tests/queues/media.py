@@ -11,7 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from communica_like.abc import AsyncQueue, Serializer
-from communica_like.queues import MemoryQueue, PipeQueue, PosixMQ, SysVMQ
+from communica_like.queues import ManagerQueue, MemoryQueue, PipeQueue, PosixMQ, SysVMQ
+from communica_like.queues.manager_address import ListeningAddress
+from communica_like.queues.queue_server import QueueServer
 from communica_like.serializers import LiteralSerializer
 
 __all__ = ["MEDIA", "Medium", "new_name"]
@@ -114,4 +116,24 @@ def pipe() -> Iterator[Medium]:
             medium.close()
 
 
-MEDIA = {"memory": memory, "posixmq": posixmq, "sysvmq": sysvmq, "pipe": pipe}
+@contextlib.contextmanager
+def manager() -> Iterator[Medium]:
+    """A manager in threads of this process."""
+    with TemporaryDirectory(prefix="communica_like-") as folder:
+        listening = ListeningAddress(f"{folder}/manager")
+        server = QueueServer(listening.socket, listening.address, b"key", 5)
+        server.start()
+
+        def opener(serializer: Serializer | None) -> ManagerQueue:
+            return ManagerQueue(listening.address, b"key", serializer=serializer, max_item_size=1024)
+
+        medium = Medium("manager", f"{folder}/manager", opener)
+        try:
+            yield medium
+        finally:
+            medium.close()
+            listening.release()
+            server.stop()
+
+
+MEDIA = {"memory": memory, "posixmq": posixmq, "sysvmq": sysvmq, "pipe": pipe, "manager": manager}

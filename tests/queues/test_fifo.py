@@ -141,6 +141,23 @@ def test_other_serializers(path: str) -> None:
     pipe.close()
 
 
+def test_what_was_seen_when_a_signal_came_is_not_seen_again(
+    pipe: PipeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(descriptor: int, size: int) -> bytes:
+        raise KeyboardInterrupt
+
+    pipe.put_nowait("long before")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "read", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pipe.get_nowait()
+    pipe.put_nowait(2)
+    assert all_of(pipe) == ["long before", 2]
+    with pytest.raises(queue.Empty):
+        pipe.get_nowait()
+
+
 # -- limits
 
 

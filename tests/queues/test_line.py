@@ -118,3 +118,34 @@ async def test_close_ends_all(counter: Counter) -> None:
         with pytest.raises(Closed):
             await task
     assert counter.given == 0
+
+
+async def test_nobody_waits_in_a_line_that_is_closed(counter: Counter) -> None:
+    counter.line.close()
+    with pytest.raises(Closed):
+        await asyncio.wait_for(counter.enter(), PATIENCE)
+
+
+async def test_whoever_has_a_place_keeps_it_from_one_attempt_to_another(counter: Counter) -> None:
+    log: list[str] = []
+
+    async def first() -> None:
+        with counter.line.place() as place:
+            with pytest.raises(queue.Empty):
+                await place.wait(counter.attempt, 0.001)
+            log.append("once more")
+            await place.wait(counter.attempt, None)
+            log.append("first")
+
+    async def second() -> None:
+        await counter.enter()
+        log.append("second")
+
+    tasks = [asyncio.create_task(each) for each in (first(), second())]
+    async with asyncio.timeout(PATIENCE):
+        while not log:
+            await asyncio.sleep(0)
+    counter.there = 2
+    counter.line.call_up()
+    await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
+    assert log == ["once more", "first", "second"]

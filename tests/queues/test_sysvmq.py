@@ -112,10 +112,14 @@ async def test_an_item_comes_after_a_silence_and_meanwhile_nothing_happens(mq: S
             break
     else:
         await until(lambda: any("sysv" in thread.name for thread in threading.enumerate()))
-    before = time.process_time()
-    began = time.monotonic()
-    await asyncio.sleep(0.3)  # not to synchronise: it is the silence that is measured
-    assert time.process_time() - before < 0.1 * (time.monotonic() - began)
+    shares = []
+    for _ in range(3):  # what this process did before may take its time to end
+        before, began = time.process_time(), time.monotonic()
+        await asyncio.sleep(0.3)  # not to synchronise: it is the silence that is measured
+        shares.append((time.process_time() - before) / (time.monotonic() - began))
+        if shares[-1] < 0.1:
+            break
+    assert min(shares) < 0.1
     other = SysVMQ(mq.key)
     other.put_nowait("after the silence")
     other.close()

@@ -7,6 +7,7 @@ import pprint
 import sys
 import warnings
 from collections import OrderedDict, namedtuple
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from communica_like.serializers.literal_codec import LiteralSerializer
+from communica_like.serializers.plain_literal import load_plain
 
 ATOMS = (
     st.none() | st.booleans() | st.text() | st.binary()
@@ -171,3 +173,81 @@ def test_equality() -> None:
     assert LiteralSerializer() != Other()
     assert LiteralSerializer() != 5
     assert len({LiteralSerializer(), LiteralSerializer(), Other()}) == 2
+
+
+SIMPLE = ["0", "7", "70", "00", "1_0", "''", "'a'", "'a' 'b'", "'\\x41'", "'\"'", "' '", '"a"']
+
+
+@pytest.mark.parametrize("text", SIMPLE)
+def test_what_is_simple_is_read_as_the_parser_reads_it(text: str) -> None:
+    assert LiteralSerializer().load(text.encode()) == ast.literal_eval(text)
+
+
+@pytest.mark.parametrize("text", ["007", "'", "'a", "'a'b'", "'a\n'", "'\x00'", "\u00b2", "'\udce9'"])
+def test_what_only_looks_simple_is_refused_as_by_the_parser(text: str) -> None:
+    with pytest.raises(ValueError):
+        LiteralSerializer().load(text.encode("utf-8", "surrogateescape"))
+
+
+# -- what is read without the parser: it makes no difference but in time
+
+
+def outcome(load: Callable[[bytes], Any], data: bytes) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return repr(load(data))  # which tells -0.0 from 0.0, and True from 1
+        except Exception:
+            return "refused"
+
+
+def parsed(data: bytes) -> Any:
+    return ast.literal_eval(data.decode())
+
+
+PLAIN_ATOMS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_characters="'\"\\\x7f", exclude_categories=["C", "Z"]) | st.just(" "))
+)  # fmt: skip
+PLAIN = st.recursive(
+    PLAIN_ATOMS,
+    lambda each: (
+        st.lists(each) | st.lists(each).map(tuple) | st.dictionaries(st.text("ab (){}[],:None"), each)
+    ),
+    max_leaves=15,
+)
+
+
+@given(PLAIN)
+def test_what_is_plain_needs_no_parser(value: object) -> None:
+    data = LiteralSerializer().dump(value)
+    assert repr(load_plain(data)) == repr(value) == repr(parsed(data))
+
+
+PIECES = [*"()[]{},: '-+01.eb", ",)", "'a'", "'a': ", "1.5", "None", "True", "False", "null", "true", "NaN"]
+PIECES += ["\\", '"', "\t", "\x00", "\x01", "\u00e9"]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_it_differs_from_the_parser_in_nothing(text: str) -> None:
+    data = text.encode()
+    assert outcome(LiteralSerializer().load, data) == outcome(parsed, data)
+
+
+@given(PLAIN, st.data())
+def test_nor_when_something_is_altered(value: object, choices: st.DataObject) -> None:
+    text = LiteralSerializer().dump(value).decode()
+    place = choices.draw(st.integers(0, len(text)))
+    removed = choices.draw(st.integers(0, 2))
+    text = text[:place] + choices.draw(st.sampled_from(["", *PIECES])) + text[place + removed :]
+    data = text.encode()
+    assert outcome(LiteralSerializer().load, data) == outcome(parsed, data)
+
+
+@pytest.mark.parametrize("depth", [89, 90, 91, 250, 5000])
+@pytest.mark.parametrize("brackets", ["[]", "()", "{}"])
+def test_nor_in_how_deep_it_goes(depth: int, brackets: str) -> None:
+    opening = {"{}": "{'a': "}.get(brackets, brackets[0])
+    closing = {"()": ",)"}.get(brackets, brackets[1])
+    data = (opening * depth + "1" + closing * depth).encode()
+    assert outcome(LiteralSerializer().load, data) == outcome(parsed, data)

@@ -1,0 +1,47 @@
+"""Opening a queue at a manager: of a QueueHost, or of another program."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..exceptions import LinkError
+from .foreign_client import ForeignClient
+from .host_client import HostClient
+from .line import Line
+from .manager_dial import ATTACH_QUEUE, Address, address_text, dial
+from .manager_frames import VERSION
+from .remote_queue import RemoteQueue
+from .socket_connection import limit_time
+
+__all__ = ["open_queue"]
+
+
+def open_queue(
+    address: Address, authkey: bytes, ident: Any, max_items: int, getters: Line, putters: Line
+) -> RemoteQueue:
+    """Return a connection to a queue. Blocking, but not for more than some seconds.
+
+    Raises:
+        LinkRefused, AuthenticationError, LinkError: as ``dial``.
+    """
+    where = address_text(address)
+    connection = dial(address, authkey)
+    try:
+        connection.send((None, ATTACH_QUEUE, (VERSION, ident, max_items), {}))
+        kind, answer = connection.recv()
+    except (EOFError, OSError) as exc:
+        connection.close()
+        raise LinkError(f"the manager at {where} did not answer: {exc!r}") from exc
+    except BaseException:
+        connection.close()
+        raise
+    if kind == "#RETURN":
+        sock = connection.detach()
+        limit_time(sock, 0)
+        return HostClient(sock, where, answer, getters, putters)
+    connection.close()
+    unknown = (f"{ATTACH_QUEUE!r} unrecognized", f"no attribute {ATTACH_QUEUE!r}")
+    if not any(text in str(answer) for text in unknown):
+        raise LinkError(f"the manager at {where} refuses the queue {ident!r}: {answer}")
+    # It does not know the function, so it is no QueueHost.
+    return ForeignClient(address, authkey, ident, getters, putters)
