@@ -1,31 +1,37 @@
-"""How two sides find each other: one file for each kind of link."""
+"""How two sides find each other: one file for each kind of link. Each is imported when it is first used."""
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from ..abc import Connector
-from .local import LocalConnector
-from .memory import MemoryConnector
-from .tcp import TcpConnector
+from .registry import BUILT_IN, connector_from
 
-__all__ = ["LocalConnector", "MemoryConnector", "TcpConnector", "connector_from"]
+if TYPE_CHECKING:
+    from .fifo import FifoConnector
+    from .local import LocalConnector
+    from .manager import ManagerConnector
+    from .memory import MemoryConnector
+    from .posixmq import PosixMQConnector
+    from .rmq import RmqConnector
+    from .stdio import StdioConnector
+    from .sysv import SysVConnector
+    from .tcp import TcpConnector
 
-_CONNECTORS: dict[str, type[Connector]] = {
-    connector.scheme: connector for connector in (LocalConnector, MemoryConnector, TcpConnector)
-}
+__all__ = [
+    "FifoConnector",
+    "LocalConnector",
+    "ManagerConnector",
+    "MemoryConnector",
+    "PosixMQConnector",
+    "RmqConnector",
+    "StdioConnector",
+    "SysVConnector",
+    "TcpConnector",
+    "connector_from",
+]
 
 
-def connector_from(url: str, **secrets: Any) -> Connector:
-    """Return the connector of a URL, such as ``dump_state()`` gives, whatever its kind.
-
-    Args:
-        url: ``tcp://host:port``, ``local://name``, ``local:///path`` or ``memory://name``.
-        secrets: what the URL leaves out: ``authkey=``, and for TCP ``ssl=`` and ``insecure=``.
-
-    Raises:
-        ValueError: no connector has such a URL; the message says what was found.
-    """
-    scheme, separator, _ = url.partition("://")
-    if not separator or scheme not in _CONNECTORS:
-        known = ", ".join(f"{name}://" for name in _CONNECTORS)
-        raise ValueError(f"no connector has the URL {url!r}; known are {known}")
-    return _CONNECTORS[scheme].load_state(url, **secrets)
+def __getattr__(name: str) -> Any:
+    for module, connector in BUILT_IN.values():
+        if connector == name:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

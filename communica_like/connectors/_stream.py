@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from ..abc import Link, LinkReceiver, PeerIdentity
 from ..exceptions import PeerNotTrusted
-from . import _fork
+from ..ownership import fork
 
 __all__ = ["StreamLink"]
 
@@ -45,6 +45,7 @@ class StreamLink(asyncio.BufferedProtocol, Link):
         self._identify = identify
         self._fd = -1
         self._refused: PeerNotTrusted | None = None
+        self._ended_here = False
         self.writable = True
         # A proactor reads into the buffer behind our back: there, each link needs its own.
         self._view = memoryview(bytearray(_BUFFER_SIZE)) if sys.platform == "win32" else _shared.view
@@ -56,7 +57,7 @@ class StreamLink(asyncio.BufferedProtocol, Link):
         sock = transport.get_extra_info("socket")
         if sock is not None:
             self._fd = sock.fileno()
-            _fork.add(self._fd)
+            fork.add(self._fd)
         try:
             self.peer = self._identify(transport)
         except PeerNotTrusted as exc:
@@ -82,10 +83,16 @@ class StreamLink(asyncio.BufferedProtocol, Link):
         self.receiver.link_writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _fork.discard(self._fd)
+        fork.discard(self._fd)
         self.writable = False
         if self._refused is None:
-            self.receiver.link_broken(exc)
+            self._report(exc)
+
+    # -- for subclasses
+
+    def _report(self, error: Exception | None) -> None:
+        """The connection is gone: tell the receiver."""
+        self.receiver.link_broken(error)
 
     # -- the session's side
 
@@ -101,7 +108,9 @@ class StreamLink(asyncio.BufferedProtocol, Link):
 
     def close(self) -> None:
         if not self._transport.is_closing():
+            self._ended_here = True
             self._transport.close()
 
     def abort(self) -> None:
+        self._ended_here = True
         self._transport.abort()

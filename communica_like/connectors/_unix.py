@@ -12,7 +12,9 @@ from typing import Final
 
 from ..abc import Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import LinkError, LinkRefused, PeerNotTrusted
-from ._socket_file import SocketFile, runtime_directory, try_connect
+from ..ownership import ProcessId
+from ..ownership.socket_file import SocketFile, runtime_directory, try_connect
+from ._peer_process import PeerProcess
 from ._stream import StreamLink
 
 __all__ = ["connect_unix", "listen_on_unix", "socket_path"]
@@ -44,7 +46,7 @@ async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
         raise LinkRefused(f"nobody serves {path}: {exc.strerror}") from exc
     except OSError as exc:
         raise LinkError(f"cannot connect to {path}: {exc}") from exc
-    link = StreamLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
+    link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
     try:
         await loop.create_unix_connection(lambda: link, sock=sock)
     except BaseException as exc:
@@ -63,7 +65,7 @@ async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url:
     server: asyncio.Server | None = None
     try:
         server = await asyncio.get_running_loop().create_unix_server(
-            lambda: StreamLink(accept, lambda transport: _identify(transport, path, serving=True)),
+            lambda: UnixLink(accept, lambda transport: _identify(transport, path, serving=True)),
             sock=file.socket,
             backlog=4096,
             start_serving=False,
@@ -92,6 +94,19 @@ class _UnixListener(Listener):
         self._closed = True
         self._file.release()
         self._server.close()
+
+
+class UnixLink(StreamLink):
+    """A link over a Unix socket, which also tells that the process at the other end has ended."""
+
+    def _report(self, error: Exception | None) -> None:
+        pid = self.peer.pid
+        if not pid or pid == os.getpid() or self._ended_here:
+            super()._report(error)
+            return
+        # The connection ends before the process does, if only by a moment.
+        process = PeerProcess(ProcessId.of(pid), lambda: None)
+        process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=True)
 
 
 def _identify(transport: asyncio.BaseTransport, path: str, *, serving: bool) -> PeerIdentity:

@@ -5,7 +5,15 @@ connector   URL                                          holds
 ==========  ===========================================  ===============================
 Tcp         ``tcp://host:port``, ``tcp://[::1]:port``    host name or address, port
 Local       ``local://name``, ``local:///path/to.sock``  name, or absolute path
+Manager     ``manager://name``, ``manager:///path``      name, or absolute path
+Manager     ``manager://host:port``                      host name or address, port
 Memory      ``memory://name``                            name
+PosixMQ     ``posixmq:///name``                          name of the doorbell, with its slash
+SysV        ``sysv://1234``                              key of the doorbell
+Fifo        ``fifo:///path/to/pipe``                     absolute path of the doorbell
+Rmq         ``amqp://user@host:port/vhost?address=a``    broker, address and options
+Stdio       ``stdio://python%20worker.py``               command, quoted as for a shell
+Stdio       ``stdio://-``                                nothing: the child's own
 ==========  ===========================================  ===============================
 
 URLs are ASCII: other characters are percent-encoded UTF-8 (RFC 3986). They hold no secrets.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
-from ..abc import Connector, Link, LinkReceiver, Listener
+from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from .address import check_authkey, check_text, join_url, split_url
 
 if sys.platform == "win32":
@@ -44,6 +44,7 @@ class LocalConnector(Connector):
     """
 
     scheme: ClassVar[str] = "local"
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(verifies_user=True)
 
     name: str
     authkey: bytes | None = field(default=None, repr=False)

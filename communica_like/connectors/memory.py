@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
-from ..abc import Connector, Link, LinkReceiver, Listener, PeerIdentity
+from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, LinkRefused
 from .address import check_authkey, check_text, join_url, split_url
 
@@ -32,6 +32,9 @@ class MemoryConnector(Connector):
     """
 
     scheme: ClassVar[str] = "memory"
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(
+        between_processes=False, verifies_user=True
+    )
 
     name: str = field(default_factory=lambda: f"memory-{next(_numbers)}")
     authkey: bytes | None = field(default=None, repr=False)

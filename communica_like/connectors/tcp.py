@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Any, ClassVar, Final, Self
 
-from ..abc import Connector, Link, LinkReceiver, Listener, PeerIdentity
+from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, InsecureAddress, LinkError, LinkRefused
-from . import _fork
+from ..ownership import fork
 from ._stream import StreamLink
 from .address import check_authkey, check_text, join_url, split_url
 
@@ -46,6 +46,9 @@ class TcpConnector(Connector):
     """
 
     scheme: ClassVar[str] = "tcp"
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(
+        between_machines=True, notices_death="heartbeat"
+    )
 
     host: str
     port: int
@@ -216,11 +219,11 @@ class _TcpListener(Listener):
         self._servers = servers
         self._descriptors = descriptors
         for descriptor in descriptors:
-            _fork.add(descriptor)
+            fork.add(descriptor)
 
     async def close(self) -> None:
         while self._descriptors:
-            _fork.discard(self._descriptors.pop())
+            fork.discard(self._descriptors.pop())
         for server in self._servers:
             server.close()
 

@@ -7,11 +7,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from communica_like import LocalConnector, MemoryConnector, TcpConnector, connector_from
+from communica_like import (
+    FifoConnector,
+    LocalConnector,
+    ManagerConnector,
+    MemoryConnector,
+    PosixMQConnector,
+    StdioConnector,
+    SysVConnector,
+    TcpConnector,
+    connector_from,
+)
 from communica_like.abc import Connector
 from communica_like.connectors.address import check_authkey, check_text, join_url, split_url
 
-CONNECTORS: list[type[Connector]] = [LocalConnector, MemoryConnector, TcpConnector]
+CONNECTORS: list[type[Connector]] = [
+    FifoConnector,
+    LocalConnector,
+    ManagerConnector,
+    MemoryConnector,
+    PosixMQConnector,
+    StdioConnector,
+    SysVConnector,
+    TcpConnector,
+]
+URLS = ["tcp://h:1", "local://n", "memory://n", "fifo:///p/n", "posixmq:///n", "sysv://5"]
 
 
 @given(st.text(min_size=1))
@@ -21,8 +41,11 @@ def test_a_url_gives_back_what_was_joined(rest: str) -> None:
     assert split_url(url, "memory") == rest
 
 
+SCHEMES = [kind.scheme for kind in CONNECTORS] + ["TCP", "", "x", "local:", "tcp\0"]
+
+
 def scrambled_urls() -> st.SearchStrategy[str]:
-    schemes = st.sampled_from(["tcp", "local", "memory", "TCP", "", "x", "local:", "tcp\0"])
+    schemes = st.sampled_from(SCHEMES)
     pieces = st.sampled_from(
         ["%", "%2F", "%00", "..", "/", "[", "]", ":", "@", "é", "%ff", "\ud800", "80", "::1"]
     )
@@ -66,13 +89,13 @@ def test_a_value_error_says_what_was_found(text: str, found: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "http://x", "memory:x", "://x"])
 def test_connector_from_names_the_known_schemes(text: str) -> None:
-    with pytest.raises(ValueError, match=r"local://, memory://, tcp://") as caught:
+    with pytest.raises(ValueError, match=r"known are amqp://, fifo://, local://, .*, tcp://") as caught:
         connector_from(text)
     assert repr(text) in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", CONNECTORS)
-@pytest.mark.parametrize("other", ["tcp://h:1", "local://n", "memory://n"])
+@pytest.mark.parametrize("other", URLS)
 def test_a_url_of_another_connector(kind: type[Connector], other: str) -> None:
     if other.startswith(kind.scheme):
         assert kind.from_state(other) == kind.load_state(other) == connector_from(other)
@@ -81,7 +104,7 @@ def test_a_url_of_another_connector(kind: type[Connector], other: str) -> None:
         kind.load_state(other)
 
 
-@pytest.mark.parametrize("url", ["tcp://h:1", "local://n", "memory://n"])
+@pytest.mark.parametrize("url", URLS)
 def test_secrets_are_given_apart(url: str) -> None:
     connector = connector_from(url, authkey=b"very secret")
     assert connector.authkey == b"very secret"
@@ -108,6 +131,12 @@ def test_a_lone_surrogate_has_no_place_in_a_url() -> None:
     check_text("it", "é")
     with pytest.raises(ValueError, match="UTF-8"):
         check_text("it", "\udc80")
-    for build in (LocalConnector, MemoryConnector, lambda name: TcpConnector(name, 1)):
+    for build in (
+        LocalConnector,
+        MemoryConnector,
+        lambda name: TcpConnector(name, 1),
+        lambda name: FifoConnector(f"/{name}"),
+        lambda name: PosixMQConnector(f"/{name}"),
+    ):
         with pytest.raises(ValueError, match="UTF-8"):
             build("a\udc80")

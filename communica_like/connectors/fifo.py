@@ -1,0 +1,151 @@
+"""FifoConnector: links over named pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Self
+
+from ..abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
+from ..exceptions import FeatureNotAvailable
+from ..ownership import ProcessId
+from ..queues.fifo import PipeQueue
+from ..serializers import RawSerializer
+from ._door import listen_for_knocks
+from ._fifo_pair import FifoPair
+from ._peer_process import PeerProcess
+from ._pipe import PipeLink
+from ._rendezvous import StartedLink, connect_by_knock
+from .address import check_authkey, check_text, join_url, split_url
+
+__all__ = ["FifoConnector"]
+
+
+@dataclass(frozen=True, slots=True)
+class FifoConnector(Connector):
+    """Links over named pipes (fifo(7)), two for each link.
+
+    A client makes them, open to its user alone, and tells the server of them by the server's own pipe, the
+    doorbell. Once both sides have them open their names are removed, so that nothing is left of them when
+    both are gone, in whatever way.
+
+    Args:
+        path: of the doorbell: an absolute path, where no file is. It is there as long as the server serves.
+        authkey: a shared secret for a mutual challenge, or None.
+
+    Raises:
+        ValueError: that is no such path.
+
+    ``connect`` and ``listen`` also raise FeatureNotAvailable on Windows.
+    """
+
+    scheme: ClassVar[str] = "fifo"
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(verifies_user=True)
+
+    path: str
+    authkey: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        path = os.fspath(self.path)
+        if not isinstance(path, str) or not os.path.isabs(path) or "\x00" in path or path.endswith("/"):
+            raise ValueError(f"a FifoConnector's path is an absolute path of a file, not {path!r}")
+        object.__setattr__(self, "path", path)
+        check_text("a FifoConnector's path", path)
+        check_authkey(self.authkey)
+
+    async def connect(self, receiver: LinkReceiver) -> Link:
+        return await connect_by_knock(_Bell(self), receiver)
+
+    async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
+        return await listen_for_knocks(_Bell(self), accept)
+
+    def dump_state(self) -> str:
+        return join_url(self.scheme, self.path, safe="/")
+
+    @classmethod
+    def load_state(cls, text: str, **secrets: Any) -> Self:
+        return cls(split_url(text, cls.scheme), **secrets)
+
+
+class _Bell:
+    kind: Final = "fifo"
+    _made: PipeQueue
+
+    def __init__(self, connector: FifoConnector) -> None:
+        if sys.platform == "win32":
+            raise FeatureNotAvailable("named pipes of POSIX are not there on Windows: take a LocalConnector")
+        self.name = connector.path
+        self.address = connector.dump_state()
+
+    def exists(self) -> bool:
+        return os.path.lexists(self.name)
+
+    def create(self) -> AsyncQueue:
+        self._made = PipeQueue(self.name, history=False, serializer=RawSerializer())
+        return self._made
+
+    def open(self) -> AsyncQueue:
+        return PipeQueue(self.name, serializer=RawSerializer(), create=False)
+
+    def remove(self) -> None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._made.unlink()
+
+    def make_pair(self) -> FifoPair:
+        return FifoPair.make()
+
+    def open_pair(self, *places: str) -> FifoPair:
+        return FifoPair.of_client(*places)
+
+    def link(self, process: ProcessId, pair: FifoPair) -> StartedLink:
+        return FifoLink(self.name, process, pair)
+
+
+class FifoLink(PipeLink, StartedLink):
+    """One end of a link over two named pipes.
+
+    Args:
+        path: the doorbell's.
+        process: the other side's.
+        pair: the pipes, which belong to the link from now on.
+    """
+
+    def __init__(self, path: str, process: ProcessId, pair: FifoPair) -> None:
+        super().__init__(pair.reading, pair.writing, PeerIdentity("fifo", path, process.pid, process.uid))
+        self._pair = pair
+        self._process = PeerProcess(process, self._process_ended)
+        self._met = False
+        self._aborted = False
+
+    def start(self) -> None:
+        super().start()
+        if self._pair.complete:
+            # The client may have closed it already, of which poll(2) tells only those who had it open before.
+            self._loop.call_soon(self._read_all)
+
+    def abort(self) -> None:
+        self._aborted = True
+        super().abort()
+
+    def _received(self, data: bytes) -> None:
+        if not self._met:
+            self._met = True
+            self._pair.met()
+        self.receiver.data_received(data)
+
+    def _process_ended(self) -> None:
+        # Others may have its pipes open still, such as what it forked off: there is nothing to wait for.
+        self._read_all()
+        self._break(None)
+
+    def _read_all(self) -> None:
+        while not self._broken and self._read():
+            pass
+
+    def _report(self, error: Exception | None) -> None:
+        self._pair.met()
+        wait = not (self._aborted or self._closing)
+        self._process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=wait)

@@ -1,0 +1,127 @@
+"""Which connector a URL belongs to: one of this package, or one that an installed distribution registers.
+
+A distribution registers a connector as an entry point of the group ``communica_like.connectors``, whose name
+is the scheme::
+
+    [project.entry-points."communica_like.connectors"]
+    carrier = "carrier_pigeon:PigeonConnector"
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from ..abc import Connector
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = ["BUILT_IN", "GROUP", "connector_class", "connector_from"]
+
+GROUP: Final = "communica_like.connectors"
+"""The group of entry points that third parties register their connectors in."""
+
+BUILT_IN: Final = {
+    "amqp": ("rmq", "RmqConnector"),
+    "fifo": ("fifo", "FifoConnector"),
+    "local": ("local", "LocalConnector"),
+    "manager": ("manager", "ManagerConnector"),
+    "memory": ("memory", "MemoryConnector"),
+    "posixmq": ("posixmq", "PosixMQConnector"),
+    "stdio": ("stdio", "StdioConnector"),
+    "sysv": ("sysv", "SysVConnector"),
+    "tcp": ("tcp", "TcpConnector"),
+}
+"""This package's connectors, module and class by scheme. No other distribution can take one of these."""
+
+_OTHER_SCHEMES: Final = {"amqps": "amqp"}
+"""Other schemes of this package's connectors."""
+
+_PASSWORD: Final = re.compile(r"(:)[^:@/]*@")
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
+
+
+def connector_from(url: str, **secrets: Any) -> Connector:
+    """Return the connector of a URL, such as ``dump_state()`` gives, whatever its kind.
+
+    Args:
+        url: such as ``tcp://host:port`` or ``local://name``, see ``address``; or that of a connector that an
+            installed distribution registers.
+        secrets: what the URL leaves out: ``authkey=``, and for TCP ``ssl=`` and ``insecure=``.
+
+    Raises:
+        ValueError: no connector has such a URL; the message says what was found.
+        ImportError, TypeError: as ``connector_class``.
+    """
+    scheme, separator, _ = url.partition("://")
+    connector = _find(scheme) if separator else None
+    if connector is None:
+        shown = _PASSWORD.sub(r"\1...@", url)  # a broker's URL, mistyped
+        raise ValueError(f"no connector has the URL {shown!r}; known are {_known_schemes()}")
+    return connector.load_state(url, **secrets)
+
+
+def connector_class(scheme: str) -> type[Connector]:
+    """Return the connector of a scheme, such as ``"tcp"``.
+
+    Raises:
+        ValueError: no connector has it, or several distributions claim it; the message names them.
+        ImportError: the distribution that registers it cannot be loaded; the message says which one.
+        TypeError: what it registers is no connector of that scheme.
+    """
+    connector = _find(scheme)
+    if connector is None:
+        raise ValueError(f"no connector has the scheme {scheme!r}; known are {_known_schemes()}")
+    return connector
+
+
+def _find(scheme: str) -> type[Connector] | None:
+    scheme = _OTHER_SCHEMES.get(scheme, scheme)
+    if scheme in BUILT_IN:
+        module, name = BUILT_IN[scheme]
+        connector: type[Connector] = getattr(import_module(f"{__package__}.{module}"), name)
+        return connector
+    if not _SCHEME.fullmatch(scheme):
+        return None
+    found = [entry for entry in _entry_points() if entry.name == scheme]
+    if len(found) > 1:
+        claimants = " and ".join(sorted(_origin(entry) for entry in found))
+        raise ValueError(f"the scheme {scheme!r} is claimed by {claimants}: uninstall all but one")
+    return _load(found[0]) if found else None
+
+
+def _load(entry: EntryPoint) -> type[Connector]:
+    try:
+        connector = entry.load()
+    except (ImportError, AttributeError) as exc:
+        raise ImportError(
+            f"the connector of {entry.name}://, {entry.value} of {_origin(entry)}, cannot be loaded: {exc}"
+        ) from exc
+    if not (isinstance(connector, type) and issubclass(connector, Connector)):
+        raise TypeError(f"{entry.value} of {_origin(entry)} is no Connector, but {connector!r}")
+    if connector.scheme != entry.name:
+        raise TypeError(
+            f"{entry.value} of {_origin(entry)} is registered for {entry.name}://, "
+            f"and its scheme is {connector.scheme!r}"
+        )
+    return connector
+
+
+def _known_schemes() -> str:
+    others = {entry.name for entry in _entry_points()} - BUILT_IN.keys()
+    return ", ".join(f"{scheme}://" for scheme in [*BUILT_IN, *sorted(others)])
+
+
+def _entry_points() -> list[EntryPoint]:
+    # Not at the top: it brings along what parses e-mail, for programs that use our own connectors alone.
+    from importlib.metadata import entry_points
+
+    return list(entry_points(group=GROUP))
+
+
+def _origin(entry: EntryPoint) -> str:
+    if entry.dist is None:
+        return "an unknown distribution"
+    return f"the distribution {entry.dist.name} {entry.dist.version}"
