@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
+
+from .inbox import SharedInbox
+from .peer_identity import PeerIdentity
 
 __all__ = [
     "AsyncQueue",
     "Codec",
     "Connector",
+    "ConnectorGuarantees",
     "Guarantees",
     "Link",
     "LinkReceiver",
@@ -56,25 +61,6 @@ class Serializer(ABC):
         return Codec(self.dump, self.load)
 
 
-@dataclass(frozen=True, slots=True)
-class PeerIdentity:
-    """What is known of the process at the other end of a link, and from whom.
-
-    Attributes:
-        transport: the scheme of the connector: ``"tcp"``, ``"local"``, ``"memory"``.
-        address: where the link comes from or goes to, as text.
-        pid, uid, gid: what the kernel says of the process, or None where it cannot tell.
-        certificate: the peer's TLS certificate as ``ssl.SSLSocket.getpeercert()`` gives it, or None.
-    """
-
-    transport: str
-    address: str
-    pid: int | None = None
-    uid: int | None = None
-    gid: int | None = None
-    certificate: Mapping[str, Any] | None = None
-
-
 class LinkReceiver(Protocol):
     """Whoever a link reports to. All calls come from the event loop, none of them twice at once."""
 
@@ -85,7 +71,11 @@ class LinkReceiver(Protocol):
         """``Link.writable`` has turned True again."""
 
     def link_broken(self, error: Exception | None, /) -> None:
-        """The link is gone: exactly one call, the last one. None: closed in an orderly way."""
+        """The link is gone: exactly one call, the last one.
+
+        None: closed in an orderly way. PeerGone: the process at the other end has ended, which ends the
+        session as well; anything else: the session may go on with another link.
+        """
 
 
 class Link(ABC):
@@ -97,8 +87,10 @@ class Link(ABC):
         receiver: gets what arrives; may be exchanged at any time.
         writable: False while the link holds more unsent bytes than it likes.
         peer: who is at the other end.
+        lingers: seconds that ``close`` may take longer than links usually do, before it is aborted.
     """
 
+    lingers: float = 0.0
     receiver: LinkReceiver
     writable: bool
     peer: PeerIdentity
@@ -130,6 +122,42 @@ class Listener(ABC):
     async def close(self) -> None:
         """Stop listening and remove what the listener put into the system. Links live on."""
 
+    async def wait_over(self) -> None:
+        """Wait until no link can come any more, and the server may as well end. Most wait for ever."""
+        await asyncio.get_running_loop().create_future()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorGuarantees:
+    """What sets one connector's links apart from another's. What is promised of all is not listed.
+
+    Attributes:
+        between_processes: server and client may be different processes.
+        between_machines: they may run on different machines.
+        many_clients: a server has any number of clients; if not, it has one.
+        many_servers: an address may have any number of servers at a time, and each new client gets one of
+            them; if not, it has one.
+        resumes: a session goes on with another link when one breaks; if not, it ends with its link.
+        verifies_user: the medium, or the kernel, keeps out processes of other users (but root's).
+        notices_death: how the end of the other process is noticed: ``"at once"``, or after a silence, by
+            ``"heartbeat"``. A client whose attempt to come back is refused knows it at once in any case.
+        delivers: how often a message is handled: ``"once"`` within a session; ``"at least once"`` by a shared
+            inbox, which has no sessions.
+        calls_back: a server may make requests and throws to its clients.
+        stores: what is thrown waits in the medium, also for a server that is not there yet.
+    """
+
+    between_processes: bool = True
+    between_machines: bool = False
+    many_clients: bool = True
+    resumes: bool = True
+    verifies_user: bool = False
+    notices_death: Literal["at once", "heartbeat"] = "at once"
+    many_servers: bool = False
+    delivers: Literal["once", "at least once"] = "once"
+    calls_back: bool = True
+    stores: bool = False
+
 
 class Connector(ABC):
     """How two sides find each other. It holds an address and secrets, but no loop, link or socket.
@@ -140,10 +168,29 @@ class Connector(ABC):
     Attributes:
         scheme: the first part of its URL.
         authkey: the shared secret of a mutual challenge when a link is made, or None for no challenge.
+        guarantees: what sets its links apart from those of other connectors.
+        handshake_timeout: seconds for one attempt to connect, if the client does not say otherwise.
     """
 
     scheme: ClassVar[str]
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees()
+    handshake_timeout: ClassVar[float] = 5.0
     authkey: bytes | None
+
+    @property
+    def reconnects(self) -> bool:
+        """Whether a client makes another attempt when one failed, or when its link broke.
+
+        If not, the client ends with its link.
+        """
+        return True
+
+    def inbox(self) -> SharedInbox | None:
+        """Return the inbox that messages go to, instead of a session over links; None: there is none.
+
+        Where there is one, entities use it, and neither ``connect`` nor ``listen``.
+        """
+        return None
 
     @abstractmethod
     async def connect(self, receiver: LinkReceiver) -> Link:
@@ -156,12 +203,26 @@ class Connector(ABC):
         Cancelling it leaves nothing behind.
         """
 
+    async def connect_again(self, receiver: LinkReceiver, broken: Link) -> Link:
+        """Return a new link to the server that *broken* led to: a session is to go on.
+
+        It differs from ``connect`` only where an address may have several servers.
+
+        Args:
+            broken: a link that ``connect`` or ``connect_again`` of this connector has returned.
+
+        Raises:
+            LinkRefused: that server is gone, and its sessions with it; ``connect`` may find another.
+            LinkError: any other failure; the cause is attached.
+        """
+        return await self.connect(receiver)
+
     @abstractmethod
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
         """Open the address; from then on call *accept* with each new link, for its receiver.
 
         Raises:
-            AddressInUse: a live server already serves the address.
+            AddressInUse: a live server already serves the address, and it may have one only.
             LinkError: any other failure; the cause is attached.
         """
 

@@ -23,6 +23,7 @@ The tree::
     │   └── ClientIdInUse              another live client holds the client id
     ├── LinkError                      a connector could not give a link        (also a ConnectionError)
     │   ├── LinkRefused                nobody serves the address
+    │   ├── PeerGone                   the process at the other end has ended
     │   └── PeerNotTrusted             the kernel says that the peer is another user's process
     └── ProtocolError                  bytes or calls that break the wire protocol
         ├── LocalProtocolError         this program's mistake
@@ -48,6 +49,7 @@ __all__ = [
     "LinkRefused",
     "LocalProtocolError",
     "MessageTooBig",
+    "PeerGone",
     "PeerNotTrusted",
     "ProtocolError",
     "QueueLimitReached",
@@ -218,6 +220,10 @@ class LinkError(CommunicaError, ConnectionError):
 
 class LinkRefused(LinkError):
     """Nobody serves the address: the process is not there (yet, or any more)."""
+
+
+class PeerGone(LinkError):
+    """The process at the other end of a link has surely ended, and its sessions with it."""
 
 
 class PeerNotTrusted(LinkError):

@@ -5,17 +5,31 @@ from __future__ import annotations
 import logging
 import traceback
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from ..exceptions import ReqError, RespError
-from ..session import Session
 from ..session.events import REQUEST
 from ..wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
+from ..wire.limits import Limits
 from .handlers import Handler
 
-__all__ = ["Answers"]
+__all__ = ["AnswerSink", "Answers"]
 
 logger = logging.getLogger("communica_like.handlers")
+
+
+class AnswerSink(Protocol):
+    """What answers go to: a session, or whatever stands in for one."""
+
+    @property
+    def peer_limits(self) -> Limits:
+        """What the requester takes."""
+
+    def answer(self, ident: int, body: bytes, /) -> None:
+        """Send a result."""
+
+    def fail(self, ident: int, failure: Failure, /) -> None:
+        """Say that there is none, and why."""
 
 
 class Answers:
@@ -26,7 +40,7 @@ class Answers:
         missing: what to tell who asks for an unknown route; may hold ``{route}``.
     """
 
-    def __init__(self, session: Session, missing: Failure) -> None:
+    def __init__(self, session: AnswerSink, missing: Failure) -> None:
         self._session = session
         self._missing = missing
 

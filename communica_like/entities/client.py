@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import Self
+from collections.abc import Coroutine
+from typing import Any, Self
 
 from ..abc import Connector
 from ..exceptions import Closed, ConnectTimeout
+from ..wire.greetings import Reason
 from ..wire.limits import Limits
 from .backoff import Backoff
 from .dialer import Dialer
 from .entity import Entity
+from .host_pool import HostPool
+from .inbox_dialer import InboxDialer
+from .inbox_peer import InboxPeer
 from .peer import Peer
 
 __all__ = ["Client"]
@@ -25,7 +30,7 @@ class Client(Entity):
         client_id: who this client is, 1 to 255 bytes of UTF-8; by default a random one.
         limits: bounds in bytes and seconds.
         backoff: how long it waits between attempts to connect.
-        handshake_timeout: seconds for one attempt.
+        handshake_timeout: seconds for one attempt; None: what the connector thinks right, mostly 5.
         drain_timeout: see ``close``.
     """
 
@@ -36,7 +41,7 @@ class Client(Entity):
         *,
         limits: Limits | None = None,
         backoff: Backoff | None = None,
-        handshake_timeout: float = 5.0,
+        handshake_timeout: float | None = None,
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(connector, limits=limits, drain_timeout=drain_timeout)
@@ -44,9 +49,11 @@ class Client(Entity):
         if not isinstance(self._client_id, str) or not 0 < len(self._client_id.encode()) <= 255:
             raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
         self._backoff = backoff or Backoff()
+        if handshake_timeout is None:
+            handshake_timeout = connector.handshake_timeout
         self._handshake_timeout = handshake_timeout
-        self._peer: Peer | None = None
-        self._dialer: Dialer | None = None
+        self._peer: Peer | InboxPeer | None = None
+        self._dialer: Dialer | InboxDialer | None = None
         self._dialing: asyncio.Task[None] | None = None
 
     @property
@@ -56,7 +63,7 @@ class Client(Entity):
 
     @property
     def connected(self) -> bool:
-        """Whether there is a link to the server now."""
+        """Whether there is a link to the server now; with a shared inbox: a connection to the broker."""
         return self._peer is not None and self._peer.live
 
     async def init(self, timeout: float | None = 0) -> Self:
@@ -73,25 +80,14 @@ class Client(Entity):
             ConnectTimeout: the server was not reached in time.
             HandshakeError: the server does not let this client in: wrong authkey
                 (AuthenticationError), wrong version (VersionMismatch), id in use (ClientIdInUse).
+            LinkError: of a connector that makes one attempt only, such as StdioConnector.
             RuntimeError: it is started already.
 
         After an exception, or a cancellation, the client is closed; it may be started again.
         """
-        pool = self._begin()
-        dialer = self._dialer = Dialer(self.connector, self._backoff, self._handshake_timeout)
-        self._peer = Peer(
-            self._client_id,
-            self.limits,
-            self._handlers(),
-            self._missing(),
-            pool,
-            self._farewells,
-            keep=True,
-            on_link_lost=dialer.on_link_lost,
-            on_ended=dialer.on_ended,
-        )
+        dialer, running = self._prepare(self._begin())
         self._dialing = asyncio.get_running_loop().create_task(
-            dialer.run(self._peer), name=f"communica_like client {self._client_id}"
+            running, name=f"communica_like client {self._client_id}"
         )
         self._dialing.add_done_callback(self._dialing_ended)
         if timeout is None:
@@ -110,8 +106,29 @@ class Client(Entity):
             raise
         return self
 
+    def _prepare(self, pool: HostPool) -> tuple[Dialer | InboxDialer, Coroutine[Any, Any, None]]:
+        """Make what calls go through; return what keeps it connected."""
+        inbox = self.connector.inbox()
+        if inbox is not None:
+            mail = self._peer = InboxPeer(self._client_id, self.limits, inbox)
+            keeper = self._dialer = InboxDialer(self._backoff)
+            return keeper, keeper.run(mail)
+        dialer = self._dialer = Dialer(self.connector, self._backoff, self._handshake_timeout)
+        peer = self._peer = Peer(
+            self._client_id,
+            self.limits,
+            self._handlers(),
+            self._missing(),
+            pool,
+            self._farewells,
+            keep=True,
+            on_link_lost=dialer.on_link_lost,
+            on_ended=dialer.on_ended,
+        )
+        return dialer, dialer.run(peer)
+
     @staticmethod
-    async def _wait_connected(dialer: Dialer, dialing: asyncio.Task[None]) -> None:
+    async def _wait_connected(dialer: Dialer | InboxDialer, dialing: asyncio.Task[None]) -> None:
         waiting = asyncio.ensure_future(dialer.wait_connected())
         try:
             await asyncio.wait([waiting, dialing], return_when=asyncio.FIRST_COMPLETED)
@@ -130,7 +147,11 @@ class Client(Entity):
     # -- Entity's hooks
 
     def _peers(self) -> list[Peer]:
-        return [self._peer] if self._peer is not None else []
+        return [self._peer] if isinstance(self._peer, Peer) else []
+
+    def _end_for_good(self, reason: Reason) -> None:
+        if self._peer is not None:
+            self._peer.end_for_good(reason)
 
     def _refuse_calls(self, error: Closed) -> None:
         if self._peer is not None:
@@ -157,10 +178,10 @@ class Client(Entity):
             waiting.cancel()
             await asyncio.wait([waiting])
 
-    async def _settle(self, peer: Peer) -> None:
+    async def _settle(self, peer: Peer | InboxPeer) -> None:
         pool = self._pool
         assert pool is not None
-        while not (pool.idle and peer.session.flushed):
+        while not (pool.idle and peer.settled):
             await pool.wait_idle()
             await peer.flushed()
 

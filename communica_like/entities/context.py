@@ -25,6 +25,10 @@ class Context:
         peer: who is at the other end, as far as the link can tell.
         deadline: when the requester stops waiting, by the event loop's clock; None: never, or a throw.
         clock: the event loop's clock.
+        key: of a shared inbox: the same for all copies of what is to be done once. None: a session, which
+            handles each message once.
+        redelivered: of a shared inbox: whether this message may have been handled before.
+        deliveries: of a shared inbox: how often it came back; None: the broker does not say, or a session.
     """
 
     route: str
@@ -32,6 +36,9 @@ class Context:
     peer: PeerIdentity
     deadline: float | None
     clock: Callable[[], float] = field(default=time.monotonic, repr=False, compare=False)
+    key: str | None = None
+    redelivered: bool = False
+    deliveries: int | None = None
 
     @property
     def remaining(self) -> float | None:

@@ -8,6 +8,7 @@ import logging
 from ..abc import Connector, Link
 from ..exceptions import (
     CommunicaError,
+    ConnectionLost,
     HandshakeError,
     LinkError,
     LinkRefused,
@@ -42,6 +43,7 @@ class Dialer:
         self._lost = asyncio.Event()
         self._replaced: HandshakeError | None = None
         self._logged = ""
+        self._last_link: Link | None = None
         self.connected = asyncio.Event()
         self.changed = asyncio.Event()
         self.last_error: CommunicaError | None = None
@@ -52,12 +54,16 @@ class Dialer:
 
         Raises:
             ClientIdInUse: another client took over.
+            ConnectionLost, LinkError, HandshakeError: of a connector that does not reconnect.
             Exception: a mistake that no reconnect cures.
 
         Calls raise it, too.
         """
         try:
-            await self._keep_connected(peer)
+            if self._connector.reconnects:
+                await self._keep_connected(peer)
+            else:
+                await self._connect_once(peer)
         except Exception as exc:
             logger.error("client %r stops: %s", peer.client_id, exc or repr(exc))
             peer.refuse_calls(exc)
@@ -87,6 +93,24 @@ class Dialer:
             await asyncio.sleep(next(delays))
         self.last_error = self._replaced
         raise self._replaced
+
+    async def _connect_once(self, peer: Peer) -> None:
+        try:
+            await self._connect(peer)
+        except CommunicaError as exc:
+            self._stopped(peer, exc, str(exc))
+            raise
+        await self._lost.wait()
+        if peer.session.state is State.SUSPENDED:
+            peer.end(f"the link broke, and there is no other one: {peer.last_loss}")
+        error = self._replaced or ConnectionLost(peer.last_end, sent=False)
+        self._stopped(peer, error, peer.last_end)
+        raise error
+
+    def _stopped(self, peer: Peer, error: CommunicaError, text: str) -> None:
+        self.last_error = error
+        self.changed.set()
+        peer.fail_waiting(text, error)
 
     def on_link_lost(self, peer: Peer) -> None:
         """The link broke; the session may be saved."""
@@ -132,7 +156,10 @@ class Dialer:
         self._lost.clear()
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                link = await self._connector.connect(greeter)
+                if session.state is State.SUSPENDED and self._last_link is not None:
+                    link = await self._connector.connect_again(greeter, self._last_link)
+                else:
+                    link = await self._connector.connect(greeter)
                 greeter.start(link)
                 await greeter.done
         except BaseException as exc:
@@ -150,6 +177,7 @@ class Dialer:
         if welcome.resumed and session.session_id != welcome.session_id:
             raise ProtocolError("the session to resume ended during the handshake")
         self.last_error = None
+        self._last_link = link
         self._logged = ""
         self.gone_since = None
         how = "came back to" if welcome.resumed else "connected to"

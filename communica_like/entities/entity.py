@@ -6,6 +6,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +25,7 @@ __all__ = ["Entity"]
 
 logger = logging.getLogger("communica_like")
 
+_NO_HEARTBEAT = 86_400.0
 _LAST_WORDS = 1.0  # seconds for cancelled handlers to end, and for links to close
 
 
@@ -35,7 +37,8 @@ class Entity(ABC):
 
     Args:
         connector: how the two sides find each other.
-        limits: bounds in bytes and seconds; see Limits.
+        limits: bounds in bytes and seconds; see Limits. Where a session ends with its link (see
+            ConnectorGuarantees.resumes), only a heartbeat other than the default gives up a silent one.
         drain_timeout: seconds that ``close()`` takes at most to deliver what was thrown and to let
             handlers end.
     """
@@ -44,7 +47,7 @@ class Entity(ABC):
         if not isinstance(connector, Connector):
             raise TypeError(f"a connector is expected, such as LocalConnector('name'), not {connector!r}")
         self.connector = connector
-        self.limits = limits or Limits()
+        self.limits = _fitting(limits or Limits(), connector)
         self.drain_timeout = drain_timeout
         self._pool: HostPool | None = None
         self._farewells: set[Farewell] = set()
@@ -112,6 +115,7 @@ class Entity(ABC):
             RuntimeError: it is running already.
             Exception: what ``init()`` raises.
             ClientIdInUse: another client took over this client's id.
+            ConnectionLost: a client's link broke, and its connector gives no other one.
         """
         if self._stop_asked is not None:
             raise RuntimeError(f"{self!r} is already running")
@@ -119,7 +123,7 @@ class Entity(ABC):
         self._stopped = asyncio.Event()
         self._failure = None
         try:
-            with stop_signals(self._signalled):
+            with stop_signals(self.interrupt):
                 start = asyncio.ensure_future(self.init())
                 stop = asyncio.ensure_future(self._stop_asked.wait())
                 try:
@@ -152,6 +156,14 @@ class Entity(ABC):
             self.stop()
             await stopped.wait()
 
+    def interrupt(self) -> None:
+        """Do what a signal does under ``run()``: stop; or, if that was asked for, cut the closing short."""
+        if self._stop_asked is not None and not self._stop_asked.is_set():
+            self._stop_asked.set()
+        elif self._closing is not None:
+            logger.warning("%r: second signal, closing at once", self)
+            asyncio.get_running_loop().call_soon(self._closing.cancel)  # after its first step
+
     # -- for subclasses
 
     def _fail(self, error: BaseException) -> None:
@@ -161,11 +173,16 @@ class Entity(ABC):
 
     @abstractmethod
     def _peers(self) -> list[Peer]:
-        """Return all peers."""
+        """Return the peers of all sessions."""
 
     @abstractmethod
     def _refuse_calls(self, error: Closed) -> None:
         """From now on calls raise *error*."""
+
+    def _end_for_good(self, reason: Reason) -> None:
+        """Nothing more is delivered."""
+        for peer in self._peers():
+            peer.end_for_good(reason)
 
     @abstractmethod
     async def _drain(self) -> None:
@@ -203,13 +220,6 @@ class Entity(ABC):
             return Closed(f"{self!r} is not started: use 'async with', or await its init()")
         return Closed(f"{self!r} is closed")
 
-    def _signalled(self) -> None:
-        if self._stop_asked is not None and not self._stop_asked.is_set():
-            self._stop_asked.set()
-        elif self._closing is not None:
-            logger.warning("%r: second signal, closing at once", self)
-            asyncio.get_running_loop().call_soon(self._closing.cancel)  # after its first step
-
     async def _close(self, timeout: float) -> None:
         pool = self._pool
         assert pool is not None
@@ -228,16 +238,24 @@ class Entity(ABC):
             await pool.close(max(_LAST_WORDS, deadline - now()) if deadline else 0.05)
         except asyncio.CancelledError:
             deadline = 0.0
-        for peer in self._peers():
-            peer.end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
+        self._end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
         try:
             await self._disconnect()
             await pool.close(_LAST_WORDS if deadline else 0.05)  # what began during the first
             if self._farewells:
+                lingers = max(farewell.link.lingers for farewell in self._farewells) if timeout > 0 else 0.0
                 await asyncio.wait(
-                    [f.gone for f in self._farewells], timeout=_LAST_WORDS if deadline else 0.05
+                    [f.gone for f in self._farewells], timeout=_LAST_WORDS + lingers if deadline else 0.05
                 )
         except asyncio.CancelledError:
             pass
         for farewell in list(self._farewells):
             farewell.link.abort()
+
+
+def _fitting(limits: Limits, connector: Connector) -> Limits:
+    # A process that computes for a while is silent. Where another link saves the session, to give this one
+    # up is cheap; where there is none, it would end the session, and a child process with it.
+    if connector.guarantees.resumes or limits.heartbeat != Limits().heartbeat:
+        return limits
+    return replace(limits, heartbeat=_NO_HEARTBEAT)

@@ -28,7 +28,7 @@ class Farewell:
         loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = loop.create_future()
         # Somebody who does not read must not keep the link for ever.
-        self._patience = loop.call_later(_PATIENCE, link.abort)
+        self._patience = loop.call_later(_PATIENCE + link.lingers, link.abort)
         self._others = others
         others.add(self)
         link.receiver = self

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..abc import Link, PeerIdentity
-from ..exceptions import ConnectionLost, RequestTimeout
+from ..exceptions import ConnectionLost, PeerGone, RequestTimeout, UnknownError
 from ..session import Event, Session
 from ..session.events import (
     BROKEN,
@@ -53,6 +53,11 @@ class Peer:
         keep: whether what was not accepted waits for a next session (a client's side), or is lost.
         on_link_lost: called when the link broke; the session waits for another.
         on_ended: called with the reason when the session is over.
+
+    Attributes:
+        closed: what calls raise, when this side is closed or there will be no session any more.
+        last_end: why the last session ended, as text.
+        last_loss: why the last link was given up, as text.
     """
 
     def __init__(
@@ -85,6 +90,8 @@ class Peer:
         )
         self.identity: PeerIdentity | None = None
         self.closed: Exception | None = None
+        self.last_end = ""
+        self.last_loss = ""
         self._keep = keep
         self._on_link_lost = on_link_lost
         self._on_ended = on_ended
@@ -137,6 +144,7 @@ class Peer:
             text: why, for the exceptions and the log.
             reason: why, for the other side if *tell*, and for on_ended.
         """
+        self.last_end = text
         session = self.session
         link = self._link
         if link is not None and tell and reason is not None:
@@ -179,9 +187,14 @@ class Peer:
     # -- what entities call
 
     async def request(
-        self, route: bytes, body: bytes, timeout: float | None = None, idempotent: bool = False
+        self,
+        route: bytes,
+        body: bytes,
+        timeout: float | None = None,
+        idempotent: bool = False,
+        key: str | None = None,
     ) -> bytes:
-        """Send a request; return the body of its answer. See RouteClient.request."""
+        """Send a request; return the body of its answer. See RouteClient.request. It needs no key."""
         if idempotent and not self._keep:
             idempotent = False  # there is no next session to send it in
         deadline = inherited_deadline.get()
@@ -215,6 +228,11 @@ class Peer:
             session.cancel(ident)
             self._writer.written(0, BURST)
             raise
+        except UnknownError as exc:
+            if deadline is not None and deadline <= self._time():
+                # What the handler did not catch is, as like as not, that its time is over.
+                raise RequestTimeout("no answer in time") from exc
+            raise
         finally:
             if deadline is not None or idempotent:
                 session.release(ident)
@@ -237,9 +255,15 @@ class Peer:
         small = len(body) <= self.session.agreed.chunk
         return await self._requests.enter(attempt, deadline, queue=small)
 
-    async def throw(self, route: bytes, body: bytes) -> None:
-        """Send a throw, when there is room for it."""
-        await self._throws.enter(lambda: self._post(route, body) or None, inherited_deadline.get())
+    async def throw(
+        self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
+    ) -> None:
+        """Send a throw, when there is room for it. It needs no key."""
+        deadline = inherited_deadline.get()
+        if timeout is not None and timeout != NEVER:
+            own = self._time() + timeout
+            deadline = own if deadline is None else min(deadline, own)
+        await self._throws.enter(lambda: self._post(route, body) or None, deadline)
 
     def post(self, route: bytes, body: bytes) -> bool:
         """Send a throw now; return False if there is no room.
@@ -300,9 +324,13 @@ class Peer:
         if self._link is None:
             return
         self._writer.link = None
+        if isinstance(error, PeerGone):
+            self.end(str(error))
+            return
         self.session.lose_link(self._time())
         self._arm()
-        logger.info("link of %r lost: %s", self.client_id, error or "closed by the other side")
+        self.last_loss = str(error or "closed by the other side")
+        logger.info("link of %r lost: %s", self.client_id, self.last_loss)
         self._on_link_lost(self)
 
     # -- closing
@@ -317,6 +345,11 @@ class Peer:
                 token.set_exception(error)
         self._open_turnstiles()
         self._writer.written(0, BURST)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all throws and answers are delivered."""
+        return self.session.flushed
 
     async def flushed(self) -> None:
         """Wait until all throws and answers are delivered."""
@@ -365,6 +398,7 @@ class Peer:
             reason = Reason.decode(number, body)
             self.end(f"the other side ended the session: {reason.text}", reason)
         elif kind == LINK_DEAD:
+            self.last_loss = str(subject)
             logger.warning("link of %r is given up: %s", self.client_id, subject)
             self._lose_link()
         elif kind == EXPIRED:

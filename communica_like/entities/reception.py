@@ -15,11 +15,14 @@ from ..session import ServerHandshake
 from ..wire.greetings import CLIENT_ID_IN_USE, OTHER, REPLACED, Hello, Reason
 from ..wire.limits import Limits
 from .greeters import ServerGreeter
+from .host_pool import HostPool
 from .peer import Peer
 
 __all__ = ["ClientInfo", "DuplicatePolicy", "Reception"]
 
 logger = logging.getLogger("communica_like")
+
+_REJOIN = 1.0  # seconds that a closing server waits for clients whose link is broken
 
 DuplicatePolicy = Literal["refuse", "replace"]
 
@@ -107,6 +110,11 @@ class Reception:
         live = [peer for peer in peers if peer.live]
         return (live or peers)[next(self._turns) % len(live or peers)]
 
+    async def wait_over(self) -> None:
+        """Wait until no client can come any more."""
+        if self._listener is not None:
+            await self._listener.wait_over()
+
     async def wait_client(self) -> None:
         """Wait for a client to come in.
 
@@ -125,6 +133,25 @@ class Reception:
         if not self._arrived.done():
             self._arrived.set_exception(error)
             self._arrived.exception()  # that nobody waits is no mistake
+
+    async def drain(self, pool: HostPool) -> None:
+        """Wait until all is delivered and handled."""
+        now = asyncio.get_running_loop().time
+        until = now() + _REJOIN
+        while True:
+            await pool.wait_idle()
+            waiting = [peer for peer in self.peers.values() if not peer.settled]
+            if now() > until:
+                waiting = [peer for peer in waiting if peer.live]
+            if not waiting and pool.idle:
+                return
+            flushing = [asyncio.ensure_future(peer.flushed()) for peer in waiting]
+            try:
+                await asyncio.wait(flushing, timeout=0.25)
+            finally:
+                for task in flushing:
+                    task.cancel()
+                await asyncio.wait(flushing)
 
     async def close(self) -> None:
         """Stop to listen."""

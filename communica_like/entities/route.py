@@ -140,7 +140,7 @@ class RouteClient(Client):
         serializer: Serializer | None = None,
         limits: Limits | None = None,
         backoff: Backoff | None = None,
-        handshake_timeout: float = 5.0,
+        handshake_timeout: float | None = None,
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(
@@ -162,6 +162,7 @@ class RouteClient(Client):
         *,
         timeout: float | None = None,
         idempotent: bool = False,
+        key: str | None = None,
     ) -> Any:
         """Send a request to a route of the server and return its answer.
 
@@ -170,7 +171,7 @@ class RouteClient(Client):
             data: what the serializer takes.
             serializer: the route's; by default the one with which the route is registered here, or else
                 the client's. A route always uses one serializer.
-            timeout, idempotent: as for SimpleClient.request.
+            timeout, idempotent, key: as for SimpleClient.request.
 
         Raises:
             TypeError: the route uses another serializer.
@@ -183,13 +184,22 @@ class RouteClient(Client):
         peer = self._peer
         if peer is None:
             raise self._not_running()
-        return codecs.load_answer(await peer.request(name, body, timeout, idempotent))
+        return codecs.load_answer(await peer.request(name, body, timeout, idempotent, key))
 
-    async def throw(self, route: str, data: Any, serializer: Serializer | None = None) -> None:
+    async def throw(
+        self,
+        route: str,
+        data: Any,
+        serializer: Serializer | None = None,
+        *,
+        timeout: float | None = None,
+        key: str | None = None,
+    ) -> None:
         """Send a message to a route of the server without waiting for it to be handled.
 
         Args:
             route, data, serializer: as for ``request``.
+            timeout, key: as for SimpleClient.throw.
 
         It promises and raises what SimpleClient.throw does. A throw to a route that the server does not
         know is logged there.
@@ -200,7 +210,7 @@ class RouteClient(Client):
         if peer is None:
             raise self._not_running()
         if not peer.post(name, body):
-            await peer.throw(name, body)
+            await peer.throw(name, body, timeout, key)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from ..abc import Serializer
+from ..exceptions import ReqError
 from .codecs import Codecs, check_serializer
 from .routes import RouteTable, encode_route
 
 __all__ = ["RouteCalls"]
 
 _MOST = 10_000  # remembered routes; programs that make up names must not grow for ever
+
+
+class _NoRoute(ReqError, ValueError):
+    """Nobody can have a route of this name: what the other side would say of it is known beforehand."""
 
 
 class RouteCalls:
@@ -27,11 +32,14 @@ class RouteCalls:
 
         Raises:
             TypeError: the route uses another serializer, or its name is no text.
-            ValueError: the name is empty or too long.
+            ReqError: the name is empty or too long. This is a ValueError, too.
         """
         known = self._known.get(route)
         if known is None:
-            name = encode_route(route)
+            try:
+                name = encode_route(route)
+            except ValueError as exc:
+                raise _NoRoute(str(exc)) from None
             served = self._routes.serializer_of(route)
             if served is not None and serializer is not None and serializer != served:
                 raise _mismatch(route, served, serializer)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Self
 
 from ..abc import Connector
-from ..exceptions import Closed, ConnectionLost, RequestTimeout
+from ..exceptions import Closed, ConnectionLost, FeatureNotAvailable, RequestTimeout
 from ..wire.limits import Limits
 from .context import inherited_deadline
 from .entity import Entity
+from .host_pool import HostPool
+from .inbox_reception import InboxReception
 from .peer import Peer
 from .reception import ClientInfo, DuplicatePolicy, Reception
 
 __all__ = ["Server"]
 
-_REJOIN = 1.0  # seconds that a closing server waits for clients whose link is broken
+logger = logging.getLogger("communica_like")
 
 
 class Server(Entity):
@@ -45,7 +48,8 @@ class Server(Entity):
             raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
         self._duplicates = duplicate_clients
         self._handshake_timeout = handshake_timeout
-        self._reception: Reception | None = None
+        self._reception: Reception | InboxReception | None = None
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
@@ -74,8 +78,24 @@ class Server(Entity):
             LinkError: the address cannot be served; TimeoutError: not in time.
             RuntimeError: it is started already.
         """
-        pool = self._begin()
+        self._reception = self._prepare(self._begin())
+        try:
+            async with asyncio.timeout(timeout or None):
+                await self._reception.open()
+        except BaseException:
+            await self.close(0)
+            raise
+        self._watching = asyncio.get_running_loop().create_task(
+            self._end_with(self._reception), name=f"communica_like over {self!r}"
+        )
+        return self
+
+    def _prepare(self, pool: HostPool) -> Reception | InboxReception:
+        """Return where messages come in."""
         handlers, missing = self._handlers(), self._missing()
+        inbox = self.connector.inbox()
+        if inbox is not None:
+            return InboxReception(self.connector, inbox, self.limits, handlers, missing)
 
         def make_peer(client_id: str, reception: Reception) -> Peer:
             return Peer(
@@ -90,22 +110,27 @@ class Server(Entity):
                 on_ended=reception.on_ended,
             )
 
-        self._reception = Reception(
-            self.connector, self.limits, self._handshake_timeout, self._duplicates, make_peer
-        )
-        try:
-            async with asyncio.timeout(timeout or None):
-                await self._reception.open()
-        except BaseException:
-            await self.close(0)
-            raise
-        return self
+        return Reception(self.connector, self.limits, self._handshake_timeout, self._duplicates, make_peer)
+
+    async def _end_with(self, reception: Reception | InboxReception) -> None:
+        await reception.wait_over()
+        logger.info("%r: no client can come any more", self)
+        self._watching = None  # not to be cancelled by what it begins
+        if self._stop_asked is not None:
+            self.stop()
+        else:
+            await self.close()
 
     async def _choose(self, client_id: str | None, timeout: float | None) -> tuple[Peer, float | None]:
         """Return the client's peer, and what is left of *timeout*."""
         reception = self._reception
         if reception is None or reception.closing is not None:
             raise self._not_running()
+        if not self.connector.guarantees.calls_back:
+            raise FeatureNotAvailable(
+                f"a server has no clients to call at {self.connector.dump_state()}: "
+                "with sessions it does, as by RmqConnector without shared=True"
+            )
         if client_id is not None:
             known = reception.peers.get(client_id)
             if known is None:
@@ -140,25 +165,12 @@ class Server(Entity):
             peer.refuse_calls(error)
 
     async def _drain(self) -> None:
-        pool = self._pool
-        assert pool is not None
-        now = asyncio.get_running_loop().time
-        until = now() + _REJOIN
-        while True:
-            await pool.wait_idle()
-            waiting = [p for p in self._peers() if not p.session.flushed]
-            if now() > until:
-                waiting = [p for p in waiting if p.live]
-            if not waiting and pool.idle:
-                return
-            flushing = [asyncio.ensure_future(peer.flushed()) for peer in waiting]
-            try:
-                await asyncio.wait(flushing, timeout=0.25)
-            finally:
-                for task in flushing:
-                    task.cancel()
-                await asyncio.wait(flushing)
+        if self._reception is not None and self._pool is not None:
+            await self._reception.drain(self._pool)
 
     async def _disconnect(self) -> None:
         if self._reception is not None:
             await self._reception.close()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])

@@ -134,7 +134,7 @@ class SimpleClient(Client):
         *,
         limits: Limits | None = None,
         backoff: Backoff | None = None,
-        handshake_timeout: float = 5.0,
+        handshake_timeout: float | None = None,
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(
@@ -150,7 +150,7 @@ class SimpleClient(Client):
         self._handler_table = _table(handler, serializer)
 
     async def request(
-        self, data: Any, *, timeout: float | None = None, idempotent: bool = False
+        self, data: Any, *, timeout: float | None = None, idempotent: bool = False, key: str | None = None
     ) -> Any:
         """Send a request to the server and return its answer.
 
@@ -160,6 +160,9 @@ class SimpleClient(Client):
                 the request that is being handled, if this is called in a handler.
             idempotent: whether it may be handled twice: then, if the server dies or closes, it is sent
                 again to the next one instead of ending with ConnectionLost.
+            key: with a shared inbox, what handlers get as ``Context.key``: the same with each copy, so that
+                they can do once what is to be done once. 1 to 255 bytes of UTF-8; by default a new one.
+                Sessions handle each message once, and make no use of it.
 
         Raises:
             ReqError, RespError, UnknownError: what the handler raised.
@@ -176,9 +179,9 @@ class SimpleClient(Client):
         peer = self._peer
         if peer is None:
             raise self._not_running()
-        return self._codecs.load_answer(await peer.request(b"", body, timeout, idempotent))
+        return self._codecs.load_answer(await peer.request(b"", body, timeout, idempotent, key))
 
-    async def throw(self, data: Any) -> None:
+    async def throw(self, data: Any, *, timeout: float | None = None, key: str | None = None) -> None:
         """Send a message to the server without waiting for it to be handled.
 
         It returns when the message is in the outbox, and waits while that is full. It will be delivered
@@ -186,20 +189,28 @@ class SimpleClient(Client):
         what it had not acknowledged goes to the next one. A throw that fails in its handler is logged
         there.
 
+        With a shared inbox it returns when the broker has confirmed that it will not lose the message, also
+        while no server is up. It may be handled more than once.
+
         Args:
             data: what the serializer takes.
+            timeout: seconds to wait for room in the outbox, or for the broker. None: as long as it takes, but
+                for the limit of the request that is being handled, if this is called in a handler.
+            key: as for ``request``.
 
         Raises:
             SerializerError, MessageTooBig, Closed: it was not sent.
+            RequestTimeout: it was not sent in time; with a shared inbox: it may have been.
+            ConnectionLost: of a shared inbox: the client was closed before the broker confirmed.
 
-        If it is cancelled, nothing was sent.
+        If it is cancelled, nothing was sent; with a shared inbox, it may have been.
         """
         body = self._codecs.dump_request(data)
         peer = self._peer
         if peer is None:
             raise self._not_running()
         if not peer.post(b"", body):
-            await peer.throw(b"", body)
+            await peer.throw(b"", body, timeout, key)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from ..resumption import resume
 from ..session import Event
 
 __all__ = ["wake_all"]
@@ -13,10 +14,8 @@ __all__ = ["wake_all"]
 def wake_all(results: Sequence[Event], at_once: bool) -> None:
     """Set the results of the futures in these RESULT events, in order.
 
-    A task that waits for one goes on at once: its next step is run here, where ``set_result`` alone would
-    make it wait for the loop's next turn, which costs as much as all else that an answer costs. To be called
-    when there is nothing left to do, for a step may do anything. Inside of a task no other task's step can
-    be run: there, as with futures that others wait for too, it is ``set_result`` alone.
+    A task that waits for one goes on at once: see ``resume``. Inside of a task no other task's step can be
+    run: there it is ``set_result`` alone.
 
     Args:
         at_once: False for ``set_result`` alone.
@@ -29,15 +28,10 @@ def wake_all(results: Sequence[Event], at_once: bool) -> None:
         for _, future, _, _, body in results:
             if future.done():
                 continue  # cancelled
-            # asyncio's own name for them, with C and without, in all versions so far.
-            waiting = getattr(future, "_callbacks", None) if at_once else None
-            if not waiting or len(waiting) > 1:
+            if at_once:
+                resume(future, body)
+            else:
                 future.set_result(body)
-                continue
-            resume, context = waiting[0]
-            future.remove_done_callback(resume)
-            future.set_result(body)
-            context.run(resume, future)
     except BaseException:
         for _, future, _, _, body in results:
             if not future.done():

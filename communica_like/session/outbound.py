@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -24,6 +25,8 @@ from .replay import ReplayBuffer
 from .waiting import Message, WaitingLine
 
 __all__ = ["Outbound"]
+
+_NOISE: Final = 0.001  # of a millisecond: what adding and subtracting floats may bring in
 
 _BURST: Final = 1024 * 1024
 
@@ -366,8 +369,11 @@ class Outbound:
 
 
 def budget(deadline: float, now: float) -> int:
-    """Return the time left in whole milliseconds, at least 1, as it goes on the wire."""
-    return min(max(1, round((deadline - now) * 1000)), 0xFFFFFFFF)
+    """Return the time left in milliseconds, at least 1, as it goes on the wire.
+
+    Rounded up, so that the handler's time is never over before the requester's.
+    """
+    return min(max(1, math.ceil((deadline - now) * 1000 - _NOISE)), 0xFFFFFFFF)
 
 
 def _messages_in(data: bytes, bulks: dict[int, Bulk]) -> list[Message]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from typing import Any, ParamSpec
 
 import pytest
 
@@ -21,10 +22,12 @@ from communica_like import (
     SimpleServer,
 )
 from communica_like.entities.task_host import FINISHED, TaskHost, enter_task, leave_task
+from communica_like.testing import run_with_virtual_clock
 
 PATIENCE = 10.0
 QUICK = Backoff(initial=0.001, maximum=0.01)
 
+P = ParamSpec("P")
 Handler = Callable[..., Any]
 OnDone = Callable[[TaskHost, Any, BaseException | None], None]
 
@@ -49,6 +52,16 @@ async def route_pair(
     async with RouteServer(connector, table) as server:
         async with RouteClient(connector, route_table=client_table, backoff=QUICK) as client:
             yield server, client
+
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run an async test on a loop whose time passes only while there is nothing to do."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        run_with_virtual_clock(test(*args, **kwargs))
+
+    return run
 
 
 async def eventually(condition: Callable[[], object]) -> None:

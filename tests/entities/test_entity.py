@@ -11,7 +11,7 @@ import pytest
 
 from communica_like import Closed, MemoryConnector, SimpleClient, SimpleServer
 from communica_like.entities.entity import Entity
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged, simple_pair
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged, simple_pair
 
 Make = Callable[[MemoryConnector], Entity]
 KINDS: list[Make] = [
@@ -171,6 +171,7 @@ class Stubborn:
 
 
 @pytest.mark.parametrize("stage", ["draining", "cancelling"])
+@in_virtual_time
 async def test_closing_cut_short_still_closes(stage: str, caplog: pytest.LogCaptureFixture) -> None:
     handler = Stubborn()
     connector = MemoryConnector()

@@ -16,7 +16,7 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged, simple_pair
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged, simple_pair
 
 SMALL = Limits(outbox=2000, max_message=200_000, chunk=1024, window=80_000, heartbeat=3600)
 
@@ -83,6 +83,7 @@ async def test_small_requests_start_in_order_and_large_ones_hold_up_nobody() -> 
     assert [number for number in seen if number >= 0] == list(range(90))
 
 
+@in_virtual_time
 async def test_waiting_for_room_has_an_end() -> None:
     _, client = await offline_client()
     waiting = [asyncio.create_task(client.request("x" * 500)) for _ in range(10)]
@@ -136,6 +137,7 @@ async def test_messages_that_are_too_big() -> None:
         assert await client.request("x" * 199_998) == 199_998
 
 
+@in_virtual_time
 async def test_a_silent_link_is_given_up_and_made_again(caplog: pytest.LogCaptureFixture) -> None:
     async with simple_pair(echo, limits=Limits(heartbeat=0.05)) as (_, client):
         [peer] = client._peers()
@@ -146,6 +148,7 @@ async def test_a_silent_link_is_given_up_and_made_again(caplog: pytest.LogCaptur
     assert "is given up: silent for" in logged(caplog)
 
 
+@in_virtual_time
 async def test_a_session_expires(caplog: pytest.LogCaptureFixture) -> None:
     async def never(data: Any) -> None:
         await asyncio.sleep(30)

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from communica_like import MemoryConnector, SimpleClient, SimpleServer
+from communica_like.entities.reception import Reception
 from communica_like.exceptions import ClientIdInUse
 from tests.connectors.recorder import Recorder
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged
 
 
+@in_virtual_time
 async def test_a_stranger_that_says_nothing_is_turned_away(caplog: pytest.LogCaptureFixture) -> None:
     connector = MemoryConnector()
     async with SimpleServer(connector, echo, handshake_timeout=0.02):
@@ -33,7 +35,7 @@ async def test_who_was_being_accepted_when_it_closed_is_seen_off() -> None:
     connector = MemoryConnector()
     server = await SimpleServer(connector, echo, handshake_timeout=60).init()
     reception = server._reception
-    assert reception is not None
+    assert isinstance(reception, Reception)
     await server.close()
     listener = await connector.listen(reception.accept)
     stranger = Recorder()

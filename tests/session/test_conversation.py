@@ -123,7 +123,7 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestConversation.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 
 
 def long_run(seed: int, messages: int, cuts: int) -> None:

@@ -326,7 +326,7 @@ def test_a_peer_that_asks_and_takes_back_forever_leaves_nothing_behind() -> None
     )
 
     def flood() -> None:
-        for _ in range(300):
+        for _ in range(150):
             assert session.receive(cycle, 0.0) == []
             assert len(session.data_to_send(0.0)) == HEADER_SIZE + ACK_BODY.size
 
