@@ -1,0 +1,98 @@
+"""Addresses and keys that have names."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+import tempfile
+from typing import Any, Final
+
+from ...exceptions import InsecureAddress, LinkError
+
+if sys.platform != "win32":
+    from ...ownership.socket_file import runtime_directory
+
+__all__ = ["Address", "AuthKey", "checked_address", "prepare_address"]
+
+
+class _Places(type):
+    """What is looked up when it is asked for: directories change."""
+
+    @property
+    def DEFAULT(cls) -> str:  # noqa: N802
+        """The one place where all programs of this user find the server that said so."""
+        user = os.getuid() if sys.platform != "win32" else os.getlogin()
+        return os.path.join(tempfile.gettempdir(), f"communica_like-{user}", "queue-manager")
+
+    @property
+    def CWD(cls) -> str:  # noqa: N802
+        """A file in the current working directory; the same one as ipcq's."""
+        return os.path.join(os.getcwd(), ".ipcq")
+
+
+class Address(metaclass=_Places):
+    """Addresses for QueueManagerServer and QueueManagerClient.
+
+    ``DEFAULT``: a socket in this user's private directory, the same for all of this user's programs.
+    ``AUTO``: a free one, which the server's ``address`` tells, once it has started. Not for clients.
+    ``CWD``: a socket in the current working directory.
+    """
+
+    AUTO: Final = None
+
+
+class AuthKey:
+    """Keys for QueueManagerServer and QueueManagerClient.
+
+    ``AUTO``: this process's ``multiprocessing.current_process().authkey``, which its children have, too.
+    ``DEFAULT`` and ``EMPTY``: keys that everybody knows. With them, only the socket's mode keeps others out.
+    """
+
+    AUTO: Final = None
+    DEFAULT: Final = b"ipcq"
+    EMPTY: Final = b""
+
+
+def checked_address(address: Any) -> str | tuple[str, int] | None:
+    """Return an address as a manager keeps it, or raise TypeError."""
+    if address is None:
+        return None
+    if isinstance(address, tuple):
+        match address:
+            case (str(host), int(port)):
+                return host or "0.0.0.0", port  # as multiprocessing has it
+    elif isinstance(address, str | os.PathLike):
+        path = os.fspath(address)
+        if isinstance(path, str):
+            return path
+    raise TypeError(f"an address is the path of a socket, or (host, port), not {address!r}")
+
+
+def prepare_address(address: str | tuple[str, int] | None, authkey: bytes | None = None) -> None:
+    """Look whether an address can be trusted.
+
+    Args:
+        authkey: of who is about to serve there; None: somebody is about to connect.
+
+    Raises:
+        LinkError: it is in this user's private directory, which is not private.
+        InsecureAddress: it could be reached from other machines, with a key that everybody knows.
+    """
+    if isinstance(address, tuple):
+        if authkey in (AuthKey.DEFAULT, AuthKey.EMPTY) and not _is_loopback(address[0]):
+            raise InsecureAddress(
+                f"{address[0]}:{address[1]} could be reached from other machines, and everybody knows "
+                f"the key {authkey!r}: give another authkey"
+            )
+    elif address == Address.DEFAULT:
+        if sys.platform == "win32":
+            raise LinkError("this system has no Unix sockets: give host and port")
+        runtime_directory()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,61 @@
+"""QueueManagerClient: the queues of a server, for any process that knows its address and key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ..portal import Portal
+from .base import QueueManager
+
+__all__ = ["QueueManagerClient"]
+
+
+class QueueManagerClient(QueueManager):
+    """The queues of a QueueManagerServer, or of ipcq's. ``client.get_queue("jobs").put(job)``
+
+    It is a multiprocessing.managers.BaseManager and a context manager, whose end closes its queues. Dropped
+    without ``shutdown``, it and its queues leave nothing behind.
+
+    Args:
+        address: where the server is: ``Address.DEFAULT``, ``Address.CWD``, the path of a socket, or host and
+            port.
+        authkey: the server's: bytes, or ``AuthKey.DEFAULT``, ``AuthKey.EMPTY`` or ``AuthKey.AUTO``.
+        portal: whose loop waits; None: the one that all share.
+
+    Raises:
+        LinkRefused: nobody serves the address.
+        AuthenticationError: the key is another one. It is multiprocessing's AuthenticationError, too.
+        LinkError: any other failure to connect.
+        ValueError: there is no address.
+
+    Any number of threads may use it and its queues. In a process that was forked off they connect anew.
+    """
+
+    def __init__(
+        self,
+        address: str | tuple[str, int] | None = None,
+        authkey: bytes | None = None,
+        *,
+        portal: Portal | None = None,
+    ) -> None:
+        super().__init__(address, authkey, portal)
+        self.connect()
+
+    def start(self, initializer: Callable[..., object] | None = None, initargs: Any = ()) -> NoReturn:
+        """A client starts no server.
+
+        Raises:
+            ProcessError: in any case.
+        """
+        self._check_new()
+        raise AssertionError("a client is connected when it is made")
+
+    def get_server(self) -> NoReturn:
+        """A client is no server.
+
+        Raises:
+            ProcessError: in any case.
+        """
+        self._check_new()
+        raise AssertionError("a client is connected when it is made")

@@ -1,0 +1,192 @@
+"""POSIX message queues for programs without an event loop: Queue, unlink, QueueError."""
+
+from __future__ import annotations
+
+import os
+import queue
+from typing import Any, Self
+
+from ..abc import Serializer
+from ..queues import PosixMQ
+from .adapt import refused
+from .message_queue import Message, MessageQueue
+from .pickled_queue import PickledQueue
+from .portal import Portal
+from .queue_error import TRANSLATED, QueueError, queue_error
+
+__all__ = ["Queue", "QueueError", "unlink"]
+
+_AT_ONCE = (0,)
+
+
+class _Messages(MessageQueue, PosixMQ):
+    def __init__(self, name: str, *arguments: Any, **options: Any) -> None:
+        super().__init__(name, *arguments, **options)
+        self._file = os.fstat(self.fileno())
+
+    def _dumped(self, item: Any) -> bytes:
+        return item if len(item) <= self._max_item_size else super()._dumped(item)
+
+    def take_nowait(self, box: list[Message]) -> None:
+        self._check_open()
+        try:
+            box.extend(map(self._mq.receive, _AT_ONCE))
+        except self._posix_ipc.BusyError:
+            raise queue.Empty from None
+        except self._posix_ipc.ExistentialError:
+            self._check_open()  # another thread closed it just now
+            raise
+
+    def put_back(self, message: Message) -> None:
+        self._send(*message)
+
+    def reopened(self) -> Self:
+        core = type(self)(self.name, create=False)
+        if os.path.samestat(core._file, self._file):
+            return core
+        core.close()
+        raise FileNotFoundError(f"the queue {self.name} was removed, and there is another one")
+
+    def abandon(self) -> None:
+        self._closed = True
+        self._mq.close()
+
+
+class Queue(PickledQueue[_Messages]):
+    """A blocking POSIX message queue: mq_overview(7). Items of higher priority come first, then the oldest.
+
+    Args:
+        name: ``"/"`` and 1 to 254 bytes without another ``"/"``: the same for all who share the queue.
+        maxsize: how many items it holds; of a queue that exists already, its own number counts.
+        maxmsgsize: bytes of the largest dumped item; likewise.
+        serializer: how items become bytes; None: pickle. Whoever may write to a queue of pickles may run code
+            in its readers: see *mode*.
+        mode, create, exclusive: as for the async PosixMQ.
+        portal: whose loop waits; None: the one that all share.
+
+    Raises:
+        QueueError: INVALID_VALUE: that is no name, or the sizes are none, or more than the system allows;
+            NO_PERMISSIONS, NO_SYSTEM_RESOURCES; DOES_NOT_EXIST: *create* is False.
+        FileExistsError: there is such a queue, and *exclusive* is True.
+        FeatureNotAvailable: posix_ipc is not installed; or, when something has to wait, anyio is not.
+
+    Other processes may use ipcqueue for the same queue. Any number of threads may call all methods, at any
+    time. Ctrl-C ends each of them at once; an item that get has taken by then goes to the next get here. In a
+    process that was forked off, the queue is opened anew, by its name, at its first use.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        maxsize: int = 10,
+        maxmsgsize: int = 1024,
+        serializer: Serializer | None = None,
+        *,
+        mode: int = 0o600,
+        create: bool = True,
+        exclusive: bool = False,
+        portal: Portal | None = None,
+    ) -> None:
+        try:
+            core = _Messages(name, maxsize, maxmsgsize, mode=mode, create=create, exclusive=exclusive)
+        except FileExistsError:
+            raise
+        except TRANSLATED as exc:
+            raise queue_error(exc) from exc
+        super().__init__(core, serializer, portal)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<blocking POSIX queue {self.name}>"
+
+    _put = refused(PosixMQ.put, PosixMQ.put_nowait, queue.Full)
+    _take = refused(PosixMQ.get, _Messages.take_nowait, queue.Empty)
+
+    def put(
+        self,
+        item: Any,
+        block: bool = True,
+        timeout: float | None = None,
+        priority: int = 0,
+        pickle_protocol: int = 1,
+    ) -> None:
+        """Put an item into the queue.
+
+        Args:
+            block: whether to wait for room.
+            timeout: seconds to wait; None: as long as it takes. Without *block* it is ignored.
+            priority: 0 to 32767; the highest come out first.
+            pickle_protocol: of the pickle that the item becomes; another serializer knows nothing of it.
+
+        Raises:
+            queue.Full: there was no room in time; or at once, without *block*.
+            QueueError: TOO_BIG_MESSAGE: it is larger than maxmsgsize; INVALID_VALUE: the priority;
+                INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see below.
+            SerializerError: it cannot be dumped; the cause is pickle's own exception.
+
+        A signal whose handler returns ends it with INTERRUPTED in the main thread, if it waits, and
+        nothing is put.
+        If Ctrl-C ends it, or another exception of a handler, the item may have been put or not.
+        """
+        try:
+            data = self._dump(item, pickle_protocol)
+            try:
+                self._core.put_nowait(data, priority=priority)
+            except queue.Full:
+                self._put(timeout if block else 0, self._to_put, data, priority=priority)
+        except TRANSLATED as exc:
+            raise self._error(exc) from exc
+
+    def put_nowait(self, item: Any, priority: int = 0, pickle_protocol: int = 1) -> None:
+        """The same as ``put(item, block=False)``."""
+        self.put(item, False, None, priority, pickle_protocol)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take an item out of the queue, and return it.
+
+        Args:
+            block: whether to wait for one.
+            timeout: seconds to wait; None: as long as it takes. Without *block* it is ignored.
+
+        Raises:
+            queue.Empty: there was none in time; or at once, without *block*.
+            QueueError: INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see below.
+            SerializerError: what was there cannot be loaded. It is out of the queue now.
+
+        A signal whose handler returns ends it with INTERRUPTED in the main thread, if it waits. If that or
+        Ctrl-C ends it, no item is lost.
+        """
+        try:
+            return self._get(timeout if block else 0)
+        except TRANSLATED as exc:
+            raise self._error(exc) from exc
+
+    def get_nowait(self) -> Any:
+        """The same as ``get(block=False)``."""
+        return self.get(False)
+
+    def qattr(self) -> dict[str, int]:
+        """Return ``{"size": 5, "max_size": 10, "max_msgbytes": 1024}``: items, most items, bytes of one."""
+        its = self._core.guarantees
+        return {"size": self.qsize(), "max_size": its.capacity or 0, "max_msgbytes": its.largest_item or 0}
+
+    def unlink(self) -> None:
+        """Remove the queue's name; the queue itself goes when nobody has it open any more.
+
+        Raises:
+            QueueError: DOES_NOT_EXIST: it was removed already; NO_PERMISSIONS.
+        """
+        try:
+            self._core.unlink()
+        except TRANSLATED as exc:
+            raise self._error(exc) from exc
+
+
+def unlink(name: str) -> None:
+    """Remove a queue's name. See Queue.unlink.
+
+    Raises:
+        QueueError: DOES_NOT_EXIST: there is no such queue; INVALID_VALUE: that is no name; NO_PERMISSIONS.
+    """
+    with Queue(name, create=False) as found:
+        found.unlink()

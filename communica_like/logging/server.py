@@ -1,0 +1,83 @@
+"""LogServer: log records of other processes are logged here."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ..abc import Connector
+from ..blocking.entity import BlockingServer
+from ..blocking.portal import Portal
+from ..blocking.workers import Workers
+from ..entities import SimpleServer
+from ..wire.limits import Limits
+from .records import decode
+
+__all__ = ["BlockingLogServer", "LogServer"]
+
+
+class LogServer(SimpleServer):
+    """Logs here what ThrowHandlers throw: ``await LogServer(connector).run()``
+
+    The records of one process come in order, each once, as throws do. Levels, filters, handlers and
+    formatters of this process apply to them. What handlers do happens on the event loop: for those that take
+    long there is logging.handlers.QueueHandler.
+
+    Args:
+        connector: where ThrowHandlers find it.
+        logger: gets all records; None: for each record the one of its name.
+        limits, handshake_timeout, drain_timeout: as for SimpleServer.
+
+    A record has its message, with the arguments in it; exceptions and stacks as text; process, thread and
+    task; and what ``extra`` gave it, as far as JSON takes that.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        logger: logging.Logger | None = None,
+        *,
+        limits: Limits | None = None,
+        handshake_timeout: float = 5.0,
+        drain_timeout: float = 30.0,
+    ) -> None:
+        super().__init__(
+            connector,
+            self._log,
+            limits=limits,
+            handshake_timeout=handshake_timeout,
+            drain_timeout=drain_timeout,
+        )
+        self._logger = logger
+
+    def _log(self, data: Any) -> None:
+        if data is None:
+            return  # all that was thrown before is logged
+        record = decode(data)
+        logger = self._logger or logging.getLogger(record.name)
+        if logger.isEnabledFor(record.levelno):
+            logger.handle(record)
+
+
+class BlockingLogServer(BlockingServer[LogServer]):
+    """A LogServer for programs without an event loop. ``BlockingLogServer(connector).run()``
+
+    Args:
+        connector, logger, limits, handshake_timeout, drain_timeout: as for LogServer.
+        portal: whose loop it lives on, and logs; None: the one that all share.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        logger: logging.Logger | None = None,
+        *,
+        limits: Limits | None = None,
+        handshake_timeout: float = 5.0,
+        drain_timeout: float = 30.0,
+        portal: Portal | None = None,
+    ) -> None:
+        core = LogServer(
+            connector, logger, limits=limits, handshake_timeout=handshake_timeout, drain_timeout=drain_timeout
+        )
+        super().__init__(core, Workers(1), portal)

@@ -1,0 +1,117 @@
+"""The async side of ThrowHandler: one client that throws what waits in a backlog."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from ..abc import Connector
+from ..entities import Backoff, SimpleClient
+from ..exceptions import CommunicaError, MessageTooBig
+from ..serializers import RawSerializer
+from ..wire.limits import Limits
+from .backlog import Backlog
+
+__all__ = ["Shipment"]
+
+logger = logging.getLogger("communica_like")
+
+BARRIER: Final = b"null"
+"""A request that the server answers when it has logged what came before."""
+
+
+class Shipment:
+    """Throws records from ``start`` to ``close``. It belongs to one event loop, but for ``wake``.
+
+    Args:
+        connector: where the server is.
+        backlog: what to throw.
+        limits, backoff: as for SimpleClient.
+        drain_timeout: seconds that ``flush`` takes, and ``close``, at most.
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        backlog: Backlog,
+        limits: Limits | None,
+        backoff: Backoff | None,
+        drain_timeout: float,
+    ) -> None:
+        self._client = SimpleClient(
+            connector, None, RawSerializer(), limits=limits, backoff=backoff, drain_timeout=drain_timeout
+        )
+        self._backlog = backlog
+        self._drain_timeout = drain_timeout
+        self._loop = asyncio.get_running_loop()
+        self._filled = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._awake = False
+        self._throwing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin; the server may come later."""
+        await self._client.init(None)
+        self._throwing = self._loop.create_task(self._throw_all(), name="communica_like log records")
+
+    def wake(self) -> None:
+        """There is something in the backlog. Any thread may call it."""
+        if not self._awake:
+            self._awake = True
+            try:
+                self._loop.call_soon_threadsafe(self._filled.set)
+            except RuntimeError:
+                pass  # the loop is closed, and with it this
+
+    async def flush(self) -> bool:
+        """Wait until the server has logged what is in the backlog; return False if it did not in time."""
+        try:
+            async with asyncio.timeout(self._drain_timeout):
+                await self._emptied()
+                await self._client.request(BARRIER, idempotent=True)
+        except (TimeoutError, CommunicaError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Deliver what is in the backlog, as far as there is time; then end."""
+        deadline = self._loop.time() + self._drain_timeout
+        self._backlog.close()
+        try:
+            async with asyncio.timeout(self._drain_timeout):
+                await self._emptied()
+        except TimeoutError:
+            logger.warning("%d log records were not delivered", len(self._backlog))
+        finally:
+            if self._throwing is not None:
+                self._throwing.cancel()
+                await asyncio.wait([self._throwing])
+            await self._client.close(max(0.0, deadline - self._loop.time()))
+
+    async def _emptied(self) -> None:
+        self._empty.clear()
+        self._filled.set()
+        if self._throwing is not None and not self._throwing.done():
+            await self._empty.wait()
+
+    async def _throw_all(self) -> None:
+        while True:
+            self._awake = False
+            while (record := self._backlog.first()) is not None:
+                self._empty.clear()
+                try:
+                    await self._client.throw(record)
+                except MessageTooBig:
+                    self._backlog.done()
+                    self._backlog.drop()
+                except CommunicaError as error:
+                    logger.error("log records are not thrown any more: %s", error)
+                    self._backlog.close()
+                    self._empty.set()
+                    return
+                else:
+                    self._backlog.done()
+            self._empty.set()
+            await self._filled.wait()
+            self._filled.clear()

@@ -1,0 +1,38 @@
+"""What mypy makes of the blocking classes. It runs over this file with all others; nothing is called."""
+
+from typing import Any, assert_type
+
+from communica_like import ClientInfo, Connector, Limits, RouteTable
+from communica_like.blocking import Portal, RouteClient, RouteServer, SimpleClient, SimpleServer
+
+
+def simple(connector: Connector) -> None:
+    """Blocking calls have the arguments of the async ones, and what they return."""
+    with SimpleClient(connector, print, client_id="c", workers=2, portal=Portal()) as client:
+        assert_type(client, SimpleClient)
+        assert_type(client.request(1, timeout=2.0, idempotent=True), Any)
+        client.throw(data={"a": 1})
+        assert_type(client.connected, bool)
+        assert_type(client.client_id, str)
+        assert_type(client.limits, Limits)
+        assert_type(client.init(timeout=None), SimpleClient)
+        client.stop()
+        client.close(timeout=0)
+    with SimpleServer(connector, print, duplicate_clients="replace", workers=1) as server:
+        assert_type(server.request(1, "client", timeout=2.0), Any)
+        server.throw(1, client_id="client")
+        assert_type(server.address, str)
+        assert_type(server.clients, list[ClientInfo])
+        assert_type(server.state, str)
+    server.run()
+
+
+def routes(connector: Connector, table: RouteTable) -> None:
+    """The same, with routes."""
+    with RouteClient(connector, "c", [table, None]) as client:
+        assert_type(client.request("route", 1, timeout=2.0), Any)
+        client.throw("route", data=None)
+        assert_type(client.routes, RouteTable)
+    with RouteServer(connector, table) as server:
+        assert_type(server.request("route", 1, client_id="c", idempotent=False), Any)
+        server.throw("route", None, None, "c")
