@@ -41,6 +41,9 @@ class FaultyConnector(Connector):
             raise ValueError(f"cut_after is (low, high) with 0 <= low <= high, not {cut_after!r}")
         self.inner = inner
         self.authkey = inner.authkey
+        # An instance's own: they are those of the connector that it wraps.
+        self.guarantees = inner.guarantees  # type: ignore[misc]
+        self.handshake_timeout = inner.handshake_timeout  # type: ignore[misc]
         self.cuts = 0
         self.cutting = True
         self.max_cuts: int | None = None
@@ -52,10 +55,23 @@ class FaultyConnector(Connector):
     def __repr__(self) -> str:
         return f"FaultyConnector({self.inner!r}, cut_after={self._cut_after!r})"
 
+    @property
+    def reconnects(self) -> bool:
+        return self.inner.reconnects
+
     async def connect(self, receiver: LinkReceiver) -> Link:
         link = self._new_link()
         link.receiver = receiver
         link.attach(await self.inner.connect(link))
+        return link
+
+    async def connect_again(self, receiver: LinkReceiver, broken: Link) -> Link:
+        inner = broken.inner if isinstance(broken, _FaultyLink) else None
+        if inner is None:
+            return await self.connect(receiver)
+        link = self._new_link()
+        link.receiver = receiver
+        link.attach(await self.inner.connect_again(link, inner))
         return link
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
@@ -125,6 +141,7 @@ class _FaultyLink(Link):
         self._left = life
         self._inner: Link | None = None
         self._dead = False
+        self._was_cut = False
         self._reported = False
         self._held_out: list[bytes] = []
         self._held_out_size = 0
@@ -135,7 +152,13 @@ class _FaultyLink(Link):
         """*inner* carries the bytes."""
         self._inner = inner
         self.peer = inner.peer
+        self.lingers = inner.lingers
         self.writable = inner.writable
+
+    @property
+    def inner(self) -> Link | None:
+        """The link that carries the bytes."""
+        return self._inner
 
     # -- the session's side
 
@@ -168,7 +191,7 @@ class _FaultyLink(Link):
     # -- the inner link's reports
 
     def data_received(self, data: bytes) -> None:
-        if self._reported:
+        if self._reported or self._was_cut:
             return
         if self._connector.stalled or self._held_in:
             self._held_in.append(data)
@@ -196,7 +219,7 @@ class _FaultyLink(Link):
         """Break, after what was taken is sent, or at once; nothing arrives at this end any more."""
         if self._dead or self._inner is None:
             return
-        self._dead = True
+        self._dead = self._was_cut = True
         self._held_out.clear()
         self._held_in.clear()
         self._connector.count_cut(self)

@@ -2,75 +2,82 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
+import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from communica_like import LocalConnector, MemoryConnector, TcpConnector, connector_from
-from communica_like.testing.conformance import CHECKS, MakeMeeting, Meeting, meeting_of
+from communica_like.connectors.registry import BUILT_IN
+from communica_like.testing.conformance import (
+    ALL_CHECKS,
+    PROCESS_CHECKS,
+    Check,
+    Meeting,
+    checks_for,
+)
+from tests.rmq_broker import needs_broker
 
-CERTIFICATES = Path(__file__).parent / "certificates"
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
+from .media import MEDIA, NEEDED, VARIANTS, has_ipv6
 
 
-def memory(authkey: bytes | None) -> Meeting:
-    return meeting_of(MemoryConnector(authkey=authkey))
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Not tmp_path, which may be too long for a socket."""
+    path = Path(tempfile.mkdtemp(prefix="cl-"))
+    yield path
+    shutil.rmtree(path)
 
 
-def tcp4(authkey: bytes | None) -> Meeting:
-    return meeting_of(TcpConnector("127.0.0.1", 0, authkey=authkey))
+def pairs(*, chaos: bool) -> list[object]:
+    """Each medium with each of its checks, medium by medium."""
+    found: list[tuple[str, Check]] = []
+    for name, medium in MEDIA.items():
+        meeting = medium(Path("/nowhere"), None)
+        heavy = checks_for(meeting, heavy=True)
+        light = checks_for(meeting)
+        late = [check for check in light if check in PROCESS_CHECKS] if name in VARIANTS else []
+        chosen = heavy + late if chaos else [check for check in light if check not in late]
+        found += [(name, check) for check in chosen]
+    return [
+        pytest.param(name, check, id=f"{name}-{check.__name__.removeprefix('check_')}")
+        for name, check in found
+    ]
 
 
-def tcp6(authkey: bytes | None) -> Meeting:
-    return meeting_of(TcpConnector("::1", 0, authkey=authkey))
+async def run(name: str, check: Check, folder: Path) -> None:
+    if name == "tcp6" and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    if name == "rmq":
+        needs_broker()
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name])
 
+    def make(authkey: bytes | None) -> Meeting:
+        return MEDIA[name](folder, authkey)
 
-def tcp_tls(authkey: bytes | None) -> Meeting:
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(CERTIFICATES / "certificate.pem", CERTIFICATES / "key.pem")
-    trusting = ssl.create_default_context(cafile=CERTIFICATES / "certificate.pem")
-
-    def client(address: str) -> TcpConnector:
-        connector = connector_from(address, ssl=trusting, authkey=authkey)
-        assert isinstance(connector, TcpConnector)
-        return connector
-
-    return Meeting(TcpConnector("localhost", 0, ssl=serving, authkey=authkey), client)
-
-
-@pytest.fixture(params=["memory", "local", "tcp4", "tcp6", "tls"])
-def make(request: pytest.FixtureRequest) -> Iterator[MakeMeeting]:
-    makers: dict[str, MakeMeeting] = {"memory": memory, "tcp4": tcp4, "tcp6": tcp6, "tls": tcp_tls}
-    if request.param in makers:
-        if request.param == "tcp6" and not has_ipv6():
-            pytest.skip("this machine has no IPv6")
-        yield makers[request.param]
-        return
-    # Not tmp_path, which may be too long for a socket.
-    with tempfile.TemporaryDirectory(prefix="cl-") as folder:
-        made = 0
-
-        def local(authkey: bytes | None) -> Meeting:
-            nonlocal made
-            made += 1
-            return meeting_of(LocalConnector(f"{folder}/{made}", authkey=authkey))
-
-        yield local
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-async def test_promise(check: Callable[[MakeMeeting], Awaitable[Any]], make: MakeMeeting) -> None:
     await check(make)
+
+
+@pytest.mark.parametrize("name, check", pairs(chaos=False))
+async def test_promise(name: str, check: Check, folder: Path) -> None:
+    await run(name, check, folder)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name, check", pairs(chaos=True))
+async def test_promise_in_full(name: str, check: Check, folder: Path) -> None:
+    await run(name, check, folder)
+
+
+def test_every_connector_is_checked() -> None:
+    checked = {medium(Path("/nowhere"), None).server.scheme for medium in MEDIA.values()}
+    assert checked == BUILT_IN.keys(), "give tests/conformance/media.py a way to meet for each connector"
+
+
+def test_every_check_says_what_it_checks() -> None:
+    assert len({check.__name__ for check in ALL_CHECKS}) == len(ALL_CHECKS)
+    for check in ALL_CHECKS:
+        assert check.__doc__, check

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,20 @@ async def test_a_link_breaks_in_the_middle(faulty_server: bool, from_near: bool,
     assert faulty.cuts == 1
 
 
+async def test_nothing_arrives_after_a_cut() -> None:
+    """A link may deliver several times in one turn of the loop, as one with TLS does."""
+    faulty = FaultyConnector(MemoryConnector(), cut_after=(100, 100))
+    ends = Ends(faulty, faulty_server=False)
+    await ends.open()
+    near: Any = ends.near_link
+    near.data_received(b"x" * 150)
+    near.data_received(b"y" * 10)
+    assert ends.near.heard == b"x" * 100
+    await turns()
+    assert ends.near.heard == b"x" * 100
+    assert len(ends.near.breaks) == len(ends.far.breaks) == 1
+
+
 async def test_the_same_seed_gives_the_same_cuts() -> None:
     async def lengths(seed: int) -> list[int]:
         faulty = FaultyConnector(MemoryConnector(), seed=seed, cut_after=(1, 1000))
@@ -126,6 +141,9 @@ async def test_it_stands_for_its_inner_connector() -> None:
     faulty = FaultyConnector(inner)
     assert faulty.authkey == b"key"
     assert faulty.dump_state() == "tcp://127.0.0.1:1"
+    assert faulty.guarantees is inner.guarantees
+    assert faulty.handshake_timeout == inner.handshake_timeout
+    assert faulty.reconnects is True
     assert "TcpConnector" in repr(faulty)
     assert "key'" not in repr(faulty)
     with pytest.raises(ValueError, match="no URL of its own"):

@@ -3,51 +3,43 @@
 A check is an ``async def`` that takes a MakeMeeting and raises AssertionError where a promise, which is
 its docstring, is broken::
 
-    @pytest.mark.parametrize("check", CHECKS)
+    def make(authkey):
+        return meeting_of(MyConnector("name", authkey=authkey))
+
+    @pytest.mark.parametrize("check", checks_for(make(None)))
     async def test_my_connector(check):
-        await check(lambda authkey: meeting_of(MyConnector("name", authkey=authkey)))
+        await check(make)
+
+Or, for a connector that ``connector_from`` knows, without a test framework::
+
+    python -m communica_like.testing.conformance mine://name
 """
 
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .delivery import check_bounded_memory, check_exactly_once_in_order, check_throw_keeps_its_word
-from .links import check_address, check_authkey, check_clean_exit, check_link, check_one_server
-from .meeting import MakeMeeting, Meeting, meeting_of
-from .requests import (
-    check_deadlines_and_cancellation_travel,
-    check_one_outcome,
-    check_small_overtakes_big,
-)
+if TYPE_CHECKING:
+    from .catalog import ALL_CHECKS, CHECKS, HEAVY_CHECKS, PROCESS_CHECKS, checks_for
+    from .meeting import Check, MakeMeeting, Meeting, meeting_of
 
 __all__ = [
+    "ALL_CHECKS",
     "CHECKS",
+    "HEAVY_CHECKS",
+    "PROCESS_CHECKS",
+    "Check",
     "MakeMeeting",
     "Meeting",
-    "check_address",
-    "check_authkey",
-    "check_bounded_memory",
-    "check_clean_exit",
-    "check_deadlines_and_cancellation_travel",
-    "check_exactly_once_in_order",
-    "check_link",
-    "check_one_outcome",
-    "check_one_server",
-    "check_small_overtakes_big",
-    "check_throw_keeps_its_word",
+    "checks_for",
     "meeting_of",
 ]
 
-CHECKS: Final = (
-    check_address,
-    check_authkey,
-    check_bounded_memory,
-    check_clean_exit,
-    check_deadlines_and_cancellation_travel,
-    check_exactly_once_in_order,
-    check_link,
-    check_one_outcome,
-    check_one_server,
-    check_small_overtakes_big,
-    check_throw_keeps_its_word,
-)
-"""All checks."""
+_MEETING = frozenset({"Check", "MakeMeeting", "Meeting", "meeting_of"})
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when it is first used: the programs that checks start need little of it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "meeting" if name in _MEETING else "catalog"
+    return getattr(import_module(f"{__name__}.{module}"), name)

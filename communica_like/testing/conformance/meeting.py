@@ -1,20 +1,53 @@
-"""Where two sides meet in a check: made anew for each."""
+"""Where two sides meet in a check: made anew for each; and what checks are written with."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import functools
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ...abc import Connector
 from ...connectors import connector_from
+from ...entities.entity import Entity
+from ...exceptions import CommunicaError
 from ...wire.limits import Limits
 
-__all__ = ["QUICK", "MakeMeeting", "Meeting", "at_most", "meeting_of", "raises", "reaches"]
+__all__ = [
+    "PATIENCE",
+    "QUICK",
+    "SHORT",
+    "Check",
+    "MakeMeeting",
+    "Meeting",
+    "at_most",
+    "meeting_of",
+    "promised",
+    "raises",
+    "reaches",
+    "refused",
+]
 
 QUICK = Limits(heartbeat=2.0, resume_window=5.0)
 """Limits of entities in checks."""
+
+PATIENCE = 20.0
+"""Seconds that a check waits for what should come soon, on a busy machine."""
+
+SHORT = (0.2, 1.0, 5.0)
+"""Time limits in seconds, for requests that do not end. The next one is for a machine that is so busy that
+the one before was over when the request reached its handler.
+"""
+
+
+def _program(role: str) -> list[str]:
+    return [sys.executable, "-m", f"communica_like.testing.conformance.{role}"]
+
+
+def _nothing() -> list[str]:
+    return []
 
 
 class Meeting(NamedTuple):
@@ -23,14 +56,26 @@ class Meeting(NamedTuple):
     Attributes:
         server: serves an address that no other meeting has.
         client: called with the server's address when it serves, returns the clients' connector.
+        starts_server: whether the clients' connector starts the server, as a process of its own. Then there
+            is no server without a client, and checks in one process are not possible.
+        program: called with ``"server"`` or ``"client"``, returns the command of that program of the kit; the
+            URL is added to it. Give your own where a URL and an authkey do not make a connector, as with
+            TLS; it calls the ``main`` of the kit's program.
+        leftovers: called when all that met has ended, returns what it left in the system, as text.
     """
 
     server: Connector
     client: Callable[[str], Connector]
+    starts_server: bool = False
+    program: Callable[[str], list[str]] = _program
+    leftovers: Callable[[], list[str]] = _nothing
 
 
 MakeMeeting = Callable[[bytes | None], Meeting]
 """Called with an authkey, or None, returns a new meeting."""
+
+Check = Callable[[MakeMeeting], Coroutine[Any, Any, None]]
+"""Raises AssertionError where a promise, which is its docstring, is broken."""
 
 
 def meeting_of(connector: Connector, **secrets: Any) -> Meeting:
@@ -45,6 +90,20 @@ def meeting_of(connector: Connector, **secrets: Any) -> Meeting:
     return Meeting(connector, lambda address: connector_from(address, **secrets))
 
 
+def promised(check: Callable[[MakeMeeting], Coroutine[Any, Any, None]]) -> Check:
+    """Decorate a check: an error of this library that it does not expect breaks the promise, too."""
+
+    @functools.wraps(check)
+    async def checked(make: MakeMeeting) -> None:
+        try:
+            await check(make)
+        except CommunicaError as exc:
+            text = f"{type(exc).__name__}: {exc}; promised is: {' '.join((check.__doc__ or '').split())}"
+            raise AssertionError(text) from exc
+
+    return checked
+
+
 async def at_most(seconds: float, awaitable: Awaitable[Any], promise: str) -> Any:
     """Return the awaitable's result; fail with *promise* if it takes longer."""
     try:
@@ -53,7 +112,7 @@ async def at_most(seconds: float, awaitable: Awaitable[Any], promise: str) -> An
     except TimeoutError:
         if not limit.expired():
             raise
-        raise AssertionError(f"not within {seconds} s: {promise}") from None
+        raise AssertionError(f"not within {seconds:.1f} s: {promise}") from None
 
 
 @contextmanager
@@ -68,10 +127,22 @@ def raises(kind: type[Exception], promise: str) -> Iterator[list[Exception]]:
         raise AssertionError(f"no {kind.__name__}: {promise}")
 
 
-async def reaches(condition: Callable[[], bool], promise: str, seconds: float = 10.0) -> None:
-    """Wait until *condition* is true; fail with *promise* if it is not in time."""
+async def refused(entity: Entity, kind: type[Exception], promise: str, timeout: float = 0) -> str:
+    """Fail with *promise* unless the entity's ``init(timeout)`` raises soon; return the error as text."""
+    try:
+        with raises(kind, promise) as caught:
+            await at_most(10, entity.init(timeout), promise)
+    finally:
+        await entity.close(0)
+    return str(caught[0])
+
+
+async def reaches(condition: Callable[[], bool], promise: str, seconds: float | None = None) -> None:
+    """Wait until *condition* is true; fail with *promise* if it is not in time, by default PATIENCE."""
+    if seconds is None:
+        seconds = PATIENCE
     now = asyncio.get_running_loop().time
     deadline = now() + seconds
     while not condition():
-        assert now() < deadline, f"not within {seconds} s: {promise}"
+        assert now() < deadline, f"not within {seconds:.1f} s: {promise}"
         await asyncio.sleep(0.002)

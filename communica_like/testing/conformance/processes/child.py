@@ -1,0 +1,90 @@
+"""Processes of a check: their start, and above all their end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from ..meeting import reaches
+
+__all__ = ["Child", "gone", "lives"]
+
+
+class Child:
+    """A program of the kit as a process.
+
+    Args:
+        command: the program and its arguments.
+        environment: all of its environment variables.
+        errors: the file that its stderr is added to.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str], errors: Path) -> None:
+        self._name = " ".join(command[-3:])
+        self._errors = errors
+        with open(errors, "ab") as file:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=environment,
+            )
+
+    def __repr__(self) -> str:
+        return f"<Child {self._name!r} {self.code if self.ended else 'runs'}>"
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    @property
+    def code(self) -> int:
+        """Its exit code, or the negative number of the signal that killed it. It has ended."""
+        assert self._process.returncode is not None
+        return self._process.returncode
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, unless it has ended."""
+        self._process.send_signal(number)
+
+    async def end(self, promise: str, seconds: float | None = None) -> int:
+        """Wait until it ends, and return its exit code; fail with *promise* if it does not in time."""
+        await reaches(lambda: self.ended, f"{promise}: {self!r}", seconds)
+        return self.code
+
+    def kill(self) -> None:
+        """Kill it, if it lives, and wait for that."""
+        self._process.kill()
+        self._process.wait()
+
+    def stderr(self) -> str:
+        """Return what this one and those before it wrote to stderr."""
+        return self._errors.read_text("utf-8", "replace")[-4000:]
+
+
+def lives(pid: int) -> bool:
+    """Whether there is a process of this number that has not ended."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it may end while it is read
+        # It ended just now; or there is no /proc, and whoever started it is trusted to look after it.
+        return not Path("/proc/self/stat").exists()
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+async def gone(pid: int, promise: str, seconds: float | None = None) -> None:
+    """Wait until a process that need not be our child has ended; fail with *promise* if it is not in time."""
+    await reaches(lambda: not lives(pid), f"{promise} (process {pid})", seconds)

@@ -1,0 +1,106 @@
+"""What processes are promised of delivery."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ....entities import RouteTable
+from ....exceptions import ConnectionLost
+from ...faulty import FaultyConnector
+from ..meeting import QUICK, MakeMeeting, at_most, promised, raises, reaches
+from .cuts import cut_links
+from .stage import Stage
+
+__all__ = [
+    "check_exactly_once_between_processes",
+    "check_many_cuts",
+    "check_many_throws",
+    "check_throws_then_leave",
+]
+
+
+@promised
+async def check_exactly_once_between_processes(make: MakeMeeting) -> None:
+    """Links that break under load lose nothing, double nothing and change no order, both ways. Where a
+    session ends with its link, it does so with ConnectionLost.
+    """
+    await _cut_under_load(make, count=600, cuts=8, cut_after=(1_000, 8_000))
+
+
+@promised
+async def check_many_cuts(make: MakeMeeting) -> None:
+    """The same, at length: 60,000 throws each way over 300 links."""
+    await _cut_under_load(make, count=60_000, cuts=300, cut_after=(500, 15_000))
+
+
+async def _cut_under_load(
+    make: MakeMeeting, *, count: int, cuts: int, cut_after: tuple[int, int]
+) -> None:
+    meeting = make(None)
+    if not meeting.server.guarantees.resumes:
+        async with Stage(meeting) as stage:
+            await _end_with_link(stage)
+        return
+    thrown: list[int] = []
+    table = RouteTable()
+    table.add_route("thrown", thrown.append)
+    async with Stage(meeting) as stage:
+        async with (
+            cut_links(stage.connector(), cuts, cut_after) as (connector, cutter),
+            stage.client(table, connector) as client,
+        ):
+
+            async def ask(number: int) -> None:
+                assert await client.request("work", ["check", number]) == number + 1
+
+            async def throw() -> None:
+                for number in range(1, count + 1):
+                    await client.throw("journal", ["thrown", number])
+                    if number % 20 == 0:
+                        await asyncio.gather(*map(ask, range(number, number + 10)))
+
+            flood = client.request("flood", count)
+            await at_most(60 + count / 100, asyncio.gather(throw(), flood), "all is sent")
+            await reaches(lambda: len(thrown) >= count, "all throws of the server arrive")
+        assert cutter.cuts == cuts, f"{cutter.cuts} of {cuts} cuts: too little traffic"
+        await stage.stop()
+        numbers = list(range(1, count + 1))
+        assert thrown == numbers, "throws of the server arrive once and in order"
+        assert stage.entries("thrown") == numbers, "throws of the client arrive once and in order"
+        handled = stage.entries("work check")
+        assert len(handled) == len(set(handled)) == count // 20 * 10, "each request is handled once"
+
+
+async def _end_with_link(stage: Stage) -> None:
+    faulty = FaultyConnector(stage.connector(), cut_after=(1 << 40, 1 << 40))
+    async with stage.client(connector=faulty) as client:
+        waiting = asyncio.ensure_future(client.request("wait", "for ever"))
+        await stage.reports("started", "for ever", "the request reaches the server")
+        faulty.cut()
+        with raises(ConnectionLost, "the session ends with its link") as caught:
+            await at_most(QUICK.resume_window, waiting, "it never hangs")
+        assert isinstance(caught[0], ConnectionLost)
+        assert caught[0].sent
+        await stage.reports("cancelled", "for ever", "the handler is told")
+
+
+@promised
+async def check_throws_then_leave(make: MakeMeeting) -> None:
+    """What was thrown before ``async with`` is left is delivered to the other process, all and in order."""
+    await _throw_and_leave(make, 5_000)
+
+
+@promised
+async def check_many_throws(make: MakeMeeting) -> None:
+    """The same with 100,000 throws."""
+    await _throw_and_leave(make, 100_000)
+
+
+async def _throw_and_leave(make: MakeMeeting, count: int) -> None:
+    async with Stage(make(None), drain_timeout=30 + count / 500) as stage:
+        async with stage.client() as client:
+            for number in range(count):
+                await client.throw("journal", ["thrown", number])
+        await stage.stop()
+        thrown = stage.entries("thrown")
+        assert thrown == list(range(count)), f"{len(thrown)} of {count} throws arrive once and in order"

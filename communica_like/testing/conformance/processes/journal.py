@@ -1,0 +1,62 @@
+"""What the programs of the kit report: lines in a file, which outlives whoever wrote them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["JournalReader", "JournalWriter"]
+
+
+class JournalWriter:
+    """Adds to a journal. Several processes may do so at once: an entry is written whole.
+
+    Args:
+        path: the file, which is made if need be.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(self, event: str, value: Any = None) -> None:
+        """Add an entry: what happened, and what JSON can say of it."""
+        os.write(self._file, json.dumps([event, value]).encode() + b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+
+
+class JournalReader:
+    """Reads a journal that grows.
+
+    Args:
+        path: the file; it need not be there yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._entries: dict[str, list[Any]] = {}
+
+    def all(self, event: str) -> list[Any]:
+        """Return the values of all entries of *event* up to now, in order."""
+        try:
+            with open(self._path, "rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return []
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            name, value = json.loads(line)
+            self._entries.setdefault(name, []).append(value)
+        return self._entries.get(event, [])

@@ -1,0 +1,76 @@
+"""What a check tells the programs of the kit, beside a URL: in an environment variable."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+from ....wire.limits import Limits
+
+__all__ = ["VARIABLE", "Settings"]
+
+VARIABLE: Final = "COMMUNICA_LIKE_CONFORMANCE"
+"""The environment variable. The authkey in it is made for the check and protects nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a program of the kit is to run.
+
+    Attributes:
+        folder: where its journal is, and the gate that opens when a file of that name is made.
+        authkey: its connector's.
+        limits: its entity's.
+        drain_timeout: its entity's, in seconds.
+    """
+
+    folder: Path
+    authkey: bytes | None = None
+    limits: Limits = field(default_factory=Limits)
+    drain_timeout: float = 10.0
+
+    @property
+    def journal(self) -> Path:
+        """The file that programs write to."""
+        return self.folder / "journal"
+
+    @property
+    def gate(self) -> Path:
+        """The file that lets handlers of "held", "gate" and "block" go on once it exists."""
+        return self.folder / "gate"
+
+    @property
+    def secrets(self) -> dict[str, Any]:
+        """What the URL of the connector leaves out."""
+        return {} if self.authkey is None else {"authkey": self.authkey}
+
+    def encode(self) -> str:
+        """Return the settings as the value of the variable."""
+        values = {
+            "folder": str(self.folder),
+            "authkey": None if self.authkey is None else self.authkey.hex(),
+            "limits": asdict(self.limits),
+            "drain_timeout": self.drain_timeout,
+        }
+        return json.dumps(values)
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """Return what the variable says.
+
+        Raises:
+            LookupError: it is not set: a check starts this program, not a user.
+        """
+        text = os.environ.get(VARIABLE)
+        if text is None:
+            raise LookupError(f"{VARIABLE} is not set: this program is started by a check")
+        values = json.loads(text)
+        return cls(
+            Path(values["folder"]),
+            None if values["authkey"] is None else bytes.fromhex(values["authkey"]),
+            Limits(**values["limits"]),
+            values["drain_timeout"],
+        )

@@ -1,0 +1,119 @@
+"""What processes are promised of memory, and of large messages."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+
+from ....entities import RouteClient
+from ....serializers import RawSerializer
+from ....wire.limits import KIB, MIB, Limits
+from ..meeting import MakeMeeting, at_most, promised
+from .stage import Stage
+
+__all__ = [
+    "check_long_flood",
+    "check_slow_consumer",
+    "check_small_overtakes_big_between_processes",
+    "check_very_big",
+]
+
+_RAW = RawSerializer()
+
+
+@promised
+async def check_slow_consumer(make: MakeMeeting) -> None:
+    """A process that does not keep up makes the producer wait, and its memory does not grow; nothing is lost
+    by that.
+    """
+    limits = Limits(window=256 * KIB, replay=64 * KIB, outbox=128 * KIB, chunk=16 * KIB)
+    await _flood(make, limits, 1 * MIB, size=2_000)
+
+
+@promised
+async def check_long_flood(make: MakeMeeting) -> None:
+    """The same with the default limits and 200 MiB."""
+    await _flood(make, Limits(), 200 * MIB, size=20_000)
+
+
+async def _flood(make: MakeMeeting, limits: Limits, total: int, size: int) -> None:
+    most = limits.window + limits.outbox + limits.replay
+    count = total // size
+    sent = 0
+    async with Stage(make(None), limits, drain_timeout=60.0) as stage:
+        async with stage.client() as client:
+            before = await client.request("memory", None)
+
+            async def produce() -> None:
+                nonlocal sent
+                while sent < count:
+                    await client.throw("held", ["thrown", sent, "x" * size])
+                    sent += 1
+
+            producing = asyncio.ensure_future(produce())
+            last, quiet = -1, 0
+            while quiet < 10:  # until it stands still
+                quiet = quiet + 1 if sent == last else 0
+                last = sent
+                await asyncio.sleep(0.02)
+            assert not producing.done(), "the producer waits"
+            assert sent * size < 1.5 * most, f"{sent * size} bytes are under way; the limits say {most}"
+            assert not stage.entries("thrown")
+            stage.open_gate()
+            await at_most(30 + total / MIB, producing, "the producer goes on when the consumer does")
+            after = await client.request("memory", None)
+            grown = (after - before) / MIB
+            # Each handler that waits is a task; and what is freed need not go back to the system.
+            allowed = 8 * most / MIB + 16
+            assert grown < allowed, f"memory is bounded: {grown:.0f} MiB for limits of {most / MIB:.1f} MiB"
+        await stage.stop()
+        # Handlers that waited side by side may end in another order than they began.
+        assert sorted(stage.entries("thrown")) == list(range(count)), "nothing is lost or doubled"
+
+
+@promised
+async def check_small_overtakes_big_between_processes(make: MakeMeeting) -> None:
+    """Small requests do not wait for large messages that are under way, in either direction."""
+    await _ping_beside(make, 16 * MIB, pings=5)
+
+
+@promised
+async def check_very_big(make: MakeMeeting) -> None:
+    """The same with 64 MiB."""
+    await _ping_beside(make, 64 * MIB, pings=20)
+
+
+async def _ping_beside(make: MakeMeeting, size: int, pings: int) -> None:
+    async with Stage(make(None)) as stage:
+        async with stage.client() as client:
+            for what, route, data, expected in (
+                ("request", "take", bytes(size), str(size).encode()),
+                ("answer", "give", str(size).encode(), bytes(size)),
+            ):
+                for _ in range(3):  # the machine may have stood still
+                    big = asyncio.ensure_future(client.request(route, data, _RAW))
+                    slowest, took = await _ping(client, big, pings)
+                    assert big.result() == expected, "it arrives unaltered"
+                    if slowest < max(0.5 * took, 0.1):
+                        break
+                else:
+                    text = f"{slowest:.3f} s of {took:.3f} s"
+                    raise AssertionError(f"small requests overtake a large {what}: {text}")
+
+
+async def _ping(client: RouteClient, big: asyncio.Future[bytes], pings: int) -> tuple[float, float]:
+    """Make small requests beside a large one; return the seconds that the slowest and the large one took.
+
+    If the last small one has ended after the large one, it took for ever.
+    """
+    began = time.monotonic()
+    waits = []
+    for number in range(pings):
+        asked = time.monotonic()
+        assert await at_most(20, client.request("echo", number), "small ones go on") == number
+        waits.append(time.monotonic() - asked)
+    overtaken = not big.done()
+    await at_most(120, big, "the large message arrives")
+    took = time.monotonic() - began
+    return (max(waits) if overtaken else math.inf), took

@@ -1,0 +1,216 @@
+"""Where processes meet in a check: one server, and its clients."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ....abc import Connector
+from ....entities import Backoff, RouteClient, RouteTable
+from ....wire.limits import Limits
+from ..meeting import QUICK, Meeting, reaches
+from .child import Child, gone, lives
+from .journal import JournalReader
+from .settings import VARIABLE, Settings
+
+__all__ = ["IMPATIENT", "Stage"]
+
+IMPATIENT = Backoff(initial=0.005, maximum=0.05)
+"""How clients in checks connect again."""
+
+_PACKAGE = Path(__file__).parents[4]
+_START = 20.0  # seconds, for a process to start on a busy machine
+
+
+class Stage:
+    """A server process, from ``async with`` to its end. Then all processes that are left are told to stop;
+    it is an AssertionError if they do not.
+
+    Where the client's connector starts the server, there is none until a client comes, and the settings of
+    the server are in this process's environment meanwhile.
+
+    Args:
+        meeting: where they meet; its server's connector is used for its URL and authkey alone.
+        limits: of the server, and of clients.
+        drain_timeout: of the programs, in seconds.
+    """
+
+    def __init__(self, meeting: Meeting, limits: Limits = QUICK, drain_timeout: float = 10.0) -> None:
+        self.meeting = meeting
+        self.limits = limits
+        self.address = meeting.server.dump_state()
+        self._drain_timeout = drain_timeout
+        self._children: list[Child] = []
+        self._server: Child | None = None
+        self._kept: dict[str, str | None] = {}
+
+    async def __aenter__(self) -> Self:
+        # Short: sockets may be put into it.
+        self.folder = Path(tempfile.mkdtemp(prefix="cl-kit-"))
+        authkey = self.meeting.server.authkey
+        self.settings = Settings(self.folder, authkey, self.limits, self._drain_timeout)
+        self._journal = JournalReader(self.settings.journal)
+        try:
+            if self.meeting.starts_server:
+                for name, value in self._variables().items():
+                    self._kept[name] = os.environ.get(name)
+                    os.environ[name] = value
+            else:
+                await self.start()
+        except BaseException:
+            self._clear()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self.stderr:
+            error.add_note(f"stderr of the kit's programs:\n{self.stderr[-4000:]}")
+        try:
+            # In an orderly way, so that they leave nothing behind.
+            for child in self._children:
+                child.send(signal.SIGTERM)
+            await reaches(lambda: not self._alive(), "processes that are told to stop end")
+        except AssertionError:
+            if error is None:
+                raise
+        finally:
+            self._clear()
+
+    @property
+    def pid(self) -> int:
+        """The number of the server process that began last."""
+        serving = self.entries("serving")
+        assert serving, "there is a server"
+        return int(serving[-1][0])
+
+    @property
+    def stderr(self) -> str:
+        """What all programs wrote to stderr, but for servers that a client's connector started."""
+        errors = self.folder / "stderr"
+        return errors.read_text("utf-8", "replace") if errors.exists() else ""
+
+    # -- the server
+
+    async def start(self) -> None:
+        """Start a server, and wait until it serves. Nothing, if clients do that."""
+        if self.meeting.starts_server:
+            return
+        known = len(self.entries("serving"))
+        server = self._server = self._run("server", self.address)
+
+        def started() -> bool:
+            return server.ended or len(self.entries("serving")) > known
+
+        await reaches(started, "the server starts", _START)
+        assert not server.ended, f"the server starts at {self.address}; {server.stderr()}"
+        self.address = self.entries("serving")[-1][1]
+
+    def run_server(self) -> Child:
+        """Start one more server process at the same address, which may fail."""
+        return self._run("server", self.address)
+
+    async def kill(self) -> None:
+        """Kill the server with SIGKILL, and wait for its end."""
+        if self._server is not None:
+            self._server.kill()
+        else:
+            os.kill(self.pid, signal.SIGKILL)
+            await gone(self.pid, "a killed server ends")
+
+    def terminate(self) -> None:
+        """Send SIGTERM to the server."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    async def stopped(self, seconds: float | None = None) -> None:
+        """Wait until the server has ended by itself; fail unless it did so in an orderly way."""
+        promise = "a server that is told to stop ends"
+        if self._server is not None:
+            code = await self._server.end(promise, seconds)
+            assert code == 0, f"it ends with exit code 0, not {code}; stderr: {self._server.stderr()}"
+        else:
+            await gone(self.pid, promise, seconds)
+        assert self.pid in self.entries("stopped"), "run() returns"
+
+    async def stop(self) -> None:
+        """Let the server end with SIGTERM, unless it has ended already since its client is gone."""
+        if lives(self.pid) and not self.meeting.starts_server:
+            self.terminate()
+        await self.stopped()
+
+    # -- clients
+
+    def connector(self) -> Connector:
+        """Return the clients' connector."""
+        return self.meeting.client(self.address)
+
+    def client(
+        self, table: RouteTable | None = None, connector: Connector | None = None, **options: Any
+    ) -> RouteClient:
+        """Return a client of the server in this process; *options* are its own."""
+        return RouteClient(
+            connector or self.connector(),
+            route_table=table,
+            limits=self.limits,
+            backoff=IMPATIENT,
+            drain_timeout=self._drain_timeout,
+            **options,
+        )
+
+    def run_client(self, *arguments: object) -> Child:
+        """Start a client process; see ``conformance.client`` for its arguments."""
+        return self._run("client", self.connector().dump_state(), *arguments)
+
+    # -- what they report
+
+    def entries(self, event: str) -> list[Any]:
+        """Return the values of all entries of *event* in the journal, in order."""
+        return self._journal.all(event)
+
+    async def reports(self, event: str, value: Any, promise: str, seconds: float | None = None) -> None:
+        """Wait until the journal has that entry; fail with *promise* if it has not in time."""
+        await reaches(lambda: value in self.entries(event), promise, seconds)
+
+    def open_gate(self) -> None:
+        """Let handlers of "held", "gate" and "block" go on."""
+        self.settings.gate.touch()
+
+    # --
+
+    def _variables(self) -> dict[str, str]:
+        paths = [str(_PACKAGE), os.environ.get("PYTHONPATH", "")]
+        return {
+            VARIABLE: self.settings.encode(),
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        }
+
+    def _run(self, role: str, *arguments: object) -> Child:
+        command = [*self.meeting.program(role), *map(str, arguments)]
+        child = Child(command, {**os.environ, **self._variables()}, self.folder / "stderr")
+        self._children.append(child)
+        return child
+
+    def _alive(self) -> list[int]:
+        """Return the processes that have not ended."""
+        pids = [child.pid for child in self._children if not child.ended]
+        if self.meeting.starts_server:
+            pids += [pid for pid, _ in self.entries("serving") if lives(pid)]
+        return pids
+
+    def _clear(self) -> None:
+        for child in self._children:
+            child.kill()
+        for pid in self._alive():
+            os.kill(pid, signal.SIGKILL)
+        for name, value in self._kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        shutil.rmtree(self.folder)

@@ -1,0 +1,61 @@
+"""What processes are promised of time limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from ....entities import Context, RouteTable
+from ....exceptions import RequestTimeout
+from ..meeting import SHORT, MakeMeeting, at_most, promised, raises, reaches
+from .stage import Stage
+
+__all__ = ["check_times_between_processes"]
+
+
+@promised
+async def check_times_between_processes(make: MakeMeeting) -> None:
+    """A time limit and a cancellation end the handler in the other process, which knows the time that is
+    left; a request nested in it, back to here, has no more; a handler that blocks delays only the server.
+    """
+    seen: list[float | None] = []
+    cancelled: list[str] = []
+
+    async def wait(name: str, context: Context) -> None:
+        seen.append(context.remaining)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(name)
+            raise
+
+    table = RouteTable()
+    table.add_route("wait", wait)
+    async with Stage(make(None)) as stage:
+        async with stage.client(table) as client:
+            timed = [("wait", "timed"), ("call back", ["wait", "nested"])]
+            for limit in SHORT:
+                began = time.monotonic()
+                for task in [asyncio.ensure_future(client.request(*call, timeout=limit)) for call in timed]:
+                    with raises(RequestTimeout, "a time limit ends the request"):
+                        await at_most(limit + 10, task, "a time limit ends the request")
+                took = time.monotonic() - began
+                assert 0.8 * limit < took < limit + 5.0, f"a time limit of {limit} s took {took:.2f} s"
+                if stage.entries("started") and seen:
+                    break
+            await stage.reports("cancelled", "timed", "a time limit cancels the handler")
+            await reaches(lambda: "nested" in cancelled, "and the one that is nested in it")
+            for left in (*stage.entries("remaining"), *seen):
+                assert left is not None, "the time that is left travels along"
+                assert 0.0 <= left <= limit, f"{left} s of {limit} s are left"
+            asking = asyncio.ensure_future(client.request("wait", "given up"))
+            await stage.reports("started", "given up", "the request reaches the server")
+            asking.cancel()
+            await stage.reports("cancelled", "given up", "a cancellation cancels the handler")
+            assert stage.entries("remaining")[-1] is None, "without a time limit there is none"
+            blocking = asyncio.ensure_future(client.request("block", None))
+            await stage.reports("started", "block", "the request reaches the server")
+            with raises(RequestTimeout, "a time limit is kept while the server is busy"):
+                await client.request("echo", 1, timeout=0.05)
+            stage.open_gate()
+            assert await at_most(10, blocking, "the server goes on") == "blocked"

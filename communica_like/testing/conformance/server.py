@@ -1,0 +1,172 @@
+"""The server program of the checks: ``python -m communica_like.testing.conformance.server URL``.
+
+A check starts it, and tells it the rest by an environment variable; see ``processes.settings``. It writes
+nothing to stdout, which may be its link, and keeps a journal of what happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from ...abc import Connector
+from ...connectors import connector_from
+from ...entities import Context, RouteServer
+from ...exceptions import CommunicaError, ReqError, RequestTimeout, RespError
+from ...serializers import RawSerializer
+from .processes.journal import JournalWriter
+from .processes.settings import Settings
+
+__all__ = ["main"]
+
+
+class _Server(RouteServer):
+    """A server that does what a check asks of it.
+
+    Args:
+        connector: where clients find it.
+        settings: see Settings.
+        journal: what happens is written to it.
+    """
+
+    def __init__(self, connector: Connector, settings: Settings, journal: JournalWriter) -> None:
+        super().__init__(connector, limits=settings.limits, drain_timeout=settings.drain_timeout)
+        self._journal = journal
+        self._settings = settings
+        self._gate: asyncio.Task[None] | None = None
+        add = self.routes.add_route
+        add("echo", lambda data: data)
+        add("pid", lambda data: os.getpid())
+        add("memory", lambda data: _memory())
+        add("journal", self._note)
+        add("held", self._hold)
+        add("work", self._work)
+        add("fail", self._fail_as_asked)
+        add("wait", self._wait)
+        add("gate", self._wait_for_gate)
+        add("block", self._block)
+        add("call back", self._call_back)
+        add("pester", self._pester)
+        add("flood", self._flood)
+        add("take", lambda data: str(len(data)).encode(), RawSerializer())
+        add("give", lambda data: bytes(int(data)), RawSerializer())
+        add("stop", lambda data: self.stop())
+
+    async def init(self, timeout: float | None = 0) -> Self:
+        await super().init(timeout)
+        self._journal.write("serving", [os.getpid(), self.address])
+        return self
+
+    def _note(self, data: list[Any]) -> None:
+        """Journal a value; [event, value, padding]."""
+        self._journal.write(data[0], data[1])
+
+    async def _hold(self, data: list[Any]) -> None:
+        """The same, once the gate is open."""
+        await self._open()
+        self._note(data)
+
+    async def _wait_for_gate(self, name: str) -> str:
+        """End when the gate is open."""
+        self._journal.write("started", name)
+        await self._open()
+        self._journal.write("ended", name)
+        return name
+
+    async def _open(self) -> None:
+        if self._gate is None:
+            self._gate = asyncio.get_running_loop().create_task(self._watch_gate())
+        await asyncio.shield(self._gate)
+
+    async def _watch_gate(self) -> None:
+        while True:
+            if self._settings.gate.exists():
+                return
+            await asyncio.sleep(0.01)
+
+    def _work(self, data: list[Any]) -> int:
+        """Journal that a request is handled: [who, number]; return the number and 1."""
+        who, number = data
+        self._journal.write(f"work {who}", number)
+        return int(number) + 1
+
+    def _fail_as_asked(self, data: list[Any]) -> None:
+        kind, number = data
+        if kind == "req":
+            raise ReqError(f"req {number}", number)
+        if kind == "resp":
+            raise RespError(f"resp {number}", -number)
+        raise ZeroDivisionError(number)
+
+    async def _wait(self, name: str, context: Context) -> None:
+        """Never end by itself."""
+        self._journal.write("remaining", context.remaining)
+        self._journal.write("started", name)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self._journal.write("cancelled", name)
+            raise
+
+    def _block(self, data: None) -> str:
+        """Hold up the event loop until the gate is open."""
+        self._journal.write("started", "block")
+        while not self._settings.gate.exists():
+            time.sleep(0.01)
+        return "blocked"
+
+    async def _call_back(self, data: list[Any], context: Context) -> Any:
+        """Make a request of the client that asks: [route, data]."""
+        try:
+            return await self.request(data[0], data[1], client_id=context.client_id)
+        except RequestTimeout:
+            # Which of the two ends first, this or the one that is handled, is not promised.
+            await asyncio.Event().wait()
+
+    async def _pester(self, data: list[Any], context: Context) -> None:
+        """The same, and journal the error it ends with: [name, route, data]."""
+        try:
+            await self.request(data[1], data[2], client_id=context.client_id)
+        except CommunicaError as exc:
+            self._journal.write("outcome", [data[0], type(exc).__name__, getattr(exc, "sent", None)])
+        else:
+            self._journal.write("outcome", [data[0], "answered", None])
+
+    async def _flood(self, count: int, context: Context) -> int:
+        """Throw 1 to *count* at the client that asks."""
+        for number in range(1, count + 1):
+            await self.throw("thrown", number, client_id=context.client_id)
+        return count
+
+
+def _memory() -> int:
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def main(make: Callable[..., Connector] = connector_from) -> None:
+    """Serve the URL that is the program's first argument, until a signal comes.
+
+    Args:
+        make: called with the URL, and ``authkey=`` if there is one, returns the connector.
+    """
+    settings = Settings.of_this_process()
+    # Handlers fail when they are asked to.
+    logging.getLogger("communica_like.handlers").setLevel(logging.CRITICAL)
+    with JournalWriter(settings.journal) as journal:
+        server = _Server(make(sys.argv[1], **settings.secrets), settings, journal)
+        asyncio.run(server.run())
+        journal.write("stopped", os.getpid())
+
+
+if __name__ == "__main__":
+    main()
