@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import signal
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rmq_broker import needs_broker
+
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -22,19 +25,58 @@ DEADLINE = 50
 # What each program prints, among other things. Patterns, in this order.
 EXPECTED = {
     "adaptix_models": [r"Receipt\(text='3 x apple', total=1.5\)", "not sent: .* got an object of dict"],
+    "blocking_queues": [
+        "worker: an urgent job\nworker: a job\nworker: one more",
+        r"exit code: 0; left: 0\nof type 1: an order\nno more of type 1; 1 of others\n",
+        r"from the pipe: \(0, 'First message\.'\)\nleft in the folder: \[\]",
+    ],
+    "blocking_client": [
+        r"12 \* 12 = 144\nthe sum of squares: 328350\n",
+        r"The server said: too large \(code 413\)\nexit code: 0",
+    ],
     "call_back": [
         r"server: Really delete notes\.txt\?\nclient: notes\.txt is kept",
         r"server: junk\.tmp is gone\nclient: junk\.tmp is deleted",
         r"clients: \['alice'\]",
     ],
+    "connector_fifo": [
+        r"2 x 10000 numbers = 99990000\nexit code: 0\nleft in the folder: \[\]",
+    ],
+    "connector_manager": [r"serving manager://adder\n1 \+ 2 \+ 3.5 = 6.5\nexit code: 0\n"],
+    "connector_posixmq": [
+        r"IS ANYBODY THERE\?\n1000 more, many of them in one message of the queue\n",
+        r"not answered: the process \d+ at the other end has ended \(outcome: unknown\)",
+    ],
+    "connector_rmq": [
+        r"6.5\n6.5\n6.5\nexit codes: \[0, 0, 0\]\n6 = 6 = 6\nclients of each server: 1 1\n"
+    ],
+    "connector_rmq_shared": [
+        r"the broker has it\nthe first server is working on a huge one\nanswer: small a huge one\n",
+        r"servers that shared the rest: 2\n",
+        r"one of the others said: once more, order \d: (a huge|an early) one\nexit codes: -9 \[0, 0\]\n",
+    ],
+    "connector_stdio": [
+        "words: 6\non stderr: .*'hello from the child', 'counting', 'a program that a handler runs'",
+        r"lost: the child process .* ended with exit code 3; its stderr ends with:\n(.*\n)*there is nothing",
+    ],
+    "connector_sysv": [
+        r"(hello client \d+, process True\n){3}",
+        r"exit codes: \[0, 0, 0\]\nthe killed server's queue is removed",
+    ],
     "demo": ["100,000 throws arrived, each once and in order", "Everything was as promised"],
     "fire_and_forget_log": ["worker-0: 1000 lines\nworker-1: 1000 lines\nworker-2: 1000 lines"],
     "in_tests": [],
+    "line_worker": ["received: ONE\nreceived: TWO WORDS\nreceived: 3\nthe most .* 3\nrunning: False"],
     "limits_and_backpressure": [
         "300 throws of 16 KiB were taken",
         "had to wait: True; most in hand at a time: 1[0-5]\n",
         "too big: 204802 bytes",
         "fits: 92160",
+    ],
+    "manager_queue": [r"squares: \[0, 1, 4, 9, 16, 25, 36, 49, 64, 81\]\nexit codes: \[0, 0\]\n"],
+    "logging_config": ["INFO first: step 0, order 17\n(.*\n)*INFO second: step 2, order 17\n$"],
+    "blocking_manager": [
+        r"squares: \[0, 1, 4, 9, 16, 25, 36, 49, 64, 81\]\nnothing is left to do\nstill works\n"
     ],
     "own_serializer": [r"\('be', 2000\)", r"19000 characters travelled in \d\d bytes"],
     "parent_and_children": ["here are: child-0, child-1, child-2", r"exit codes: \[0, 0, 0\]"],
@@ -52,6 +94,7 @@ EXPECTED = {
         "with the key: HELLO\nwith another: the server does not know",
     ],
 }
+NEEDS_BROKER = {"connector_rmq", "connector_rmq_shared"}
 PAIR = {"simple_server", "simple_client"}
 
 
@@ -65,7 +108,7 @@ def environment() -> Iterator[dict[str, str]]:
             **os.environ,
             "TMPDIR": folder,
             "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONUNBUFFERED": "1",
+            "PYTHONUNBUFFERED": "",  # unbuffered, a line and its end are two writes: others come between
             "PYTHONWARNINGS": "error",
         }
         left = [path.name for path in Path(folder).rglob("*") if not path.is_dir()]
@@ -75,18 +118,23 @@ def environment() -> Iterator[dict[str, str]]:
 def run(program: str | Path, environment: dict[str, str]) -> str:
     """Run a file, or text, and return what it printed."""
     arguments = [str(program)] if isinstance(program, Path) else ["-c", program]
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, *arguments],
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert "Warning" not in done.stderr
-    assert "Exception ignored" not in done.stderr
-    return done.stdout
+        start_new_session=True,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=DEADLINE)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it started, if it did not come to an end
+    assert process.returncode == 0, f"{stdout}\n{stderr}"
+    assert "Warning" not in stderr
+    assert "Exception ignored" not in stderr
+    return stdout
 
 
 def test_every_example_is_tested() -> None:
@@ -100,6 +148,9 @@ def test_example_says_what_it_is(path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_example(name: str, environment: dict[str, str]) -> None:
+    if name in NEEDS_BROKER:
+        pytest.importorskip("aiormq")
+        needs_broker()
     output = run(EXAMPLES / f"{name}.py", environment)
     for pattern in EXPECTED[name]:
         found = re.search(pattern, output)
@@ -124,7 +175,8 @@ def test_server_and_client_by_hand(environment: dict[str, str]) -> None:
         server.communicate()
     assert output == "1 + 2 + 3.5 = 6.5\nThe server said: at most ten numbers 413\n"
     assert output in (ROOT / "README.md").read_text("utf-8")
-    assert (server.returncode, *printed) == (0, "", "")
+    said = [line for line in "".join(printed).splitlines() if "held up the event loop" not in line]
+    assert (server.returncode, said) == (0, []), "on a busy machine a handler may seem to be slow"
 
 
 # -------------------------------------------------------------------------------------- documentation

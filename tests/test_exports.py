@@ -29,19 +29,24 @@ TOP = [
     "CommunicaError",
     "ConnectionLost",
     "Connector",
+    "ConnectorGuarantees",
     "Context",
     "FeatureNotAvailable",
+    "FifoConnector",
     "Limits",
     "Link",
     "LinkReceiver",
     "Listener",
     "LocalConnector",
+    "ManagerConnector",
     "MemoryConnector",
     "MessageTooBig",
     "PeerIdentity",
+    "PosixMQConnector",
     "ReqError",
     "RequestTimeout",
     "RespError",
+    "RmqConnector",
     "RouteClient",
     "RouteOverrideError",
     "RouteServer",
@@ -50,6 +55,8 @@ TOP = [
     "SerializerError",
     "SimpleClient",
     "SimpleServer",
+    "StdioConnector",
+    "SysVConnector",
     "TcpConnector",
     "UnknownError",
     "connector_from",
@@ -71,6 +78,7 @@ EXCEPTIONS = [
     "LinkRefused",
     "LocalProtocolError",
     "MessageTooBig",
+    "PeerGone",
     "PeerNotTrusted",
     "ProtocolError",
     "QueueLimitReached",
@@ -93,8 +101,30 @@ SERIALIZERS = [
     "RawSerializer",
     "Serializer",
 ]
-QUEUES = ["AsyncQueue", "Guarantees", "MemoryQueue", "PipeQueue", "PosixMQ", "ProcessLines", "SysVMQ"]
-CONNECTORS = ["LocalConnector", "MemoryConnector", "TcpConnector", "connector_from"]
+QUEUES = [
+    "AsyncQueue",
+    "Guarantees",
+    "ManagerQueue",
+    "MemoryQueue",
+    "PipeQueue",
+    "PosixMQ",
+    "ProcessLines",
+    "QueueHost",
+    "SysVMQ",
+    "reap",
+]
+CONNECTORS = [
+    "FifoConnector",
+    "LocalConnector",
+    "ManagerConnector",
+    "MemoryConnector",
+    "PosixMQConnector",
+    "RmqConnector",
+    "StdioConnector",
+    "SysVConnector",
+    "TcpConnector",
+    "connector_from",
+]
 
 
 def optional(name: str) -> ModuleType | None:
@@ -166,6 +196,7 @@ def test_an_import_is_lean() -> None:
     loaded = loaded_by("import communica_like")
     unwanted = {"orjson", "adaptix", "anyio", "attr", "pydantic", "multiprocessing", "http.client", "email"}
     assert not unwanted & loaded
+    assert "aiormq" not in loaded_by("from communica_like import RmqConnector")
     # Nothing beside asyncio, which brings ssl along itself.
     assert "communica_like.testing" not in loaded
     assert len(loaded - loaded_by("import asyncio, uuid, dataclasses, json, urllib.parse")) < 120
@@ -173,7 +204,8 @@ def test_an_import_is_lean() -> None:
 
 def test_serializers_import_no_optional_package() -> None:
     assert not {"orjson", "adaptix"} & loaded_by("import communica_like.serializers")
-    assert not {"posix_ipc", "sysv_ipc", "orjson"} & loaded_by("import communica_like.queues")
+    unwanted = {"posix_ipc", "sysv_ipc", "orjson", "multiprocessing"}
+    assert not unwanted & loaded_by("import communica_like.queues")
 
 
 def test_package_is_typed() -> None:

@@ -79,8 +79,9 @@ class Child:
 
     @property
     def stderr(self) -> str:
-        """What it wrote to stderr so far."""
-        return self._stderr.decode("utf-8", "replace")
+        """What it wrote to stderr so far; without warnings of slow handlers: a busy machine has many."""
+        lines = self._stderr.decode("utf-8", "replace").splitlines(keepends=True)
+        return "".join(line for line in lines if "held up the event loop" not in line)
 
     async def line(self, timeout: float = 20.0) -> str:
         """Return the next line that it prints."""
@@ -123,6 +124,11 @@ class Child:
     def resident(self) -> int:
         """Return the bytes of memory that it occupies."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def worked(self) -> float:
+        """Return for how many seconds it has kept a processor busy."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     async def stopped(self) -> None:
         """Stop it, and wait until the kernel says that it stands still."""

@@ -31,7 +31,7 @@ async def test_a_server_ends_by_a_signal(url: str, folder: Path, number: signal.
         async with RouteClient(connector_from(url)) as client:
             assert await client.request("echo", 1) == 1
             server.send(number)
-            assert await server.end(5) == 0
+            assert await server.end() == 0
             assert server.stderr == ""
             assert left_behind(folder) == []
 
@@ -43,7 +43,7 @@ async def test_a_client_ends_by_a_signal(url: str, number: signal.Signals) -> No
         async with Child("any_client", url) as client:
             assert await client.line() == f"connected {server.pid}"
             client.send(number)
-            assert await client.end(5) == 0
+            assert await client.end() == 0
             assert client.stderr == ""
         assert server.stderr == ""
 
@@ -54,7 +54,7 @@ async def test_a_client_without_a_server_ends_by_a_signal(url: str, folder: Path
             while "cannot connect" not in client.stderr:
                 await asyncio.sleep(0.01)
         client.send(signal.SIGINT)
-        assert await client.end(5) == 0
+        assert await client.end() == 0
         assert "Traceback" not in client.stderr
 
 
@@ -63,16 +63,17 @@ async def test_handlers_end_before_the_server_does(url: str) -> None:
     async with Child("any_server", url) as server:
         await start(server)
         async with RouteClient(connector_from(url)) as client:
-            request = asyncio.ensure_future(client.request("sleep", 0.5))
-            assert await server.line() == "sleeping"
+            request = asyncio.ensure_future(client.request("hold", None))
+            assert await server.line() == "holding"
             server.send(signal.SIGINT)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 with pytest.raises(ConnectionLost) as caught:
                     while True:
                         await client.request("echo", 1)
             assert not caught.value.sent
-            assert await asyncio.wait_for(request, 5) == 0.5
-            assert await server.end(5) == 0
+            server.send(signal.SIGUSR1)
+            assert await asyncio.wait_for(request, 20) == "held"
+            assert await server.end() == 0
             assert server.stderr == ""
 
 
@@ -81,7 +82,9 @@ async def test_handlers_end_before_the_server_does(url: str) -> None:
 async def test_a_second_signal_hastens(
     url: str, folder: Path, number: signal.Signals, drain_timeout: float
 ) -> None:
-    async with Child("any_server", url, json.dumps({"drain_timeout": drain_timeout})) as server:
+    # Both times are so long that it would not end in time without the second signal.
+    options = {"drain_timeout": drain_timeout, "last_words": 30.0}
+    async with Child("any_server", url, json.dumps(options)) as server:
         await start(server)
         async with RouteClient(connector_from(url)) as client:
             request = asyncio.ensure_future(client.request("stubborn", None))
@@ -93,10 +96,10 @@ async def test_a_second_signal_hastens(
                         while True:
                             await client.request("echo", 1)
             else:
-                # The handler has been cancelled, and does not care: the server waits its last second.
+                # The handler has been cancelled, and does not care: the server waits for its last words.
                 assert await server.line() == "not impressed"
             server.send(number)
-            assert await server.end(2) == 0
+            assert await server.end() == 0
             assert "Traceback" not in server.stderr
             assert "second signal" in server.stderr
             assert left_behind(folder) == []
@@ -114,7 +117,7 @@ async def test_many_signals(url: str, folder: Path) -> None:
                 server.send(signal.SIGTERM)
                 await asyncio.sleep(0.01)  # two at once would be one
             # The third may come when run() has returned, and is then not this library's to handle.
-            assert await server.end(2) in (0, -signal.SIGTERM)
+            assert await server.end() in (0, -signal.SIGTERM)
             assert "Traceback" not in server.stderr
             assert left_behind(folder) == []
             with pytest.raises(ConnectionLost):
@@ -129,8 +132,8 @@ async def test_a_signal_while_a_handler_blocks(url: str) -> None:
             request = asyncio.ensure_future(client.request("block", 0.5))
             assert await server.line() == "blocking"
             server.send(signal.SIGINT)
-            assert await asyncio.wait_for(request, 5) == 0.5
-            assert await server.end(5) == 0
+            assert await asyncio.wait_for(request, 20) == 0.5
+            assert await server.end() == 0
             assert "Traceback" not in server.stderr
 
 
@@ -149,7 +152,7 @@ async def test_calls_after_the_end(url: str) -> None:
 
 
 async def test_killed_leaves_nothing_in_the_way(url: str) -> None:
-    for _ in range(5):
+    for _ in range(3):
         async with Child("any_server", url) as server:
             assert await server.line() == f"serving {url}"
             async with RouteClient(connector_from(url)) as client:

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from communica_like import Backoff, ConnectionLost, RouteClient, connector_from
+from communica_like import Backoff, ConnectionLost, Limits, RouteClient, connector_from
 
 from .child import Child, live_processes
 
@@ -29,11 +29,11 @@ async def test_children_do_not_keep_a_dead_server_alive(url: str, how: str) -> N
             assert await first.line() == "waiting 1"
             await first.kill()
             with pytest.raises(ConnectionLost):
-                await asyncio.wait_for(waiting, 2)
+                await asyncio.wait_for(waiting, Limits().resume_window - 1)
             assert list(live_processes(children)) == children
             async with Child("any_server", url) as second:
                 assert await second.line() == f"serving {url}"
-                assert await asyncio.wait_for(client.request("pid", None), 5) == second.pid
+                assert await asyncio.wait_for(client.request("pid", None), 20) == second.pid
             assert list(live_processes(children)) == children
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 
+from tests.ports import free_port
+
 from .child import Child
 
 
-async def test_two_processes(free_port: int) -> None:
+async def test_two_processes() -> None:
     # The client may be there first; it waits.
-    async with Child("readme_client", free_port) as client, Child("readme_server", free_port) as server:
+    port = free_port()
+    async with Child("readme_client", port) as client, Child("readme_server", port) as server:
         assert await server.line() == "hello"
         assert await client.line() == "Server received: hello"
         assert await client.end() == 0

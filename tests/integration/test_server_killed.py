@@ -55,13 +55,13 @@ async def test_killed_with_requests_in_flight(url: str) -> None:
             for _ in again:
                 assert await first.line() == "sleeping"
             await first.kill()
-            await all_lost(tasks, within=2.0)
+            await all_lost(tasks, within=10.0)
             # What is not idempotent waits for the next server, too, if it was not sent.
             later = asyncio.ensure_future(client.request("echo", "later"))
             async with Child("any_server", url, OPTIONS) as second:
                 assert await second.line() == f"serving {url}", "what the dead server left is no hindrance"
-                assert await asyncio.wait_for(asyncio.gather(*again), 10) == [0.3] * 50
-                assert await asyncio.wait_for(later, 10) == "later"
+                assert await asyncio.wait_for(asyncio.gather(*again), 20) == [0.3] * 50
+                assert await asyncio.wait_for(later, 20) == "later"
                 assert await client.request("pid", None) == second.pid
 
 
@@ -72,12 +72,12 @@ async def test_stopped_then_killed(url: str) -> None:
         async with client_of(url) as client:
             tasks = await in_flight(client, server, 20)
             await server.stopped()
-            await all_lost(tasks, within=QUICK.heartbeat + QUICK.resume_window + 1.5)
+            await all_lost(tasks, within=QUICK.heartbeat + QUICK.resume_window + 10.0)
             await server.kill()
         assert client.state == "closed"
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @pytest.mark.parametrize("kill", [True, False])
 async def test_stopped_with_the_default_limits(url: str, kill: bool) -> None:
     async with Child("any_server", url) as server:
@@ -104,23 +104,23 @@ async def test_stopped_and_continued(url: str) -> None:
             request = asyncio.ensure_future(client.request("sleep", 0.1))
             assert await server.line() == "sleeping"
             await server.stopped()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while client.connected:
                     await asyncio.sleep(0.01)
             await client.throw("count", 0)
             server.send(signal.SIGCONT)
-            assert await asyncio.wait_for(request, 10) == 0.1
-            assert await asyncio.wait_for(client.request("counted", None), 10) == [1, True]
+            assert await asyncio.wait_for(request, 20) == 0.1
+            assert await asyncio.wait_for(client.request("counted", None), 20) == [1, True]
 
 
 async def test_a_second_server_is_turned_away(url: str) -> None:
-    async with Child("any_server", url, OPTIONS) as server:
+    async with Child("any_server", url) as server:
         await server.line()
-        async with client_of(url) as client:
+        async with client_of(url, Limits()) as client:
             assert await client.request("echo", 1) == 1
             with pytest.raises(AddressInUse):
                 await RouteServer(connector_from(url)).init()
-            async with Child("any_server", url, OPTIONS) as second:
+            async with Child("any_server", url) as second:
                 assert await second.end() == 1
                 assert "AddressInUse" in second.stderr
             assert await client.request("pid", None) == server.pid
@@ -135,7 +135,7 @@ async def test_one_of_many_servers_gets_the_address(url: str) -> None:
     for child in children:
         await child.__aenter__()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             ended = [asyncio.ensure_future(child.process.wait()) for child in children]
             while sum(task.done() for task in ended) < len(children) - 1:
                 running = [task for task in ended if not task.done()]

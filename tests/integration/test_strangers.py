@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from communica_like import Limits, SimpleClient, SimpleServer, connector_from
+from communica_like.entities.reception import Reception
 from communica_like.exceptions import AuthenticationError
 from communica_like.session import ClientHandshake
 from communica_like.wire.frames import (
@@ -30,6 +31,8 @@ from communica_like.wire.frames import (
 from communica_like.wire.greetings import MAGIC
 
 HANDSHAKE_TIMEOUT = 0.3
+"""Of the servers that are waited for."""
+PATIENCE = 20.0
 
 
 async def open_raw(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -49,7 +52,7 @@ async def talk(address: str, *words: bytes, wait: bool = True) -> bytes:
             writer.write(word)
             await writer.drain()
         if wait:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 answer = await reader.read()
     except ConnectionError:
         pass
@@ -73,18 +76,20 @@ async def handle(data: object) -> object:
 
 
 @asynccontextmanager
-async def honest_traffic(url: str, authkey: bytes | None = None) -> AsyncIterator[SimpleServer]:
+async def honest_traffic(
+    url: str, authkey: bytes | None = None, handshake_timeout: float = PATIENCE
+) -> AsyncIterator[SimpleServer]:
     """A server, and a client that makes requests all the time and is never disappointed."""
     connector = connector_from(url, authkey=authkey)
-    server = SimpleServer(connector, handle, handshake_timeout=HANDSHAKE_TIMEOUT)
+    server = SimpleServer(connector, handle, handshake_timeout=handshake_timeout)
     async with server, SimpleClient(connector, lambda data: data) as client:
         stop = asyncio.Event()
 
         async def ask() -> int:
             number = 0
             while not stop.is_set():
-                assert await asyncio.wait_for(client.request(number), 5) == number
-                assert await asyncio.wait_for(server.request(number, client.client_id), 5) == number
+                assert await asyncio.wait_for(client.request(number), PATIENCE) == number
+                assert await asyncio.wait_for(server.request(number, client.client_id), PATIENCE) == number
                 number += 1
                 await asyncio.sleep(0)
             return number
@@ -93,11 +98,11 @@ async def honest_traffic(url: str, authkey: bytes | None = None) -> AsyncIterato
         yield server
         stop.set()
         assert await asking > 0
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while len(server.clients) > 1:
                 await asyncio.sleep(0.005)
         assert [info.client_id for info in server.clients] == [client.client_id]
-        assert server._reception is not None
+        assert isinstance(server._reception, Reception)
         assert not server._reception._greeters
 
 
@@ -172,7 +177,7 @@ async def test_more_requests_than_there_is_credit(url: str, caplog: pytest.LogCa
         await talk(server.address, hello() + requests)
         assert "credit overrun" in logged(caplog)
         assert server._pool is not None
-        await asyncio.wait_for(server._pool.wait_idle(), 5)  # their handlers were told to stop
+        await asyncio.wait_for(server._pool.wait_idle(), PATIENCE)  # their handlers were told to stop
 
 
 SILENT: dict[str, Callable[[], bytes]] = {
@@ -184,16 +189,16 @@ SILENT: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("what", SILENT)
 async def test_silence(what: str, url: str, caplog: pytest.LogCaptureFixture) -> None:
-    async with honest_traffic(url) as server:
+    async with honest_traffic(url, handshake_timeout=HANDSHAKE_TIMEOUT) as server:
         loop = asyncio.get_running_loop()
         began = loop.time()
         assert await talk(server.address, SILENT[what]()) == b""
-        assert HANDSHAKE_TIMEOUT * 0.9 < loop.time() - began < HANDSHAKE_TIMEOUT + 1
+        assert HANDSHAKE_TIMEOUT * 0.9 < loop.time() - began < HANDSHAKE_TIMEOUT + 5
         assert "within 0.3 s and was turned away" in logged(caplog)
 
 
 async def test_silence_after_the_challenge(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    async with honest_traffic(url, b"key") as server:
+    async with honest_traffic(url, b"key", HANDSHAKE_TIMEOUT) as server:
         await talk(server.address, hello())
         assert "did not complete the handshake" in logged(caplog)
 
@@ -216,7 +221,11 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize("words", [b"", hello()[:50], hello("the same"), b"garbage" * 10])
+@pytest.mark.parametrize(
+    "words",
+    [b"", hello()[:50], hello("the same"), b"garbage" * 10],
+    ids=["nothing", "half a word", "the same", "garbage"],
+)
 async def test_a_thousand_come_and_go(words: bytes, url: str) -> None:
     """Links that are opened and dropped cost nothing that lasts."""
     async with honest_traffic(url) as server:
@@ -228,8 +237,13 @@ async def test_a_thousand_come_and_go(words: bytes, url: str) -> None:
 
         await come_and_go(200)
         descriptors, memory = len(os.listdir("/proc/self/fd")), resident()
-        await come_and_go(1_000)
-        async with asyncio.timeout(5):
-            while len(os.listdir("/proc/self/fd")) > descriptors:
-                await asyncio.sleep(0.01)
-        assert resident() - memory < 4 * 1024 * 1024
+        for _ in range(3):  # what lasts would grow each time
+            await come_and_go(1_000)
+            async with asyncio.timeout(PATIENCE):
+                while len(os.listdir("/proc/self/fd")) > descriptors:
+                    await asyncio.sleep(0.01)
+            before, memory = memory, resident()
+            if memory - before < 4 * 1024 * 1024:
+                break
+        else:
+            raise AssertionError(f"it grew by {memory - before} bytes in the end")

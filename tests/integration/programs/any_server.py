@@ -1,4 +1,4 @@
-"""A server for many tests. Arguments: its URL, and its options as JSON.
+"""A server for many tests. Arguments: its URL, and its options as JSON, with the library's "last_words".
 
 It prints ``serving URL``, and what its handlers say.
 """
@@ -9,11 +9,13 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from typing import Any, Self
 
 from communica_like import Context, Limits, RouteServer, RouteTable, connector_from
+from communica_like.entities import entity
 
 table = RouteTable()
 thrown: list[int] = []
@@ -44,6 +46,16 @@ async def sleep(seconds: float) -> float:
     await asyncio.sleep(seconds)
     print("slept")
     return seconds
+
+
+@table.handler("hold")
+async def hold(data: Any) -> str:
+    """Wait for SIGUSR1."""
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
+    print("holding")
+    await told.wait()
+    return "held"
 
 
 @table.handler("stubborn")
@@ -126,5 +138,7 @@ class AnnouncedServer(RouteServer):
 
 options: dict[str, Any] = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
 limits = Limits(**options.pop("limits", {}))
+if "last_words" in options:
+    entity._LAST_WORDS = options.pop("last_words")
 server = AnnouncedServer(connector_from(sys.argv[1]), table, limits=limits, **options)
 asyncio.run(server.run())

@@ -1,0 +1,1 @@
+"""Programs that use an original package in a process of their own: see tests/interop/original.py."""
