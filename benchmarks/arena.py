@@ -24,8 +24,8 @@ class Requester(Protocol):
 class Arena(Protocol):
     """A contestant's module."""
 
-    def serve(self, path: str, handler: Handler) -> AbstractAsyncContextManager[object]:
-        """Serve *handler* at the Unix socket *path*."""
+    def serve(self, address: str, handler: Handler) -> AbstractAsyncContextManager[object]:
+        """Serve *handler* at *address*: the path of a Unix socket, or what the contestant says."""
 
-    def connect(self, path: str) -> AbstractAsyncContextManager[Requester]:
-        """Open one connection to the server at *path*."""
+    def connect(self, address: str) -> AbstractAsyncContextManager[Requester]:
+        """Open one connection to the server at *address*."""

@@ -1,4 +1,4 @@
-"""The client process of one contestant: ``python -m benchmarks.client CONTESTANT PATH``.
+"""The client process of one contestant: ``python -m benchmarks.client CONTESTANT ADDRESS``.
 
 For each line ``WORKLOAD SCALE`` on standard input it prints the measurement as one line of JSON.
 """
@@ -18,13 +18,13 @@ from benchmarks.workloads import WORKLOADS, measure
 __all__: list[str] = []
 
 
-async def _main(name: str, path: str) -> None:
+async def _main(name: str, address: str) -> None:
     arena = CONTESTANTS[name].arena()
     commands = Commands()
     print("ready", flush=True)
-    while True:
-        workload, _, scale = (await commands.next()).partition(" ")
-        measurement = await measure(arena, path, WORKLOADS[workload], float(scale))
+    while (line := await commands.next()) is not None:
+        workload, _, scale = line.partition(" ")
+        measurement = await measure(arena, address, WORKLOADS[workload], float(scale))
         print(orjson.dumps(asdict(measurement)).decode(), flush=True)
 
 

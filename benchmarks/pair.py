@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
-from benchmarks.workloads import Measurement
+from benchmarks.processors import CLIENT, SERVER, keep_to
 
 __all__ = ["ContestantFailed", "Pair"]
 
@@ -26,19 +28,24 @@ class ContestantFailed(Exception):
 class Pair:
     """A server and a client process: started on entering, gone after leaving, however that comes about.
 
-    Each process keeps to a CPU of its own where there are two: else the scheduler would at times put both
-    on one, which halves the cost of a round trip and doubles that of everything else.
+    Each says that it is ready, the client answers questions, and both end at the end of their input.
+
+    Args:
+        name: the contestant's.
+        client, server: the module that each runs, and its arguments. No *server*: the client starts it.
     """
 
-    def __init__(self, name: str, directory: str) -> None:
+    def __init__(self, name: str, client: Sequence[str], server: Sequence[str] | None) -> None:
         self.name = name
-        self._path = os.path.join(directory, f"{name}.sock")
+        self._commands = {"server": server, "client": client}
         self._children: list[subprocess.Popen[str]] = []
 
     def __enter__(self) -> Self:
         try:
-            self._start("server")
-            self._client = self._start("client")
+            for role, processor in (("server", SERVER), ("client", CLIENT)):
+                command = self._commands[role]
+                if command is not None:
+                    self._start(role, command, processor)
         except BaseException:
             self._stop()
             raise
@@ -49,20 +56,28 @@ class Pair:
     ) -> None:
         self._stop()
 
-    def measure(self, workload: str, scale: float) -> Measurement:
-        """Have the client measure *workload* once."""
-        stdin = self._client.stdin
+    def ask(self, question: str) -> Any:
+        """Have the client do something, and return what it answers, a line of JSON."""
+        self.tell(question)
+        return self.answer()
+
+    def tell(self, question: str) -> None:
+        """Have the client begin; ``answer`` waits for it."""
+        stdin = self._children[-1].stdin
         assert stdin is not None
         try:
-            stdin.write(f"{workload} {scale}\n")
+            stdin.write(f"{question}\n")
             stdin.flush()
         except BrokenPipeError:
             raise ContestantFailed(f"{self.name}: the client process is gone") from None
-        return Measurement(**orjson.loads(self._line(self._client, workload)))
 
-    def _start(self, role: str) -> subprocess.Popen[str]:
+    def answer(self) -> Any:
+        """Wait for the client's answer."""
+        return orjson.loads(self._line(self._children[-1], "client"))
+
+    def _start(self, role: str, command: Sequence[str], processor: int) -> None:
         child = subprocess.Popen(
-            [sys.executable, "-m", f"benchmarks.{role}", self.name, self._path],
+            [sys.executable, "-m", *command],
             cwd=CHECKOUT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -70,17 +85,14 @@ class Pair:
             start_new_session=True,
         )
         self._children.append(child)
-        if sys.platform == "linux":
-            cpus = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(child.pid, {cpus[0] if role == "server" else cpus[-1]})
-        self._line(child, "start")
-        return child
+        keep_to(processor, child.pid)
+        self._line(child, role)
 
-    def _line(self, child: subprocess.Popen[str], what: str) -> str:
+    def _line(self, child: subprocess.Popen[str], role: str) -> str:
         assert child.stdout is not None
         line = child.stdout.readline()
         if not line:
-            raise ContestantFailed(f"{self.name}: {what} failed")
+            raise ContestantFailed(f"{self.name}: the {role} process failed")
         return line
 
     def _stop(self) -> None:
@@ -90,7 +102,7 @@ class Pair:
             try:
                 child.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                child.kill()
+                os.killpg(child.pid, signal.SIGKILL)  # with whatever it started
                 child.wait()
             if child.stdout is not None:
                 child.stdout.close()

@@ -1,193 +1,73 @@
-"""Queues of the kernel: by hand on the raw medium, and as the library has them.
-
-All put and get the same pickled number. Each is a pair of queues, there and back, made anew for each round.
-"""
+"""The queues that are measured: by hand, as the library has them, and as the original packages have them."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import pickle
-from abc import ABC, abstractmethod
-from typing import Any, Final
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
 
-import posix_ipc
-import sysv_ipc
+from benchmarks import queue_media
 
-from communica_like.queues import PosixMQ, SysVMQ
+__all__ = ["BY_HAND", "MEDIA", "MOST_IDLE", "MOST_SILENT", "MOST_TIMES", "ORIGINAL", "OURS", "Medium"]
 
-__all__ = ["CONTESTANTS", "FLOOR", "QueuePair"]
+MOST_TIMES: Final = 1.4
+"""How many times as long as by hand a round trip through the library may take."""
 
-STOP: Final = -1
-FLOOR: Final = 1.4
-"""How much longer than by hand a round trip through the library may take."""
+MOST_SILENT: Final = 0.002
+"""Seconds from put to get that an item may take after a silence, in the median."""
 
+MOST_IDLE: Final = 0.005
+"""The share of a processor that a waiting get may take."""
 
-class QueuePair(ABC):
-    """Two queues between this process and a forked child, which echoes."""
-
-    @abstractmethod
-    def ready(self, count: int) -> None:
-        """Put and get an item that is there at once, so many times, on one queue."""
-
-    @abstractmethod
-    def echo(self) -> None:
-        """The child: give back all items up to STOP."""
-
-    @abstractmethod
-    def ping(self, count: int, clock: Any) -> list[float]:
-        """Return the seconds that each of so many round trips took, then stop the child."""
-
-    @abstractmethod
-    def remove(self) -> None:
-        """Leave nothing in the kernel."""
+BY_HAND: Final = "by hand"
+OURS: Final = "the library"
+ORIGINAL: Final = "the original"
 
 
-class PosixByHand(QueuePair):
-    """posix_ipc and ``add_reader``."""
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """One row of each table: up to three contestants on the same kind of queue.
 
-    def __init__(self) -> None:
-        self.there, self.back = (
-            posix_ipc.MessageQueue(f"/benchmark-{os.getpid()}-{way}", posix_ipc.O_CREX, 0o600, 10, 8192)
-            for way in ("there", "back")
-        )
-        self.there.block = self.back.block = False
+    Attributes:
+        title: how the table calls it.
+        places: makes two queues, in a directory if they need one.
+        by_hand: the class of queue_by_hand to which the others are compared.
+        ours: the class of queue_library; None: there is none yet.
+        original, package: the class of queue_originals, and the distribution that it needs.
+        judged: whether MOST_TIMES counts.
+    """
 
-    def ready(self, count: int) -> None:
-        for number in range(count):
-            self.there.send(pickle.dumps(number, 1))
-            pickle.loads(self.there.receive()[0])
+    title: str
+    places: Callable[[str], AbstractContextManager[tuple[str, str]]]
+    by_hand: str
+    ours: str | None
+    original: str
+    package: str
+    judged: bool = True
 
-    def echo(self) -> None:
-        asyncio.run(self._echo())
+    def classes(self) -> dict[str, str]:
+        """Return those that can be measured here: ``module:class`` by BY_HAND, OURS and ORIGINAL."""
+        found = {BY_HAND: f"benchmarks.queue_by_hand:{self.by_hand}"}
+        if self.ours is not None:
+            found[OURS] = f"benchmarks.queue_library:{self.ours}"
+        if self.has_original():
+            found[ORIGINAL] = f"benchmarks.queue_originals:{self.original}"
+        return found
 
-    async def _echo(self) -> None:
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-
-        def readable() -> None:
-            data, _ = self.there.receive()
-            number = pickle.loads(data)
-            if number == STOP:
-                done.set_result(None)
-            else:
-                self.back.send(pickle.dumps(number, 1))
-
-        loop.add_reader(self.there.mqd, readable)
-        await done
-        loop.remove_reader(self.there.mqd)
-
-    def ping(self, count: int, clock: Any) -> list[float]:
-        return asyncio.run(self._ping(count, clock))
-
-    async def _ping(self, count: int, clock: Any) -> list[float]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any]
-
-        def readable() -> None:
-            answer.set_result(pickle.loads(self.back.receive()[0]))
-
-        loop.add_reader(self.back.mqd, readable)
-        times = []
-        for number in range(count):
-            answer = loop.create_future()
-            began = clock()
-            self.there.send(pickle.dumps(number, 1))
-            await answer
-            times.append(clock() - began)
-        loop.remove_reader(self.back.mqd)
-        self.there.send(pickle.dumps(STOP, 1))
-        return times
-
-    def remove(self) -> None:
-        for queue in (self.there, self.back):
-            queue.unlink()
-            queue.close()
+    def has_original(self) -> bool:
+        """Whether the original package is installed."""
+        try:
+            version(self.package)
+        except PackageNotFoundError:
+            return False
+        return True
 
 
-class SysVByHand(QueuePair):
-    """sysv_ipc, blocking: there is nothing that an event loop could poll."""
-
-    def __init__(self) -> None:
-        self.there, self.back = (sysv_ipc.MessageQueue(None, sysv_ipc.IPC_CREX, 0o600) for _ in range(2))
-
-    def ready(self, count: int) -> None:
-        for number in range(count):
-            self.there.send(pickle.dumps(number, 1), False)
-            pickle.loads(self.there.receive(False)[0])
-
-    def echo(self) -> None:
-        while (number := pickle.loads(self.there.receive()[0])) != STOP:
-            self.back.send(pickle.dumps(number, 1))
-
-    def ping(self, count: int, clock: Any) -> list[float]:
-        times = []
-        for number in range(count):
-            began = clock()
-            self.there.send(pickle.dumps(number, 1))
-            pickle.loads(self.back.receive()[0])
-            times.append(clock() - began)
-        self.there.send(pickle.dumps(STOP, 1))
-        return times
-
-    def remove(self) -> None:
-        self.there.remove()
-        self.back.remove()
-
-
-class _Library(QueuePair):
-    there: PosixMQ | SysVMQ
-    back: PosixMQ | SysVMQ
-
-    def ready(self, count: int) -> None:
-        for number in range(count):
-            self.there.put_nowait(number)
-            self.there.get_nowait()
-
-    def echo(self) -> None:
-        asyncio.run(self._echo())
-
-    async def _echo(self) -> None:
-        async for number in self.there:
-            if number == STOP:
-                return
-            await self.back.put(number)
-
-    def ping(self, count: int, clock: Any) -> list[float]:
-        return asyncio.run(self._ping(count, clock))
-
-    async def _ping(self, count: int, clock: Any) -> list[float]:
-        times = []
-        for number in range(count):
-            began = clock()
-            await self.there.put(number)
-            await self.back.get()
-            times.append(clock() - began)
-        await self.there.put(STOP)
-        return times
-
-    def remove(self) -> None:
-        for queue in (self.there, self.back):
-            queue.unlink()
-            queue.close()
-
-
-class Posix(_Library):
-    """PosixMQ."""
-
-    def __init__(self) -> None:
-        self.there, self.back = (PosixMQ(f"/benchmark-{os.getpid()}-our-{way}") for way in ("there", "back"))
-
-
-class SysV(_Library):
-    """SysVMQ."""
-
-    def __init__(self) -> None:
-        self.there, self.back = SysVMQ(), SysVMQ()
-
-
-CONTESTANTS: Final[list[tuple[str, type[QueuePair], type[QueuePair]]]] = [
-    ("PosixMQ", PosixByHand, Posix),
-    ("SysVMQ", SysVByHand, SysV),
-]
-"""What it is called, the medium by hand, and the library."""
+MEDIA: Final = (
+    Medium("PosixMQ", queue_media.posix, "Posix", "Posix", "IpcqueuePosix", "ipcqueue"),
+    Medium("SysVMQ", queue_media.sysv, "SysV", "SysV", "IpcqueueSysV", "ipcqueue"),
+    Medium("PipeQueue", queue_media.fifo, "Fifo", "Pipe", "Turberfield", "turberfield-utils"),
+    Medium("ManagerQueue", queue_media.manager, "Manager", "Manager", "Ipcq", "ipcq", judged=False),
+)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from benchmarks.contestants import CONTESTANTS, LIMIT
+from benchmarks.contestants import CONTESTANTS
 from benchmarks.pair import Pair
 from benchmarks.workloads import Measurement
 
@@ -30,10 +30,17 @@ class Results:
         times = [one.p50 for one in self.measured[workload][name] if one.p50 is not None]
         return median(times) if times else None
 
+    @property
+    def limit(self) -> str | None:
+        """The contestant that the others are measured against, if it took part."""
+        names = next(iter(self.measured.values()))
+        return next((name for name in names if CONTESTANTS[name].is_limit), None)
+
     def shares(self, workload: str, name: str) -> list[float]:
         """The rate as a share of the limit's in the same round, round by round."""
         of = self.measured[workload]
-        return [own.rate / limit.rate for own, limit in zip(of[name], of[LIMIT], strict=True)]
+        assert self.limit is not None, "without a limit there are no shares"
+        return [own.rate / limit.rate for own, limit in zip(of[name], of[self.limit], strict=True)]
 
     def share(self, workload: str, name: str) -> float:
         """The median of all rounds' shares."""
@@ -56,7 +63,8 @@ def play(
             for turn in range(TURNS):
                 first = (number * TURNS + turn) % len(pairs)
                 for pair in (*pairs[first:], *pairs[:first]):
-                    turns[pair.name].append(pair.measure(workload, scale * CONTESTANTS[pair.name].scale))
+                    own_scale = scale * CONTESTANTS[pair.name].scale
+                    turns[pair.name].append(Measurement(**pair.ask(f"{workload} {own_scale}")))
             for name, all_turns in turns.items():
                 results.measured[workload][name].append(max(all_turns, key=lambda one: one.rate))
     return results

@@ -1,4 +1,4 @@
-"""The server process of one contestant: ``python -m benchmarks.server CONTESTANT PATH``."""
+"""The server process of one contestant: ``python -m benchmarks.server CONTESTANT ADDRESS``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from benchmarks.contestants import CONTESTANTS
 __all__: list[str] = []
 
 
-async def _main(name: str, path: str) -> None:
+async def _main(name: str, address: str) -> None:
     contestant = CONTESTANTS[name]
     commands = Commands()
-    async with contestant.arena().serve(path, contestant.new_handler()):
+    async with contestant.arena().serve(address, contestant.new_handler()):
         print("ready", flush=True)
-        await commands.next()
+        while await commands.next() is not None:
+            pass
 
 
 if __name__ == "__main__":

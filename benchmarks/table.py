@@ -6,7 +6,7 @@ import platform
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.contestants import CONTESTANTS, LIMIT
+from benchmarks.contestants import CONTESTANTS
 from benchmarks.rounds import Results
 from benchmarks.workloads import WORKLOADS
 
@@ -23,7 +23,7 @@ def as_text(results: Results, *, floors: bool) -> str:
     head = ["", *(WORKLOADS[workload].title for workload in workloads)]
     rows = [head]
     for name in names:
-        cell = _absolute if name == LIMIT else _share_and_floor if floors else _share
+        cell = _absolute if name == results.limit else _share_and_floor if floors else _share
         rows.append(
             [CONTESTANTS[name].title, *(cell(results, workload, name) for workload in results.measured)]
         )
@@ -65,7 +65,7 @@ def as_json(results: Results) -> dict[str, Any]:
                     "title": CONTESTANTS[name].title,
                     "rate": results.rate(workload, name),
                     "p50_us": results.p50(workload, name),
-                    "share": results.share(workload, name) if LIMIT in names else None,
+                    "share": results.share(workload, name) if results.limit is not None else None,
                     "floor": CONTESTANTS[name].floors.get(workload),
                     "rounds": [asdict(one) for one in names[name]],
                 }

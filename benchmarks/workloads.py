@@ -99,10 +99,11 @@ WORKLOADS = {
 }
 
 
-async def measure(arena: Arena, path: str, workload: Workload, scale: float = 1.0) -> Measurement:
+async def measure(arena: Arena, address: str, workload: Workload, scale: float = 1.0) -> Measurement:
     """Connect anew, warm up with a tenth of the messages, then measure *scale* times the usual count."""
     count = int(workload.count * scale)
     async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(arena.connect(path)) for _ in range(workload.connections)]
+        connections = [arena.connect(address) for _ in range(workload.connections)]
+        clients = [await stack.enter_async_context(connection) for connection in connections]
         await workload.run(clients, max(count // 10, 256))
         return await workload.run(clients, count)
