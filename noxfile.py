@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -17,11 +18,24 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 LOWEST_PYTHON = PYTHONS[0]
 # The packages that do no I/O. Each of their modules is covered completely, by its own test files.
 CORE = ["wire", "session"]
+# Tests of what other packages have a part in.
+USERS = ["tests/serializers", "tests/queues", "tests/connectors", "tests/blocking", "tests/logging_handler"]
+USERS += ["tests/interop", "tests/test_exports.py"]
+# Of the group "interop", what is written in C and has few wheels.
+COMPILED = "ipcqueue"
+# The whole suite: for much of their time its tests wait for other processes.
+AT_ONCE = ["-n", "4"]
+# A test that fails is run once more: the machine may have stood still. The summary tells of it, for it may as
+# well be a race, to be found.
+ONCE_MORE = ["--reruns=1", "-raR"]
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
+# Each run of the tests would compile them again, in each of its processes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "types", "layers", "tests", "core_coverage", "lowest", "examples", "demo"]
+nox.options.sessions = ["lint", "types", "layers", "tests", "core_coverage", "lowest", "demo"]
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
@@ -92,7 +106,7 @@ def group(name: str) -> list[str]:
 
 def lowest(requirement: str) -> str:
     """``name>=X`` as ``name==X``; an exact pin stays as it is."""
-    pinned, count = re.subn(r"^([\w.-]+)\s*[>=]=\s*([\w.]+)(\s*;.*)?$", r"\1==\2\3", requirement)
+    pinned, count = re.subn(r"^([\w.-]+)\s*[>=]=\s*([\w.]+)(?:,<[\w.]+)?(\s*;.*)?$", r"\1==\2\3", requirement)
     if not count:
         raise ValueError(f"no lower bound of the form name>=X: {requirement!r}")
     return pinned
@@ -100,6 +114,38 @@ def lowest(requirement: str) -> str:
 
 def install_for_tests(session: nox.Session, *more: str) -> None:
     session.install("-e", ".[all]", *group("test"), *more)
+    compile_package(session)
+
+
+def compile_package(session: nox.Session) -> None:
+    """The tests start thousands of processes, and none of them is to compile the package again."""
+    session.run("python", "-m", "compileall", "-q", "communica_like", silent=True)
+
+
+def install_originals(session: nox.Session, requirements: list[str]) -> dict[str, str]:
+    """Install the packages of the group "interop"; return the variable that makes their tests run.
+
+    One of them has to be compiled where the index has no wheel of it for this Python: without a compiler it
+    is left out, and its tests are skipped. All else that goes wrong is an error.
+    """
+    installed = []
+    for requirement in requirements:
+        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        try:
+            session.install(requirement)
+        except nox.command.CommandFailed:
+            if name != COMPILED or shutil.which("cc") or shutil.which("gcc"):
+                raise
+            session.warn(f"{name} needs a C compiler, and there is none: its tests are SKIPPED")
+        else:
+            installed.append(name)
+    return {"COMMUNICA_LIKE_INTEROP": " ".join(installed)}
+
+
+def broker_env() -> dict[str, str]:
+    """The variable that makes the tests with a RabbitMQ broker fail without one, where one is installed."""
+    installed = shutil.which("rabbitmq-server") or Path("/usr/sbin/rabbitmq-server").exists()
+    return {"COMMUNICA_LIKE_BROKER": "required"} if installed else {}
 
 
 def coverage_env(session: nox.Session, name: str = "all") -> dict[str, str]:
@@ -135,7 +181,8 @@ def layers(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """pytest."""
     install_for_tests(session)
-    session.run("pytest", *session.posargs)
+    env = {**install_originals(session, group("interop")), **broker_env()}
+    session.run("pytest", *(session.posargs or [*AT_ONCE, *ONCE_MORE]), env=env)
 
 
 def own_tests(module: Path) -> list[Path]:
@@ -185,19 +232,22 @@ def core_coverage(session: nox.Session) -> None:
 
 @nox.session(python=LOWEST_PYTHON, name="lowest")
 def lowest_versions(session: nox.Session) -> None:
-    """pytest with the oldest version of everything that pyproject.toml allows."""
+    """pytest with the oldest version of everything that pyproject.toml allows: what uses other packages."""
     extras = PYPROJECT["project"]["optional-dependencies"]
-    named = [*extras["orjson"], *extras["adaptix"], *extras["posixmq"], *extras["sysvmq"]]
-    requirements = [*named, *group("test")]
+    named = [extra for name, extra in extras.items() if name not in ("all", "uvloop")]
+    requirements = [*chain.from_iterable(named), *group("test")]
     session.install("-e", ".[all]", *map(lowest, requirements))
-    session.run("pytest", *session.posargs)
+    compile_package(session)
+    originals = install_originals(session, [lowest(requirement) for requirement in group("interop")])
+    command = session.posargs or [*AT_ONCE, *ONCE_MORE, *USERS]
+    session.run("pytest", *command, env={**originals, **broker_env()})
 
 
 @nox.session
 def examples(session: nox.Session) -> None:
     """Every example does what it says."""
     install_for_tests(session)
-    session.run("pytest", "tests/test_examples.py", *session.posargs)
+    session.run("pytest", "tests/test_examples.py", *session.posargs, env=broker_env())
 
 
 @nox.session
@@ -212,15 +262,33 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """The long tests: random faults and steady load. At most 15 minutes."""
+    """The long tests: random faults, and then steady load. At most 15 minutes."""
     install_for_tests(session)
-    limits = ["--timeout=900", "--session-timeout=900"]
-    session.run("pytest", "-m", "chaos or soak", *limits, *session.posargs)
+    # Steady load is measured: nothing runs beside it.
+    for kind, options in (("chaos", AT_ONCE), ("soak", [])):
+        limits = ["--timeout=450", "--session-timeout=450"]
+        codes = [0, 5] if session.posargs else [0]  # 5: there is none among those that are asked for
+        command = ["pytest", "-m", kind, *options, *ONCE_MORE, *limits, *session.posargs]
+        session.run(*command, env=broker_env(), success_codes=codes)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks. Arguments after ``--`` are theirs."""
-    session.install("-e", ".[all]")
-    session.run("python", "-m", "benchmarks", *session.posargs)
-    session.run("python", "-m", "benchmarks.queues", *(["--check"] if "--check" in session.posargs else []))
+    """The benchmarks. --check, --quick and --rounds=N go to all of them, other arguments to the first."""
+    session.install("-e", ".[all]", *group("broker"))
+    install_originals(session, group("interop"))
+    common = [word for word in session.posargs if re.fullmatch(r"--(check|quick|rounds=\d+)", word)]
+    failed = []
+    for module, arguments in (
+        ("benchmarks", session.posargs),
+        ("benchmarks.queues", common),
+        ("benchmarks.connectors", common),
+        ("benchmarks.blocking", common),
+        *([("benchmarks.broker", common)] if broker_env() else []),
+    ):
+        try:
+            session.run("python", "-m", module, *arguments)
+        except nox.command.CommandFailed:
+            failed.append(module)
+    if failed:
+        session.error(f"failed: {', '.join(failed)}")

@@ -1,0 +1,45 @@
+"""Queues in a manager, without an event loop: this process holds them, others work on what is in them."""
+
+import queue
+from multiprocessing import get_context
+
+from communica_like.blocking.manager import Address, AuthKey, QueueManagerClient, QueueManagerServer
+
+WORKERS = 2
+
+
+def work(address: str) -> None:
+    with QueueManagerClient(address, AuthKey.AUTO) as client:
+        jobs, done = client.get_queue("jobs"), client.get_queue("done")
+        while True:
+            job = jobs.get()
+            done.put((job, job * job))
+            jobs.task_done()
+
+
+def main() -> None:
+    # multiprocessing tells its children the key of this process, which is AuthKey.AUTO.
+    with QueueManagerServer(Address.AUTO, AuthKey.AUTO) as server:
+        jobs, done = server.get_queue("jobs", max_items=3), server.get_queue("done")
+        workers = [
+            get_context("spawn").Process(target=work, args=(server.address,)) for _ in range(WORKERS)
+        ]
+        for worker in workers:
+            worker.start()
+        for number in range(10):
+            jobs.put(number)  # waits while there are three
+        jobs.join()  # until the workers have said task_done() ten times
+        print(f"squares: {sorted(done.get()[1] for _ in range(10))}")
+        try:
+            jobs.get(timeout=0.05)
+        except queue.Empty:
+            print("nothing is left to do")
+        for worker in workers:
+            worker.terminate()  # in the middle of get(): it takes nothing along
+            worker.join()
+        jobs.put("still works")
+        print(jobs.get())
+
+
+if __name__ == "__main__":
+    main()
