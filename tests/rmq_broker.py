@@ -134,12 +134,14 @@ class PrivateBroker:
 
     def ctl(self, *arguments: str) -> str:
         """Run rabbitmqctl; return what it printed."""
-        command = [str(_SCRIPTS / "rabbitmqctl"), "--quiet", *arguments]
-        done = subprocess.run(
-            command, env=self._environment(), capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return self._run("rabbitmqctl", *arguments, seconds=_PATIENCE)
+
+    def until_dispensable(self) -> None:
+        """Wait until each quorum queue here has a majority without this node.
+
+        A node that has just started answers before its members of the queues do.
+        """
+        self._run("rabbitmq-upgrade", "await_online_quorum_plus_one", "--timeout=90", seconds=120.0)
 
     def ours(self) -> list[str]:
         """Return the names of all queues and exchanges that are not the broker's."""
@@ -148,6 +150,14 @@ class PrivateBroker:
         return queues + [name for name in exchanges if not name.startswith("amq.")]
 
     # --
+
+    def _run(self, script: str, *arguments: str, seconds: float) -> str:
+        command = [str(_SCRIPTS / script), "--quiet", *arguments]
+        done = subprocess.run(
+            command, env=self._environment(), capture_output=True, text=True, timeout=seconds, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def _environment(self) -> dict[str, str]:
         folder = str(self._folder)

@@ -24,6 +24,9 @@ __all__ = ["AmqpSender"]
 logger = logging.getLogger("communica_like")
 
 _PATIENCE: Final = 35.0  # seconds to open it; a queue that is without a leader has the broker wait for 30
+_UNCONFIRMED: Final = 10.0  # seconds that a channel may say nothing of what is sent
+_USELESS: Final = 1.0  # seconds that it may refuse all that is sent
+_LONGEST: Final = 80.0  # the same, when another channel is no better: then it is up to the broker
 _REFUSED: Final = 0.2  # seconds until what the broker could not take is sent again
 _BURST: Final = 64 * 1024  # bytes that are written without waiting for more
 
@@ -33,6 +36,9 @@ class AmqpSender(Sender):
 
     It does not wait for one's confirmation before it publishes the next. Answers come to a queue that goes
     with the connection, by a routing key that stays the same when the connection is another one.
+
+    A channel that takes nothing is given up, for it may be of no use although it is open: one that was about
+    to look for a quorum queue's leader when the leader's node stopped refuses all until that node is back.
     """
 
     def __init__(self, key: BrokerKey, topology: Topology, user: SenderUser) -> None:
@@ -51,6 +57,9 @@ class AmqpSender(Sender):
         self._published = 0  # the largest number that ever was
         self._unconfirmed: dict[int, int] = {}  # numbers by delivery tag
         self._last_tag = 0
+        self._futile = 0  # channels given up, one after another
+        self._refused: float | None = None  # since when all is refused, by the loop's clock
+        self._watch: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
         self._waiting = 0  # bytes of those
         self._scheduled = False
@@ -90,6 +99,7 @@ class AmqpSender(Sender):
         self._broker = broker
         self._unconfirmed.clear()
         self._last_tag = 0
+        self._refused = None
         broker.servers[self._token] = self
         with no_aiormq_errors(f"cannot send to the inbox at {broker.place}"):
             async with asyncio.timeout(_PATIENCE):
@@ -110,6 +120,9 @@ class AmqpSender(Sender):
     def connection_lost(self, reason: str) -> None:
         """The connection, or a channel, is of no use any more."""
         self._publisher = None
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
         self._out.clear()
         self._waiting = 0
         if not self._over.done():
@@ -154,7 +167,29 @@ class AmqpSender(Sender):
             self._published = message.ident
         self._last_tag += 1
         self._unconfirmed[self._last_tag] = message.ident
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._at_most(_UNCONFIRMED), self._look, self._last_tag)
         self._write(self._publisher.frames(b"", message.body, content))
+
+    def _at_most(self, seconds: float) -> float:
+        return min(seconds * 2.0**self._futile, _LONGEST)
+
+    def _give_up(self, reason: str) -> None:
+        self._futile += 1
+        self.connection_lost(reason)
+
+    def _look(self, tag: int) -> None:
+        """Give the channel up, if this delivery is still the oldest of which the broker has said nothing."""
+        self._watch = None
+        broker = self._broker
+        if not self._unconfirmed or broker is None or broker.connection.protocol is None:
+            return
+        oldest = next(iter(self._unconfirmed))
+        on_its_way = broker.connection.protocol.transport.get_write_buffer_size()
+        if oldest == tag and not broker.why_blocked and not on_its_way:
+            self._give_up("the broker does not say whether it has what was sent")
+        else:
+            self._watch = self._loop.call_later(self._at_most(_UNCONFIRMED), self._look, oldest)
 
     def _resend(self) -> None:
         for message in list(self._kept.values()):
@@ -204,6 +239,11 @@ class AmqpSender(Sender):
         self.connection_lost("the inbox is not there any more")
 
     def confirmed(self, tag: int, multiple: bool, taken: bool) -> None:
+        if taken:
+            self._futile = 0
+            self._refused = None
+        elif self._refused is None:
+            self._refused = self._loop.time()
         tags = [tag]
         if multiple:
             tags = list(itertools.takewhile(lambda known: known <= tag, self._unconfirmed))
@@ -222,5 +262,9 @@ class AmqpSender(Sender):
         self.connection_lost(f"the broker closed a channel: {reason}")
 
     def _send_again(self, message: Message) -> None:
-        if self._publisher is not None and message.ident in self._kept:
+        if self._publisher is None or message.ident not in self._kept:
+            return
+        if self._refused is not None and self._loop.time() - self._refused > self._at_most(_USELESS):
+            self._give_up("the broker refuses all that is sent")
+        else:
             self._publish(message)

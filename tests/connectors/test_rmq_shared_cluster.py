@@ -84,6 +84,7 @@ async def test_three_brokers() -> None:
         # Declared through the first node, which therefore has the leader.
         async with Work(connector_to(*nodes), connector_to(*reversed(nodes))) as work:
             for node in nodes:
+                await asyncio.to_thread(node.until_dispensable)
                 await work.goes_on(f"without {node.port}", node.stop)
                 await asyncio.to_thread(node.start)
                 await work.goes_on(f"with {node.port}", lambda: None)
