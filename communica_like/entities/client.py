@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import secrets
 from collections.abc import Coroutine
 from typing import Any, Self
 
@@ -45,7 +45,7 @@ class Client(Entity):
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(connector, limits=limits, drain_timeout=drain_timeout)
-        self._client_id = client_id if client_id is not None else uuid.uuid4().hex
+        self._client_id = client_id if client_id is not None else secrets.token_hex(16)
         if not isinstance(self._client_id, str) or not 0 < len(self._client_id.encode()) <= 255:
             raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
         self._backoff = backoff or Backoff()

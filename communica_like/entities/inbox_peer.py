@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-import uuid
 from typing import Final, TypeVar
 
 from ..exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
@@ -43,7 +43,7 @@ class InboxPeer:
         self.sender: Sender = inbox.sender(self)
         self.closed: Exception | None = None
         self._loop = asyncio.get_running_loop()
-        self._keys = uuid.uuid4().hex
+        self._keys = secrets.token_hex(16)
         self._last = 0
         self._requests: dict[int, asyncio.Future[bytes]] = {}
         self._throws: dict[int, asyncio.Future[None]] = {}
