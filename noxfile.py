@@ -18,13 +18,17 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 LOWEST_PYTHON = PYTHONS[0]
 # The packages that do no I/O. Each of their modules is covered completely, by its own test files.
 CORE = ["wire", "session"]
-# Tests of what other packages have a part in.
-USERS = ["tests/serializers", "tests/queues", "tests/connectors", "tests/blocking", "tests/logging_handler"]
-USERS += ["tests/interop", "tests/test_exports.py"]
+# Tests of what other packages have a part in: kernel queues, the broker, the portal, serializers.
+USERS = ["tests/serializers", "tests/queues", "tests/interop", "tests/test_exports.py", "tests/blocking"]
+USERS += ["--ignore-glob=tests/blocking/test_*_interrupts.py", "--ignore=tests/blocking/test_exit.py"]
+for name in ("rmq", "posixmq", "sysv"):
+    USERS += sorted(map(str, Path("tests/connectors").glob(f"test_{name}*.py")))
 # Of the group "interop", what is written in C and has few wheels.
 COMPILED = "ipcqueue"
 # The whole suite: for much of their time its tests wait for other processes.
 AT_ONCE = ["-n", "4"]
+# What nox leaves out on all but the oldest Python, for the time that it takes.
+ONE_PYTHON = ["-m", "not soak and not chaos and not one_python"]
 # A test that fails is run once more: the machine may have stood still. The summary tells of it, for it may as
 # well be a race, to be found.
 ONCE_MORE = ["--reruns=1", "-raR"]
@@ -182,7 +186,8 @@ def tests(session: nox.Session) -> None:
     """pytest."""
     install_for_tests(session)
     env = {**install_originals(session, group("interop")), **broker_env()}
-    session.run("pytest", *(session.posargs or [*AT_ONCE, *ONCE_MORE]), env=env)
+    some = [] if session.python == PYTHONS[0] else ONE_PYTHON
+    session.run("pytest", *(session.posargs or [*AT_ONCE, *ONCE_MORE, *some]), env=env)
 
 
 def own_tests(module: Path) -> list[Path]:

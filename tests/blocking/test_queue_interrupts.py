@@ -84,7 +84,7 @@ class Storm:
         self._thread.join()
 
 
-COUNT = 4000
+COUNT = 1500
 
 
 def put_numbers(target: Any, child: Child, count: int) -> int:

@@ -41,7 +41,12 @@ def pairs(*, chaos: bool) -> list[object]:
         chosen = heavy + late if chaos else [check for check in light if check not in late]
         found += [(name, check) for check in chosen]
     return [
-        pytest.param(name, check, id=f"{name}-{check.__name__.removeprefix('check_')}")
+        pytest.param(
+            name,
+            check,
+            id=f"{name}-{check.__name__.removeprefix('check_')}",
+            marks=[pytest.mark.one_python] if check in PROCESS_CHECKS else [],
+        )
         for name, check in found
     ]
 

@@ -62,10 +62,11 @@ async def test_it_keeps_its_promises(check: Check, url: str) -> None:
     await check(make)
 
 
+@pytest.mark.one_python
 def test_it_keeps_them_between_processes(url: str) -> None:
-    only = ["outcomes_between_processes", "server_killed", "killed_leave_nothing", "one_server_of_many"]
+    only = ["outcomes_between_processes", "server_killed", "one_server_of_many"]
     command = [sys.executable, "-m", "communica_like.testing.conformance", url]
     command += [f"--only={name}" for name in only]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "4 of 4 checks are ok"
+    assert done.stdout.splitlines()[-1] == "3 of 3 checks are ok"

@@ -74,6 +74,8 @@ async def test_far_beyond_the_windows(folder: Path) -> None:
 
 
 @pytest.mark.xfail(reason="both windows fill with handlers that wait for each other's", raises=TimeoutError)
-@pytest.mark.parametrize(("limits", "count"), [(SMALL_WINDOWS, 400), (Limits(), 5_000)])
+@pytest.mark.parametrize(
+    ("limits", "count"), [(SMALL_WINDOWS, 400), pytest.param(Limits(), 5_000, marks=pytest.mark.chaos)]
+)
 def test_callbacks_far_beyond_the_windows(limits: Limits, count: int) -> None:
     run_with_virtual_clock(flood(MemoryConnector(), limits, count, nested=True, seconds=3600))

@@ -101,7 +101,7 @@ def test_processes_that_want_it_at_once(tmp_path: Path) -> None:
 
     def contend() -> None:
         had = 0
-        while had < 300:
+        while had < 100:
             try:
                 lock = LockFile(path)
             except BlockingIOError:

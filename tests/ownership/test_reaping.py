@@ -181,7 +181,7 @@ def test_many_at_it_at_once(state: Path, tmp_path: Path) -> None:
     def work(seed: int) -> Any:
         def run() -> None:
             chance = random.Random(seed)
-            for number in range(150):
+            for number in range(60):
                 path = str(tmp_path / f"{os.getpid()}-{number}")
                 entry = enter("fifo", path)
                 os.mkfifo(path)

@@ -29,6 +29,8 @@ from communica_like.testing.conformance.processes import deaths, exits
 if sys.platform == "win32":
     pytest.skip("its links are over Unix sockets", allow_module_level=True)
 
+pytestmark = pytest.mark.one_python
+
 HERE = Path(__file__).parent / "third_party"
 
 
