@@ -7,9 +7,12 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
+
+from .parked import parked
 
 __all__ = ["PATIENCE", "Child"]
 
@@ -49,6 +52,13 @@ class Child:
             self._said += part
         line, _, self._said = self._said.partition(b"\n")
         return line.decode().strip()
+
+    def until_parked(self) -> None:
+        """Wait until its main thread sleeps beside others."""
+        deadline = time.monotonic() + PATIENCE
+        while not parked(self.process.pid):
+            assert time.monotonic() < deadline, "it does not wait"
+            time.sleep(0.001)
 
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)

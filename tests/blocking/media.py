@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from communica_like.blocking import pipes, posixmq, sysvmq
+from tests.blocking.parked import parked
 from tests.queues.media import new_name
 
 __all__ = ["MEDIA", "PATIENCE", "Child", "opened", "until"]
@@ -95,13 +96,7 @@ class Child:
 
     def until_parked(self) -> None:
         """Wait until its portal runs and its main thread sleeps."""
-        folder = f"/proc/{self.process.pid}/task"
-
-        def parked() -> bool:
-            with open(f"{folder}/{self.process.pid}/stat", encoding="ascii") as file:
-                return len(os.listdir(folder)) > 1 and file.read().rpartition(")")[2].split()[0] == "S"
-
-        until(parked, "it waits")
+        until(lambda: parked(self.process.pid), "it waits")
 
     def __enter__(self) -> Self:
         return self

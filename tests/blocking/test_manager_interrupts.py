@@ -28,7 +28,7 @@ def test_it_ends_at_once_and_the_next_get_has_all(server: QueueManagerServer, ca
     items = server.get_queue("items")
     with Child(CHILD, "interrupted", server.address, call) as child:
         assert child.line() == "waiting"
-        time.sleep(0.2)  # it says so before it waits
+        child.until_parked()
         child.interrupt()
         assert child.line() == "interrupted"
         for number in range(5):
