@@ -128,8 +128,8 @@ class ThrowHandler(logging.Handler):
     def flush(self) -> None:
         """Wait until the server has logged all records, at most ``drain_timeout``.
 
-        One of over 32 KiB may still be under way. On the loop's own thread, and in a forked process that has
-        logged nothing, it does nothing.
+        One of over 32 KiB may still be under way, and with it those that came after. On the loop's own
+        thread, and in a forked process that has logged nothing, it does nothing.
         """
         portal, shipment = self._portal, self._shipment
         if shipment is not None and portal is not None and not self._on_the_loop():
