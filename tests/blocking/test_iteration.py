@@ -47,8 +47,8 @@ def _close(source: Any) -> None:
 def test_ctrl_c_ends_it_and_loses_nothing(source: Any) -> None:
     main = threading.main_thread().ident
     assert main is not None
-    threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
+        threading.Timer(0.2, signal.pthread_kill, [main, signal.SIGINT]).start()
         list(source)
     source.put("next")
     assert next(source) == "next"
@@ -59,11 +59,12 @@ def test_what_goes_wrong_is_a_queue_error(kind: str) -> None:
     former = signal.signal(signal.SIGALRM, lambda *_: None)
     try:
         with MEDIA[kind]() as name, opened(name) as queue:
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)  # again, if it did not wait yet
             with pytest.raises(QueueError) as caught:
                 next(queue)
             assert caught.value.errno == QueueError.INTERRUPTED
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
 
 
