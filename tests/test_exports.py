@@ -202,6 +202,19 @@ def test_an_import_is_lean() -> None:
     assert len(loaded - loaded_by("import asyncio, uuid, dataclasses, json, urllib.parse")) < 120
 
 
+def test_classic_queues_are_imported_when_they_are_used() -> None:
+    script = """
+import sys
+from communica_like import blocking
+kinds = {"manager", "pipes", "posixmq", "sysvmq"}
+assert not {f"communica_like.blocking.{kind}" for kind in kinds} & set(sys.modules)
+for kind in kinds:
+    assert getattr(blocking, kind).__name__ == f"communica_like.blocking.{kind}"
+assert not hasattr(blocking, "other")
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_serializers_import_no_optional_package() -> None:
     assert not {"orjson", "adaptix"} & loaded_by("import communica_like.serializers")
     unwanted = {"posix_ipc", "sysv_ipc", "orjson", "multiprocessing"}

@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
 from .patience import Patience
 from .portal import Portal, shared_portal
@@ -167,7 +167,7 @@ def called(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any
 
 
 class Attribute(Generic[T]):
-    """The twin of a property of the async class, which is read on the calling thread.
+    """The twin of a property of the async class, which is read on the calling thread, and cannot be set.
 
     Args:
         of: the property.
@@ -184,3 +184,6 @@ class Attribute(Generic[T]):
             return self  # type: ignore[return-value]
         value: T = getattr(instance._core, self._name)
         return value
+
+    def __set__(self, instance: Any, value: Never) -> NoReturn:
+        raise AttributeError(f"{self._name} of {type(instance).__name__} objects can only be read")

@@ -125,6 +125,18 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    # -- iteration
+
+    def __iter__(self) -> Self:
+        """Iterate over the items as ``get`` gives them, until the queue is closed here."""
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return self._get(None)
+        except Closed:
+            raise StopIteration from None
+
     # -- fork
 
     def _forked(self) -> None:

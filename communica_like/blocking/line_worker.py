@@ -137,10 +137,14 @@ class LineWorker:
                 continue
             self._data = line
             if self._callback is not None:
-                try:
-                    await asyncio.get_running_loop().run_in_executor(self._executor, self._callback, line)
-                except Exception:
-                    logger.exception("%r: the callback failed", self)
+                await asyncio.get_running_loop().run_in_executor(self._executor, self._call, line)
+
+    def _call(self, line: str) -> None:
+        assert self._callback is not None
+        try:
+            self._callback(line)
+        except BaseException:  # not only what a future can carry: a StopIteration would never arrive
+            logger.exception("%r: the callback failed", self)
 
 
 def check_callback(callback: Callable[[str], object]) -> None:

@@ -63,6 +63,12 @@ class PickledQueue(BlockingQueue[QueueT], Generic[QueueT]):
         if not self.closed:
             self.close()
 
+    def __next__(self) -> Any:
+        try:
+            return super().__next__()
+        except TRANSLATED as exc:
+            raise self._error(exc) from exc
+
     def _dump(self, item: Any, pickle_protocol: int) -> bytes:
         try:
             return self._dumps(item, pickle_protocol)

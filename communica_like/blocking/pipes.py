@@ -193,6 +193,18 @@ class PipeQueue(SimplePipeQueue):
         data, _ = await self._core.get(timeout=timeout)
         return self._load(data)
 
+    __iter__ = None  # type: ignore[assignment]  # it would block the event loop
+
+    def __aiter__(self) -> Self:
+        """Iterate over the items as ``get`` gives them, until the queue is closed here."""
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await self.get()
+        except Closed:
+            raise StopAsyncIteration from None
+
     async def __aenter__(self) -> Self:
         return self.__enter__()
 

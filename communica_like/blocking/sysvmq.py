@@ -77,9 +77,9 @@ class Queue(PickledQueue[_Messages]):
         portal: whose loop waits; None: the one that all share.
 
     Raises:
-        QueueError: INVALID_VALUE: that is no key, which is an OverflowError as well; NO_PERMISSIONS: it is
-            another user's, or *max_bytes* is more than this user may have; NO_SYSTEM_RESOURCES;
-            DOES_NOT_EXIST: *create* is False.
+        QueueError: INVALID_VALUE: that is no key, which is an OverflowError as well, or no size;
+            NO_PERMISSIONS: it is another user's, or *max_bytes* is more than this user may have;
+            NO_SYSTEM_RESOURCES; DOES_NOT_EXIST: *create* is False.
         FileExistsError: there is such a queue, and *exclusive* is True.
         FeatureNotAvailable: sysv_ipc is not installed; or, when something has to wait, anyio is not.
 

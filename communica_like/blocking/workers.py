@@ -68,15 +68,18 @@ class Workers(Executor):
         self._wanted = True
         return threaded_handler(self)(handler)
 
-    def wrap_tables(self, tables: RouteTable | Iterable[RouteTable | None] | None) -> list[RouteTable]:
+    def wrap_tables(self, tables: RouteTable | Iterable[RouteTable | None] | None) -> list[RouteTable | None]:
         """Return copies of *tables* whose handlers are called in threads."""
-        copies = []
+        copies: list[RouteTable | None] = []
         several = [tables] if isinstance(tables, RouteTable) else tables or []
         for table in several:
-            if table is not None:
-                copies.append(RouteTable(table.name, serializer=table.serializer))
+            if not isinstance(table, RouteTable):
+                copies.append(table)  # None, or what RouteTable.joined refuses
+            else:
+                copy = RouteTable(table.name, serializer=table.serializer)
                 for route, handler in table.handlers.items():
-                    copies[-1].add_route(route.decode(), self.wrap(handler.function), handler.serializer)
+                    copy.add_route(route.decode(), self.wrap(handler.function), handler.serializer)
+                copies.append(copy)
         return copies
 
     def _present(self) -> _Crew:

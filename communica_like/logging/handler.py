@@ -28,6 +28,7 @@ _START: Final = 1.0  # seconds that the first record waits at most for the event
 _PLAIN: Final = logging.Formatter()
 
 _handlers: weakref.WeakSet[ThrowHandler] = weakref.WeakSet()
+_of_parents: Final[list[Shipment]] = []  # kept: a task that is dropped complains of it
 
 
 class ThrowHandler(logging.Handler):
@@ -127,8 +128,8 @@ class ThrowHandler(logging.Handler):
     def flush(self) -> None:
         """Wait until the server has logged all records, at most ``drain_timeout``.
 
-        One of over 32 KiB may still be under way. On the loop's own thread, and in a forked process that has
-        logged nothing, it does nothing.
+        One of over 32 KiB may still be under way, and with it those that came after. On the loop's own
+        thread, and in a forked process that has logged nothing, it does nothing.
         """
         portal, shipment = self._portal, self._shipment
         if shipment is not None and portal is not None and not self._on_the_loop():
@@ -207,6 +208,8 @@ class ThrowHandler(logging.Handler):
 def _forget_parents() -> None:
     """A forked process has its own records and connections; those of its parent are its parent's to throw."""
     for handler in list(_handlers):
+        if handler._shipment is not None:
+            _of_parents.append(handler._shipment)
         handler._begin_anew()
 
 

@@ -52,7 +52,7 @@ class SysVMQ(WaitingQueue):
         PermissionError: it is another user's.
         QueueLimitReached: one of the kernel's limits; the message says which, its value, and how to raise
             it.
-        ValueError: that is no key.
+        ValueError: that is no key, or no size.
     """
 
     def __init__(
@@ -68,11 +68,15 @@ class SysVMQ(WaitingQueue):
         self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
         if key is not None and not 0 <= key < 2**31:
             raise ValueError(f"a key is a number from 1 to 2**31 - 1, or None, not {key!r}")
+        if max_bytes is not None and max_bytes < 1:
+            raise ValueError(f"a queue of {max_bytes} bytes holds nothing")
+        if max_bytes is not None and max_bytes >= 2**32:  # sysv_ipc would leave out the higher bits
+            raise ValueError(f"a queue cannot hold {max_bytes} bytes, or any number from 2**32 on")
         self._largest = _limit("msgmax") or 8192
         self._mq = self._open(key or None, mode, create, exclusive)
         self.key = int(self._mq.key)
         if max_bytes is not None and max_bytes != self._mq.max_size:
-            self._resize(max_bytes)
+            self._resize(max_bytes, is_new=exclusive or not key)
         self._arrivals = Arrivals(self.key, self._holds_some, self._put_back)
         putters = Line(queue.Full, self._await_room, self._forget_room)
         super().__init__(serializer or PickleSerializer(1), self._arrivals.any, putters)
@@ -250,12 +254,12 @@ class SysVMQ(WaitingQueue):
                 return self._open(secrets.randbelow(2**31 - 1) + 1, mode, create=True, exclusive=True)
         raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")
 
-    def _resize(self, max_bytes: int) -> None:
-        if max_bytes < 1:
-            raise ValueError(f"a queue of {max_bytes} bytes holds nothing")
+    def _resize(self, max_bytes: int, is_new: bool) -> None:
         try:
             self._mq.max_size = max_bytes
         except self._sysv_ipc.PermissionsError as exc:
+            if is_new:
+                self._mq.remove()  # nobody else would
             raise QueueLimitReached(
                 f"queue {self.key} cannot hold {max_bytes} bytes: the system allows {_limit('msgmnb')} each: "
                 "kernel.msgmnb, to be raised with sysctl -w; or it is another user's queue"

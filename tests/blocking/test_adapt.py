@@ -101,6 +101,9 @@ def test_arguments_and_results(blocking: Blocking) -> None:
     assert blocking.echo(1) == (1, "x")
     assert blocking.echo(2, second="y") == (2, "y")
     assert blocking.size == 0
+    with pytest.raises(AttributeError, match="size of Blocking"):
+        blocking.size = 1  # type: ignore[assignment]
+    assert blocking.size == 0
     with pytest.raises(TypeError):
         blocking.echo()  # type: ignore[call-arg]
 

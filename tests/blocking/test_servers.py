@@ -67,6 +67,9 @@ def test_routes_of_a_server(scene: Scene) -> None:
     admin.add_route("add", lambda data: data - 1)
     with pytest.raises(RouteOverrideError):
         RouteServer(connector_from(scene.url), [users, admin])
+    for wrong in ([users, "admin"], {"add": len}):
+        with pytest.raises(TypeError, match="a RouteTable is expected"):
+            RouteServer(connector_from(scene.url), wrong)  # type: ignore[arg-type]
     server = RouteServer(connector_from(scene.url), users)
 
     @server.routes.handler("fail")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import queue
@@ -155,20 +156,24 @@ def test_the_callback_may_send_and_block_and_stop(make: Callable[..., Worker]) -
     soon(lambda: gone(LOOP))
 
 
+@pytest.mark.parametrize(
+    "kind", [ValueError, SystemExit, KeyboardInterrupt, StopIteration, GeneratorExit, asyncio.CancelledError]
+)
 def test_a_callback_that_raises_is_logged(
-    make: Callable[..., Worker], caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    make: Callable[..., Worker],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    kind: type[BaseException],
 ) -> None:
     got: queue.Queue[str] = queue.Queue()
 
     def callback(line: str) -> None:
         if line == "bad":
-            raise ValueError("no good")
-        if line == "exit":
-            raise SystemExit
+            raise kind("no good")
         got.put(line)
 
     worker = make(CAT, callback)
-    for line in ("bad", "exit", "good"):
+    for line in ("bad", "good"):
         worker.send(line)
     assert got.get(timeout=PATIENCE) == "good"
     assert "the callback failed" in caplog.text

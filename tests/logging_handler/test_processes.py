@@ -84,6 +84,24 @@ for _ in range(3):
         assert texts == [f"{pid} {i}" for i in range(100)]
 
 
+def test_forks_say_nothing_of_their_parents_tasks(scene: Scene) -> None:
+    text = """
+errors = logging.StreamHandler()
+errors.setLevel("ERROR")
+logging.getLogger("asyncio").addHandler(errors)
+log.info("parent")
+handler.flush()
+if os.fork() == 0:
+    log.info("child")
+    sys.exit()
+os.wait()
+"""
+    with serving(scene.url) as sink:
+        script = scene.start(BEGIN + text)
+        assert (script.end(), script.stderr) == (0, "")
+        soon(lambda: len(sink.records) == 2)
+
+
 def four_processes(scene: Scene, count: int) -> None:
     text = "for number in range(int(sys.argv[2])):\n    log.info('%d', number)"
     with serving(scene.url) as sink:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pickle
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -231,6 +232,21 @@ def test_limits_are_named(mq: SysVMQ) -> None:
         SysVMQ(mq.key, 10**9)
     with pytest.raises(ValueError, match="holds nothing"):
         SysVMQ(mq.key, -1)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**32, 2**32 + 1000, 2**64, 10**9, "big"])
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_size_that_is_refused_leaves_no_queue(
+    mq: SysVMQ, monkeypatch: pytest.MonkeyPatch, size: Any, exclusive: bool
+) -> None:
+    if size == 10**9 and os.geteuid() == 0 and _may_exceed(mq):
+        pytest.skip("this process may have queues of any size")
+    key = secrets.randbelow(2**30) + 2**30
+    monkeypatch.setattr(secrets, "randbelow", lambda _: key - 1)
+    with pytest.raises((ValueError, QueueLimitReached, TypeError)):
+        SysVMQ(key if exclusive else None, size, exclusive=exclusive)
+    with pytest.raises(FileNotFoundError):
+        SysVMQ(key, create=False)
 
 
 def _may_exceed(mq: SysVMQ) -> bool:

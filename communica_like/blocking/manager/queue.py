@@ -179,6 +179,16 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         finally:
             self._leave()
 
+    def __iter__(self) -> Self:
+        """Iterate over the items as ``get`` gives them, until the queue is closed here."""
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return self.get()
+        except Closed:
+            raise StopIteration from None
+
     def __enter__(self) -> Self:
         return self
 
