@@ -272,10 +272,9 @@ class Guarantees:
 class AsyncQueue(ABC):
     """A one-way channel of items, first in, first out, that may be full or empty.
 
-    The ``_nowait`` methods are plain calls on the medium: any thread may make them, at any time, where the
-    medium is the kernel's (those of MemoryQueue and ProcessLines belong to their event loop). Those that wait
-    belong to one event loop at a time; any number of its tasks may wait at once, and they are served in
-    the order in which they came.
+    The ``_nowait`` methods are plain calls on the medium: any thread may make them, at any time (but for
+    those of ProcessLines, which belong to its event loop). Those that wait belong to one event loop at a
+    time; any number of its tasks may wait at once, and they are served in the order in which they came.
 
     Raises (all methods):
         Closed: ``close`` was called here, before or while a caller waited.

@@ -48,8 +48,9 @@ class StdioConnector(Connector):
     and what is left of its group is killed. If it ends by itself, requests end as ConnectionLost, whose text
     has the exit code and the end of stderr, and so do later calls; with *restart*, another child is started
     after a wait (Backoff of the client), and gets the throws that were not accepted and idempotent requests.
-    If the client's process is killed, the child ends at once, or, if handlers hold it up, within 2 s, and its
-    process group with it. Silence is no reason to end a child, unless a side sets ``Limits.heartbeat``.
+    If the client's process is killed, the child ends at once, and sends SIGTERM to the rest of its process
+    group; if handlers hold it up, it is killed after 2 s, with the group. Silence is no reason to end a
+    child, unless a side sets ``Limits.heartbeat``.
 
     Args:
         command: the program and its arguments; or text, which is split as a shell would (and is not given

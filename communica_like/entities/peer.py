@@ -287,6 +287,8 @@ class Peer:
     def data_received(self, data: bytes, at_once: bool = True) -> None:
         session = self.session
         events = session.receive(data, self._time())
+        if self._flush_waiter is not None:
+            self._tell_if_flushed()  # before there are more answers
         self._lone = len(events) < 2
         if session.only == RESULT:
             if session.next_deadline < self._alarm.at:
@@ -352,14 +354,16 @@ class Peer:
         return self.session.flushed
 
     async def flushed(self) -> None:
-        """Wait until all throws and answers are delivered."""
-        while not self.session.flushed:
-            if self._link is not None:
-                self.session.ask_for_ack()
-                self.flush()
-            if self._flush_waiter is None:
-                self._flush_waiter = self._loop.create_future()
-            await asyncio.shield(self._flush_waiter)
+        """Wait until all throws and answers are delivered, if only for a moment."""
+        if self.session.flushed:
+            return
+        waiter = self._flush_waiter
+        if waiter is None:
+            waiter = self._flush_waiter = self._loop.create_future()
+        if self._link is not None:
+            self.session.ask_for_ack()
+            self.flush()
+        await asyncio.shield(waiter)
 
     # -- reading
 
@@ -421,7 +425,11 @@ class Peer:
             self._loop.call_soon(self._work_off)
         if (self._requests.blocked or self._throws.blocked) and session.has_room:
             self._open_turnstiles()
-        if self._flush_waiter is not None and session.flushed:
+        if self._flush_waiter is not None:
+            self._tell_if_flushed()
+
+    def _tell_if_flushed(self) -> None:
+        if self._flush_waiter is not None and self.session.flushed:
             self._flush_waiter.set_result(None)
             self._flush_waiter = None
 

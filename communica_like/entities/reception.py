@@ -138,16 +138,20 @@ class Reception:
         """Wait until all is delivered and handled."""
         now = asyncio.get_running_loop().time
         until = now() + _REJOIN
+        # All that these are sent from now on is that their requests are turned away.
+        delivered: set[Peer] = set()
         while True:
             await pool.wait_idle()
-            waiting = [peer for peer in self.peers.values() if not peer.settled]
+            delivered.update(peer for peer in self.peers.values() if peer.settled)
+            waiting = [peer for peer in self.peers.values() if peer not in delivered]
             if now() > until:
                 waiting = [peer for peer in waiting if peer.live]
             if not waiting and pool.idle:
                 return
-            flushing = [asyncio.ensure_future(peer.flushed()) for peer in waiting]
+            flushing = {asyncio.ensure_future(peer.flushed()): peer for peer in waiting}
             try:
-                await asyncio.wait(flushing, timeout=0.25)
+                done, _ = await asyncio.wait(flushing, timeout=0.25)
+                delivered.update(flushing[task] for task in done)
             finally:
                 for task in flushing:
                     task.cancel()

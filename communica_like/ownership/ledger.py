@@ -114,8 +114,11 @@ def _remove_unowned(directory: Path) -> list[str]:
     for path, owner_lives in alive.items():
         if owner_lives or (thing := _read(path)) in in_use:
             continue
-        if thing is not None and _REMOVE[thing[0]](thing[1]):
-            removed.append(" ".join(thing))
+        try:
+            if thing is not None and _REMOVE[thing[0]](thing[1]):
+                removed.append(" ".join(thing))
+        except FeatureNotAvailable:
+            continue  # for a process that has the package
         path.unlink(missing_ok=True)
     return removed
 
@@ -169,10 +172,7 @@ def _locked(directory: Path, patience: float) -> Iterator[None]:
 
 
 def _remove_posixmq(name: str) -> bool:
-    try:
-        posix_ipc = optional_package("posix_ipc", "posixmq")
-    except FeatureNotAvailable:
-        return False
+    posix_ipc = optional_package("posix_ipc", "posixmq")
     try:
         posix_ipc.unlink_message_queue(name)
     except (posix_ipc.Error, OSError, ValueError):  # it is gone, or is no name that anybody has
@@ -181,10 +181,7 @@ def _remove_posixmq(name: str) -> bool:
 
 
 def _remove_sysvmq(key: str) -> bool:
-    try:
-        sysv_ipc = optional_package("sysv_ipc", "sysvmq")
-    except FeatureNotAvailable:
-        return False
+    sysv_ipc = optional_package("sysv_ipc", "sysvmq")
     try:
         sysv_ipc.MessageQueue(int(key)).remove()
     except (sysv_ipc.Error, OSError, ValueError):

@@ -14,6 +14,7 @@ def reap() -> list[str]:
 
     Nothing else is touched: neither what a live process owns, nor what the user made with queues of their
     own, which stay until they are unlinked. Connectors do this by themselves before they connect or listen.
+    Queues for which this process lacks the package (posix_ipc, sysv_ipc) are left to one that has it.
 
     Returns:
         What was removed, one line each: its kind and its name.

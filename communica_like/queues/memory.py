@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import queue
+import threading
 from collections import deque
 from typing import Any
 
@@ -16,7 +19,7 @@ __all__ = ["MemoryQueue"]
 
 
 class MemoryQueue(WaitingQueue):
-    """A queue within one process and one event loop, for tests of what will use another one.
+    """A queue within one process, for tests of what will use another one.
 
     Items are dumped and loaded as by the others, so that what does not survive that is found out here.
 
@@ -31,10 +34,14 @@ class MemoryQueue(WaitingQueue):
     ) -> None:
         if max_items < 1:
             raise ValueError(f"a queue holds one item at least, not {max_items}")
-        super().__init__(serializer or PickleSerializer(), Line(queue.Empty), Line(queue.Full))
+        getters, putters = Line(queue.Empty, self._watch_items), Line(queue.Full, self._watch_room)
+        super().__init__(serializer or PickleSerializer(), getters, putters)
         self._max_items = max_items
         self._max_item_size = max_item_size
         self._items: deque[bytes] = deque()
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None  # of those who wait, and its thread
+        self._thread = 0
 
     @property
     def guarantees(self) -> Guarantees:
@@ -68,16 +75,42 @@ class MemoryQueue(WaitingQueue):
         return data
 
     def _insert(self, data: bytes) -> None:
-        self._check_open()
-        if len(self._items) >= self._max_items:
-            raise queue.Full
-        self._items.append(data)
-        self._getters.call_up()
+        with self._lock:
+            self._check_open()
+            if len(self._items) >= self._max_items:
+                raise queue.Full
+            self._items.append(data)
+        self._call_up(self._getters)
 
     def _take(self) -> bytes:
-        self._check_open()
-        if not self._items:
-            raise queue.Empty
-        data = self._items.popleft()
-        self._putters.call_up()
+        with self._lock:
+            self._check_open()
+            if not self._items:
+                raise queue.Empty
+            data = self._items.popleft()
+        self._call_up(self._putters)
         return data
+
+    # -- waiting
+
+    def _call_up(self, line: Line) -> None:
+        if not line or self._loop is None:
+            return
+        if self._thread == threading.get_ident():
+            line.call_up()
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and whoever waited in it is gone
+                self._loop.call_soon_threadsafe(line.call_up)
+
+    def _watch_items(self) -> None:
+        self._be_here()
+        if self._items:  # another thread put it before it could see that somebody waits
+            self._getters.call_up()
+
+    def _watch_room(self) -> None:
+        self._be_here()
+        if len(self._items) < self._max_items:
+            self._putters.call_up()
+
+    def _be_here(self) -> None:
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()

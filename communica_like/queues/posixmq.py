@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import sys
 import time
 from functools import partial
@@ -37,7 +38,7 @@ class PosixMQ(WaitingQueue):
     goes on working for them, and is gone with the last of them, in whatever way that one ends.
 
     Args:
-        name: ``"/"`` and 1 to 254 bytes without another ``"/"``.
+        name: ``"/"`` and 1 to 254 bytes without another ``"/"`` or a NUL.
         max_items: how many items it holds; of a queue that exists already, its own number counts.
         max_item_size: bytes of the largest dumped item; likewise.
         serializer: by default PickleSerializer(1), which is what ipcqueue writes. Whoever may write to the
@@ -209,8 +210,10 @@ class PosixMQ(WaitingQueue):
 
 
 def _check_name(name: str) -> None:
-    if not name.startswith("/") or "/" in name[1:] or not 2 <= len(os.fsencode(name)) <= 255:
-        raise ValueError(f'a queue\'s name is "/" and 1 to 254 bytes without another "/", not {name!r}')
+    # A NUL ends the process in posix_ipc 1.3.2.
+    if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
+        text = 'a queue\'s name is "/" and 1 to 254 bytes without another "/" or a NUL'
+        raise ValueError(f"{text}, not {name!r}")
 
 
 def _why_not(name: str, max_items: int, max_item_size: int, error: Exception) -> str:

@@ -68,15 +68,18 @@ class SysVMQ(WaitingQueue):
         self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
         if key is not None and not 0 <= key < 2**31:
             raise ValueError(f"a key is a number from 1 to 2**31 - 1, or None, not {key!r}")
+        self._largest = _limit("msgmax") or 8192
         if max_bytes is not None and max_bytes < 1:
             raise ValueError(f"a queue of {max_bytes} bytes holds nothing")
-        if max_bytes is not None and max_bytes >= 2**32:  # sysv_ipc would leave out the higher bits
-            raise ValueError(f"a queue cannot hold {max_bytes} bytes, or any number from 2**32 on")
-        self._largest = _limit("msgmax") or 8192
-        self._mq = self._open(key or None, mode, create, exclusive)
+        self._mq, made = self._open(key or None, mode, create, exclusive)
         self.key = int(self._mq.key)
         if max_bytes is not None and max_bytes != self._mq.max_size:
-            self._resize(max_bytes, is_new=exclusive or not key)
+            try:
+                self._resize(max_bytes)
+            except BaseException:
+                if made:
+                    self._mq.remove()
+                raise
         self._arrivals = Arrivals(self.key, self._holds_some, self._put_back)
         putters = Line(queue.Full, self._await_room, self._forget_room)
         super().__init__(serializer or PickleSerializer(1), self._arrivals.any, putters)
@@ -135,6 +138,7 @@ class SysVMQ(WaitingQueue):
         Raises:
             queue.Empty: there was none in time.
             SerializerError: what was there cannot be loaded. It is out of the queue now.
+            ValueError: there is no such type.
 
         If it is cancelled, or its time is over, no item was taken. Those who wait for the same type are
         served in the order in which they came.
@@ -205,6 +209,9 @@ class SysVMQ(WaitingQueue):
             raise queue.Empty from None
         except self._sysv_ipc.ExistentialError as exc:
             raise self._gone() from exc
+        except OverflowError as exc:
+            text = f"a message type to get is a number from -2**31 to 2**31 - 1, not {message_type!r}"
+            raise ValueError(text) from exc
         return bytes(data)
 
     def _put_back(self, empty_type: int) -> None:
@@ -227,9 +234,18 @@ class SysVMQ(WaitingQueue):
 
     # -- opening
 
-    def _open(self, key: int | None, mode: int, create: bool, exclusive: bool) -> Any:
+    def _open(self, key: int | None, mode: int, create: bool, exclusive: bool) -> tuple[Any, bool]:
+        """Return the queue, and whether it was made here."""
         if key is None:
-            return self._open_any(mode)
+            return self._open_any(mode), True
+        if exclusive:
+            return self._open_key(key, mode, create, exclusive), True
+        if create:
+            with contextlib.suppress(FileExistsError):
+                return self._open_key(key, mode, create, exclusive=True), True
+        return self._open_key(key, mode, create, exclusive), False
+
+    def _open_key(self, key: int, mode: int, create: bool, exclusive: bool) -> Any:
         flags = self._sysv_ipc.IPC_CREAT if create else 0
         if exclusive:
             flags = self._sysv_ipc.IPC_CREX
@@ -251,15 +267,15 @@ class SysVMQ(WaitingQueue):
         # sysv_ipc would choose among the first 32,767, where other programs are likely to look for theirs.
         for _ in range(_ATTEMPTS):
             with contextlib.suppress(FileExistsError):
-                return self._open(secrets.randbelow(2**31 - 1) + 1, mode, create=True, exclusive=True)
+                return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, create=True, exclusive=True)
         raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")
 
-    def _resize(self, max_bytes: int, is_new: bool) -> None:
+    def _resize(self, max_bytes: int) -> None:
         try:
+            if max_bytes >= 2**31:
+                raise OverflowError("the kernel would take the lower 32 bits")
             self._mq.max_size = max_bytes
-        except self._sysv_ipc.PermissionsError as exc:
-            if is_new:
-                self._mq.remove()  # nobody else would
+        except (self._sysv_ipc.PermissionsError, OverflowError) as exc:
             raise QueueLimitReached(
                 f"queue {self.key} cannot hold {max_bytes} bytes: the system allows {_limit('msgmnb')} each: "
                 "kernel.msgmnb, to be raised with sysctl -w; or it is another user's queue"

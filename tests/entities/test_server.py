@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from communica_like import (
     connector_from,
 )
 from communica_like.exceptions import AddressInUse, InsecureAddress, LinkError
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, simple_pair
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged, simple_pair
 
 
 async def test_the_address_tells_the_chosen_port() -> None:
@@ -118,3 +119,26 @@ async def test_requests_of_others_are_turned_away_while_it_closes() -> None:
             await asyncio.wait_for(late.init(), PATIENCE)
         release.set()
         await asyncio.wait_for(closing, PATIENCE)
+
+
+@pytest.mark.parametrize("handler", [lambda data: data, echo], ids=["def", "async def"])
+async def test_clients_that_ask_again_and_again_do_not_hold_up_close(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, handler: Any
+) -> None:
+    connector = LocalConnector(str(tmp_path / "socket"))
+    server = await SimpleServer(connector, handler, drain_timeout=5).init()
+
+    async def insist(client: SimpleClient) -> None:
+        while True:
+            with suppress(ConnectionLost):
+                await client.request("again")
+
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(SimpleClient(connector)) for _ in range(5)]
+        insisting = [asyncio.create_task(insist(client)) for client in clients]
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(server.close(), PATIENCE)
+        assert "not all was delivered" not in logged(caplog)
+        for task in insisting:
+            task.cancel()
+        await asyncio.wait(insisting)

@@ -4,6 +4,7 @@ import os
 import random
 import secrets
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,22 @@ def test_the_next_owner_of_the_same_name(state: Path, tmp_path: Path) -> None:
     entry.strike()
 
 
-def test_without_the_packages(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Forked(lambda tell, hear: (enter("posixmq", "/x"), enter("sysvmq", "5"))) as child:
+def test_without_the_packages(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be removed here is left to a process that has the package, and not forgotten."""
+    name, path = f"/communica_like-{secrets.token_hex(8)}", str(tmp_path / "pipe")
+    mq = PosixMQ(name)
+    mq.close()
+    os.mkfifo(path)
+    things = (("posixmq", name), ("sysvmq", "5"), ("fifo", path))
+    with Forked(lambda tell, hear: [enter(*thing) for thing in things]) as child:
         assert child.wait() == 0
-    for name in ("posix_ipc", "sysv_ipc"):
-        monkeypatch.setitem(__import__("sys").modules, name, None)
-    assert reap() == []
+    with monkeypatch.context() as without:
+        for package in ("posix_ipc", "sysv_ipc"):
+            without.setitem(sys.modules, package, None)
+        assert reap() == [f"fifo {path}"]
+    assert entries_of(state) == [f"posixmq {name}", "sysvmq 5"]
+    assert reap() == [f"posixmq {name}"]
+    assert entries_of(state) == []
 
 
 def test_another_reaper_has_stopped(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ def test_what_is_in_it_is_what_ipcqueue_would_have_written(mq: PosixMQ) -> None:
     assert mq.get_nowait() == item
 
 
-@pytest.mark.parametrize("bad", ["", "/", "name", "/a/b", "/" + "x" * 255])
+@pytest.mark.parametrize("bad", ["", "/", "name", "/a/b", "/a\0b", "/" + "x" * 255])
 def test_names(bad: str) -> None:
     with pytest.raises(ValueError, match="a queue's name is"):
         PosixMQ(bad)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Iterator
@@ -219,8 +220,8 @@ async def test_two_readers_share_the_items(medium: Medium) -> None:
     assert sorted(got) == list(range(2000))
 
 
-async def test_the_methods_that_do_not_wait_work_in_threads(shared: Medium) -> None:
-    writer, reader = shared.open(), shared.open()
+async def test_the_methods_that_do_not_wait_work_in_threads(medium: Medium) -> None:
+    writer, reader = medium.open(), medium.open()
 
     def write() -> None:
         for number in range(500):
@@ -238,6 +239,29 @@ async def test_the_methods_that_do_not_wait_work_in_threads(shared: Medium) -> N
         assert await asyncio.wait_for(_take(reader, 500), PATIENCE) == list(range(500))
     finally:
         thread.join()
+
+
+async def test_who_waits_for_room_hears_of_a_thread_that_takes(medium: Medium) -> None:
+    writer, reader = medium.open(), medium.open()
+    got: list[int] = []
+
+    def read() -> None:
+        while len(got) < 100 and not failed.wait(0.0001):
+            with contextlib.suppress(queue.Empty):
+                got.append(reader.get_nowait())
+
+    failed = threading.Event()
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        for number in range(100):
+            await writer.put(number, timeout=PATIENCE)
+    except BaseException:
+        failed.set()
+        raise
+    finally:
+        thread.join()
+    assert got == list(range(100))
 
 
 async def test_what_is_too_big_or_cannot_be_dumped(medium: Medium) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import pickle
 import queue
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,6 +103,16 @@ async def test_readers_of_many_types_do_not_cost_a_thread_each(mq: SysVMQ) -> No
 def test_types_are_positive(mq: SysVMQ, message_type: int) -> None:
     with pytest.raises(ValueError, match="a message type is a number from 1"):
         mq.put_nowait("item", message_type=message_type)
+
+
+@pytest.mark.parametrize("message_type", [2**31, -(2**31) - 1, 2**70])
+async def test_types_to_get_have_32_bits(mq: SysVMQ, message_type: int) -> None:
+    mq.put_nowait("item")
+    with pytest.raises(ValueError, match="a message type to get is a number from"):
+        mq.get_nowait(message_type=message_type)
+    with pytest.raises(ValueError, match="a message type to get is a number from"):
+        await mq.get(message_type=message_type)
+    assert mq.get_nowait(message_type=-(2**31)) == "item"
 
 
 async def test_an_item_comes_after_a_silence_and_meanwhile_nothing_happens(mq: SysVMQ) -> None:
@@ -234,19 +243,35 @@ def test_limits_are_named(mq: SysVMQ) -> None:
         SysVMQ(mq.key, -1)
 
 
-@pytest.mark.parametrize("size", [0, -1, 2**32, 2**32 + 1000, 2**64, 10**9, "big"])
-@pytest.mark.parametrize("exclusive", [False, True])
-def test_a_size_that_is_refused_leaves_no_queue(
-    mq: SysVMQ, monkeypatch: pytest.MonkeyPatch, size: Any, exclusive: bool
-) -> None:
-    if size == 10**9 and os.geteuid() == 0 and _may_exceed(mq):
-        pytest.skip("this process may have queues of any size")
-    key = secrets.randbelow(2**30) + 2**30
-    monkeypatch.setattr(secrets, "randbelow", lambda _: key - 1)
-    with pytest.raises((ValueError, QueueLimitReached, TypeError)):
-        SysVMQ(key if exclusive else None, size, exclusive=exclusive)
+@pytest.mark.parametrize("max_bytes", [2**31, 2**32 + 100, 2**40])
+def test_sizes_beyond_what_the_kernel_counts(mq: SysVMQ, max_bytes: int) -> None:
+    before = mq.guarantees
+    with pytest.raises(QueueLimitReached, match=f"cannot hold {max_bytes} bytes.*kernel.msgmnb"):
+        SysVMQ(mq.key, max_bytes)
+    assert mq.guarantees == before
+
+
+@pytest.mark.parametrize("options", [{}, {"exclusive": True}])
+def test_a_queue_that_cannot_have_its_size_is_not_left_behind(options: dict[str, Any]) -> None:
+    free = SysVMQ()
+    free.unlink()
+    for max_bytes, error in ((2**31, QueueLimitReached), (0, ValueError)):
+        with pytest.raises(error):
+            SysVMQ(free.key, max_bytes, **options)
+        with pytest.raises(FileNotFoundError):
+            SysVMQ(free.key, create=False)
+    free.close()
+
+
+def test_a_new_queue_that_cannot_have_its_size_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = SysVMQ()
+    free.unlink()
+    monkeypatch.setattr("secrets.randbelow", lambda below: free.key - 1)
+    with pytest.raises(QueueLimitReached):
+        SysVMQ(None, 2**31)
     with pytest.raises(FileNotFoundError):
-        SysVMQ(key, create=False)
+        SysVMQ(free.key, create=False)
+    free.close()
 
 
 def _may_exceed(mq: SysVMQ) -> bool:
