@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ssl import SSLContext
@@ -24,6 +25,7 @@ _PROBE: Final = 2.0  # seconds for a node to answer, if there are others
 _LEAVE: Final = 1.0  # seconds to close one in an orderly way, and again
 _STREAM_LIMIT: Final = 64 * 1024
 _DEFAULT_EXCHANGE: Final = "amq.direct"
+_LETS_NO_MORE: Final = (4, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,12 @@ class AmqpConnection:
             )
 
     # -- once it is open
+
+    @property
+    def lets_transient_be_shared(self) -> bool:
+        """Whether the broker takes transient queues that are not one connection's. RabbitMQ did until 4.2."""
+        version = re.match(r"(\d+)\.(\d+)", str(self._amqp.server_properties.get("version", "")))
+        return version is None or (int(version[1]), int(version[2])) < _LETS_NO_MORE
 
     async def new_channel(self, taker: ChannelUser | None = None) -> Any:
         """Return another of aiormq's channels; *taker* gets its messages."""

@@ -23,6 +23,7 @@ logger = logging.getLogger("communica_like")
 _FIRST_PAUSE: Final = 0.05  # seconds
 _LONGEST_PAUSE: Final = 1.0
 _PATIENCE: Final = 5.0  # seconds for the broker to do what it is asked for
+_ORPHAN: Final = 10_000  # milliseconds that the queue of an address may be without a server
 
 
 def address_key(address: str) -> str:
@@ -38,8 +39,9 @@ def server_key(server: str) -> str:
 class AmqpListener(Listener):
     """Serves an address, beside other servers: a client that knocks gets one of them.
 
-    The queue of the address goes with the last of them. A client that comes back knocks at its server's own
-    key, which leads to the inbox of the connection that the server has at the time.
+    The queue of the address goes with the last of them; and it goes after _ORPHAN if the one that made it was
+    killed before it served. A client that comes back knocks at its server's own key, which leads to the inbox
+    of the connection that the server has at the time.
 
     Args:
         key: which broker.
@@ -149,7 +151,12 @@ class AmqpListener(Listener):
                 channel = self._channel = await connection.new_channel(self)
                 await connection.declare_exchange(channel)
                 await connection.bind(channel, broker.inbox, server_key(self._ident))
-                await channel.queue_declare(queue, auto_delete=True)
+                await channel.queue_declare(
+                    queue,
+                    durable=not connection.lets_transient_be_shared,
+                    auto_delete=True,
+                    arguments={"x-expires": _ORPHAN},
+                )
                 await connection.bind(channel, queue, queue)
                 await channel.basic_consume(queue, ignore_message, no_ack=True)
 
