@@ -46,6 +46,9 @@ class SenderUser(Protocol):
     def confirmed(self, ident: int, /) -> None:
         """The broker has the message, and will not lose it."""
 
+    def too_big(self, ident: int, text: str, /) -> None:
+        """The broker does not take messages of this size; the sender has forgotten it."""
+
 
 class Sender(ABC):
     """A client's end of an inbox. It keeps what was sent until it is confirmed or, for requests, forgotten.
@@ -126,6 +129,9 @@ class IntakeUser(Protocol):
 
     def cancel(self, job: Job, /) -> None:
         """Nobody waits for its answer."""
+
+    def largest_answer(self, size: int, /) -> None:
+        """The broker takes no answer of more bytes; that is known once there was one."""
 
 
 class Intake(ABC):

@@ -17,6 +17,7 @@ Answers have no properties. Several travel in one message, each with the request
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from struct import Struct
 from typing import Any, Final, NamedTuple
@@ -24,7 +25,16 @@ from typing import Any, Final, NamedTuple
 from ..features import optional_package
 from ..inbox import Message
 
-__all__ = ["Delivered", "delivered", "envelope", "has_properties", "replies", "reply", "reply_key"]
+__all__ = [
+    "Delivered",
+    "delivered",
+    "envelope",
+    "has_properties",
+    "largest_message",
+    "replies",
+    "reply",
+    "reply_key",
+]
 
 _REPLIES: Final = "communica_like.replies."
 _REPLY_HEAD: Final = Struct("!QBI")  # the request's number, a kind, the size of what follows
@@ -149,6 +159,15 @@ def replies(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             raise ValueError("an answer that ends too early")
         yield number, kind, data[start : start + size]
         start += size
+
+
+def largest_message(reason: str) -> int | None:
+    """Return how many bytes a message may have, if the broker closed a channel because one had more.
+
+    It says so nowhere else.
+    """
+    found = re.search(r"message size \d+ is larger than configured max size (\d+)", reason)
+    return int(found[1]) if found else None
 
 
 _modules: dict[str, Any] = {}

@@ -158,6 +158,11 @@ class InboxPeer:
         if taken is not None and not taken.done():
             taken.set_result(None)
 
+    def too_big(self, ident: int, text: str) -> None:
+        call = self._requests.get(ident) or self._throws.get(ident)
+        if call is not None and not call.done():
+            call.set_exception(MessageTooBig(text))
+
     # -- one call
 
     def _deadline(self, timeout: float | None) -> float | None:

@@ -12,6 +12,7 @@ from communica_like.connectors._amqp_envelope import (
     delivered,
     envelope,
     has_properties,
+    largest_message,
     replies,
     reply,
     reply_key,
@@ -100,3 +101,15 @@ def test_answers() -> None:
     for end in (5, len(data) - 1):
         with pytest.raises(ValueError, match="too early"):
             list(replies(data[:end]))
+
+
+@pytest.mark.parametrize(
+    ("reason", "largest"),
+    [
+        ("406 PRECONDITION_FAILED - message size 27 is larger than configured max size 16777216", 16777216),
+        ("406 PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q'", None),
+        ("the queue was deleted", None),
+    ],
+)
+def test_what_a_broker_says_of_its_limit(reason: str, largest: int | None) -> None:
+    assert largest_message(reason) == largest

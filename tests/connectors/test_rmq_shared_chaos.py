@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from communica_like import RequestTimeout, RmqConnector, RouteClient, SimpleClient, SimpleServer
+from communica_like import (
+    MessageTooBig,
+    RequestTimeout,
+    RmqConnector,
+    RouteClient,
+    SimpleClient,
+    SimpleServer,
+)
 from communica_like.exceptions import ConnectTimeout, LinkError
 from tests.connectors.inbox_crowd import Crowd
 from tests.connectors.shared_inbox import until
@@ -106,6 +113,52 @@ async def test_a_broker_that_takes_no_messages(broker: PrivateBroker) -> None:
         waiting = asyncio.ensure_future(client.request(3, timeout=60))
         await asyncio.to_thread(broker.ctl, "set_vm_memory_high_watermark", "0.4")
         assert await waiting == "3"
+
+
+@pytest.fixture
+def small(broker: PrivateBroker) -> PrivateBroker:
+    """A broker that takes messages of up to a million bytes."""
+    broker.ctl("eval", "application:set_env(rabbit, max_message_size, 1000000).")
+    return broker
+
+
+async def test_what_is_too_big_for_the_broker(small: PrivateBroker) -> None:
+    connector = RmqConnector(small.url, "big", shared=True)
+    async with SimpleServer(connector, len), SimpleClient(connector) as client:
+        calls = (client.request("x" * 2_000_000), client.throw("x" * 1_000_001))
+        too_big = asyncio.gather(*calls, return_exceptions=True)
+        async with asyncio.timeout(30):
+            assert await client.request("x" * 900_000) == 900_000
+            assert [repr(outcome) for outcome in await too_big] == [
+                "MessageTooBig('2000002 bytes; the broker takes at most 1000000')",
+                "MessageTooBig('1000003 bytes; the broker takes at most 1000000')",
+            ]
+            assert await client.request("x") == 1
+
+
+async def test_answers_that_are_too_big_for_the_broker(small: PrivateBroker) -> None:
+    run: list[int] = []
+    all_there = asyncio.Event()
+
+    async def handler(size: int) -> str:
+        run.append(size)
+        if len(run) == 4:
+            all_there.set()
+        await all_there.wait()
+        return "x" * size
+
+    connector = RmqConnector(small.url, "answers", shared=True)
+    async with SimpleServer(connector, handler), SimpleClient(connector) as client, asyncio.timeout(30):
+        answers = await asyncio.gather(*(client.request(600_000) for _ in range(4)))
+        assert [len(answer) for answer in answers] == [600_000] * 4
+        assert len(run) == 4, "they do not travel together"
+        with pytest.raises(MessageTooBig, match="1000002 bytes"):
+            await client.request(1_000_000)
+        assert run.count(1_000_000) == 2
+        with pytest.raises(MessageTooBig):
+            await client.request(1_000_000)
+        assert run.count(1_000_000) == 3, "now it is known"
+        assert await client.request(1) == "x"
 
 
 async def test_refused_credentials(broker: PrivateBroker, caplog: pytest.LogCaptureFixture) -> None:
