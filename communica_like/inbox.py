@@ -67,6 +67,11 @@ class Sender(ABC):
     def connected(self) -> bool:
         """Whether messages go out now."""
 
+    @property
+    @abstractmethod
+    def obstacle(self) -> str:
+        """Why what is sent does not come through now; empty: nothing is known of."""
+
     @abstractmethod
     async def connect(self) -> None:
         """Connect to the broker, and make the inbox if it is not there.

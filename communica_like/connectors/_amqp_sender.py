@@ -72,6 +72,14 @@ class AmqpSender(Sender):
     def connected(self) -> bool:
         return self._publisher is not None
 
+    @property
+    def obstacle(self) -> str:
+        if self._broker is not None and self._broker.why_blocked:
+            return str(blocked_error(self._broker))
+        if self._refused is not None:
+            return "the broker refuses what is sent, as it does when a queue is full"
+        return self._over.result() if self._over.done() else ""
+
     # -- connections
 
     async def connect(self) -> None:

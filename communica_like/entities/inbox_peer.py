@@ -205,7 +205,7 @@ class InboxPeer:
     async def _outcome(self, future: asyncio.Future[T], deadline: float | None, text: str) -> T:
         if deadline is None:
             return await future
-        alarm = self._loop.call_at(deadline, _time_is_over, future, text)
+        alarm = self._loop.call_at(deadline, self._time_is_over, future, text)
         try:
             return await future
         finally:
@@ -217,7 +217,7 @@ class InboxPeer:
         if self._room.blocked:
             self._room.open()
 
-
-def _time_is_over(future: asyncio.Future[T], text: str) -> None:
-    if not future.done():
-        future.set_exception(RequestTimeout(text))
+    def _time_is_over(self, future: asyncio.Future[T], text: str) -> None:
+        if not future.done():
+            obstacle = self.sender.obstacle
+            future.set_exception(RequestTimeout(f"{text}: {obstacle}" if obstacle else text))

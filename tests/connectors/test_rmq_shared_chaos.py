@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ async def test_a_throw_waits_for_the_broker_as_long_as_it_may(broker: PrivateBro
     connector = RmqConnector(broker.url, "patience", shared=True)
     async with SimpleClient(connector) as client:
         await asyncio.to_thread(broker.stop)
-        with pytest.raises(RequestTimeout, match="did not confirm it in time"):
+        with pytest.raises(RequestTimeout, match=r"in time; it may have it: .* connection"):
             await client.throw("in vain", timeout=0.2)
         waiting = asyncio.ensure_future(client.throw("in the end", timeout=60))
         await asyncio.to_thread(broker.start)
@@ -108,11 +109,29 @@ async def test_a_broker_that_takes_no_messages(broker: PrivateBroker) -> None:
     async with SimpleServer(connector, str), SimpleClient(connector) as client:
         assert await client.request(1) == "1"
         broker.ctl("set_vm_memory_high_watermark", "0")
-        with pytest.raises(RequestTimeout):
-            await client.throw(2, timeout=0.5)
+        for call in (client.throw, client.request):
+            with pytest.raises(RequestTimeout, match="takes no messages: low on memory"):
+                await call(2, timeout=0.5)
+        with pytest.raises(ConnectTimeout, match="takes no messages: low on memory"):
+            await SimpleClient(connector).init(0.5)
+        for late in (SimpleServer(connector, str), SimpleServer(replace(connector, shared=False), str)):
+            with pytest.raises(LinkError, match="takes no messages: low on memory"):
+                await asyncio.wait_for(late.init(), 2)
         waiting = asyncio.ensure_future(client.request(3, timeout=60))
         await asyncio.to_thread(broker.ctl, "set_vm_memory_high_watermark", "0.4")
         assert await waiting == "3"
+
+
+async def test_a_queue_that_is_full(broker: PrivateBroker) -> None:
+    limit = '{"max-length": 1, "overflow": "reject-publish"}'
+    broker.ctl("set_policy", "full", "communica_like.shared.full", limit, "--apply-to", "queues")
+    connector = RmqConnector(broker.url, "full", shared=True)
+    async with SimpleClient(connector) as client:
+        with pytest.raises(RequestTimeout, match="refuses what is sent"):
+            while True:
+                await client.throw(1, timeout=0.5)
+        async with SimpleServer(connector, str):
+            assert await client.request(2, timeout=20) == "2"
 
 
 @pytest.fixture
