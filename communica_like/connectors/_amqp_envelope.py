@@ -40,6 +40,7 @@ _REPLIES: Final = "communica_like.replies."
 _REPLY_HEAD: Final = Struct("!QBI")  # the request's number, a kind, the size of what follows
 _BARE: Final = 14  # bytes: class, weight, size of the body, no flags
 _MOST: Final = (1 << 31) - 1  # milliseconds; the broker takes no more than that
+_LATEST: Final = (1 << 63) - 1  # milliseconds since 1970; a header holds no more than that
 
 
 class Delivered(NamedTuple):
@@ -72,8 +73,8 @@ def envelope(message: Message, token: str, reply_to: str, now: float, *, again: 
     headers: dict[str, Any] = {"route": message.route.decode(), "client": token}
     expiration = None
     if message.expires is not None:
-        headers["deadline"] = int(message.expires * 1000)
-        expiration = str(max(0, min(int((message.expires - now) * 1000), _MOST)))
+        headers["deadline"] = int(min(message.expires * 1000, _LATEST))
+        expiration = str(max(0, int(min((message.expires - now) * 1000, _MOST))))
     if again:
         headers["again"] = True
     properties = _pamqp("commands").Basic.Properties(

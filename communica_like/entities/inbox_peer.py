@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from typing import Final, TypeVar
@@ -168,6 +169,8 @@ class InboxPeer:
     def _deadline(self, timeout: float | None) -> float | None:
         deadline = inherited_deadline.get()
         if timeout is not None and timeout != NEVER:
+            if math.isnan(timeout):
+                raise ValueError("a timeout is a number of seconds, not nan")
             own = self._loop.time() + timeout
             deadline = own if deadline is None else min(deadline, own)
         if deadline is not None and deadline <= self._loop.time():
@@ -178,6 +181,8 @@ class InboxPeer:
         """Wait for room, and return the number of the message."""
         if len(body) > self.limits.max_message:
             raise MessageTooBig(f"{len(body)} bytes; this side sends at most {self.limits.max_message}")
+        if key is not None and not isinstance(key, str):
+            raise TypeError(f"a key is a str, not {type(key).__name__}")
         if key is not None and not 0 < len(key.encode()) <= _LONGEST_KEY:
             raise ValueError(f"a key has 1 to {_LONGEST_KEY} bytes of UTF-8, not {key!r}")
         if self._room.waiting or not self._take_room(body):

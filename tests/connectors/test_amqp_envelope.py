@@ -80,6 +80,14 @@ def test_what_others_put_there(properties: dict[str, Any]) -> None:
         delivered(content, b"")
 
 
+@pytest.mark.parametrize("seconds", [1e17, 1e300, 1.7e308])
+def test_a_deadline_that_is_very_far(seconds: float) -> None:
+    content = envelope(message(expires=seconds), TOKEN, reply_key(TOKEN), 1000.0, again=False)
+    expires = delivered(content, b"body").message.expires
+    assert expires is not None
+    assert expires > 9e15
+
+
 def test_bytes_that_are_no_properties() -> None:
     good = envelope(message(), TOKEN, reply_key(TOKEN), 0.0, again=True)
     dice = random.Random(1)

@@ -141,6 +141,21 @@ async def test_what_a_handler_is_told(own: OwnInbox) -> None:
     assert told[0].peer.transport == "amqp"
 
 
+async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
+    """They cost the call, and not the client, which sends what it keeps when it is connected."""
+    async with SimpleServer(own.connector, echo):
+        client = await SimpleClient(own.connector).init(None)
+        for call in (client.request, client.throw):
+            for key in (5, b"k"):
+                with pytest.raises(TypeError, match="a key is a str"):
+                    await call(0, key=key)  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="not nan"):
+                await call(0, timeout=float("nan"))
+        assert await client.request(1, timeout=1e300) == 1
+        assert await client.request(2, timeout=1e300) == 2
+        await client.close()
+
+
 async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:
     async with SimpleClient(own.connector) as client:
         await asyncio.gather(*(client.throw(number) for number in range(50)))
