@@ -163,18 +163,30 @@ class AmqpConnection:
         return version is None or (int(version[1]), int(version[2])) < _LETS_NO_MORE
 
     async def new_channel(self, taker: ChannelUser | None = None) -> Any:
-        """Return another of aiormq's channels; *taker* gets its messages."""
-        channel = await self._amqp.channel(publisher_confirms=False)
+        """Return another of aiormq's channels; *taker* gets its messages.
+
+        Raises:
+            LinkError: there are as many as the broker allows.
+            Exception: what aiormq raises.
+        """
+        channel = await self._open_channel()
         if taker is not None and self.protocol is not None:
             self.protocol.take_channel(channel.number, taker)
         return channel
 
     async def new_deliveries(self, taker: DeliveryUser) -> Any:
         """Return another channel, whose messages *taker* gets with what the broker says of them."""
-        channel = await self._amqp.channel(publisher_confirms=False)
+        channel = await self._open_channel()
         if self.protocol is not None:
             self.protocol.take_deliveries(channel.number, taker)
         return channel
+
+    async def _open_channel(self) -> Any:
+        most = self._amqp.connection_tune.channel_max
+        if most and len(self._amqp.channels.keys() - {0}) >= most:
+            # The broker would close the connection, which others use.
+            raise LinkError(f"the connection to the broker has {most} channels, and may have no more")
+        return await self._amqp.channel(publisher_confirms=False)
 
     def leave_channel(self, channel: Any) -> None:
         """It is closed; another one may get its number."""

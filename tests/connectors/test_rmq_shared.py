@@ -156,6 +156,19 @@ async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
         await client.close()
 
 
+async def test_more_clients_than_the_connection_has_room_for(own: OwnInbox) -> None:
+    """The broker would close the connection that all of them share."""
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
+        (only,) = _amqp_broker._brokers[asyncio.get_running_loop()].values()
+        amqp = only.connection._amqp
+        amqp.connection_tune.channel_max = len(amqp.channels.keys() - {0}) + 1
+        with pytest.raises(ConnectTimeout, match="may have no more"):
+            await SimpleClient(own.connector).init(0.5)
+        assert await client.request(1) == 1
+        assert client.connected
+        assert not only.over
+
+
 async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:
     async with SimpleClient(own.connector) as client:
         await asyncio.gather(*(client.throw(number) for number in range(50)))
