@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any, Final
@@ -16,7 +16,7 @@ from ..features import optional_package
 from ._amqp_protocol import AmqpProtocol, ChannelUser, ConnectionUser, DeliveryUser, Publisher
 from ._amqp_url import BrokerUrl
 
-__all__ = ["AmqpConnection", "BrokerKey", "ignore_message", "no_aiormq_errors"]
+__all__ = ["AmqpConnection", "BrokerKey", "give_time", "ignore_message", "no_aiormq_errors"]
 
 logger = logging.getLogger("communica_like")
 
@@ -196,9 +196,7 @@ class AmqpConnection:
     async def close_channel(self, channel: Any) -> None:
         """Close it, if it is open, in an orderly way; if that takes long it is left to itself."""
         if not channel.is_closed:
-            with contextlib.suppress(LinkError), no_aiormq_errors("the channel was not closed"):
-                async with asyncio.timeout(_LEAVE):
-                    await channel.close()
+            await give_time(channel.close(), _LEAVE)
         self.leave_channel(channel)
 
     def publisher(self, key: str, *, mandatory: bool, channel: Any = None) -> Publisher:
@@ -271,6 +269,27 @@ def no_aiormq_errors(text: str) -> Iterator[None]:
             raise
         # Nobody has cancelled this task: it is aiormq's way to say so.
         raise LinkError(f"{text}: the connection to the broker broke") from exc
+
+
+_undone: set[asyncio.Future[Any]] = set()
+
+
+async def give_time(doing: Coroutine[Any, Any, Any], seconds: float) -> None:
+    """Wait until aiormq has done this, in some seconds at most; that it fails is no matter.
+
+    When the wait is over, or cancelled, it goes on: aiormq closes the channel of a call that is cancelled. If
+    that is being closed, the broker takes the second time amiss, and closes the connection that others share.
+    """
+    task = asyncio.ensure_future(doing)
+    _undone.add(task)
+    task.add_done_callback(_done)
+    await asyncio.wait([task], timeout=seconds)
+
+
+def _done(task: asyncio.Future[Any]) -> None:
+    _undone.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.debug("a channel was not left in an orderly way: %r", error)
 
 
 async def _context(aiormq: Any, amqp: Any) -> SSLContext:

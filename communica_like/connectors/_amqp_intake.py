@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from typing import Any, Final
@@ -12,7 +11,7 @@ from ..abc import PeerIdentity
 from ..exceptions import LinkError
 from ..inbox import ANSWER, Intake, IntakeUser, Job
 from ._amqp_broker import Broker, acquire
-from ._amqp_connection import BrokerKey, ignore_message, no_aiormq_errors
+from ._amqp_connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
 from ._amqp_envelope import Delivered, delivered, largest_message, reply
 from ._amqp_message import Card
 from ._amqp_protocol import Publisher
@@ -101,9 +100,7 @@ class AmqpIntake(Intake):
 
     async def stop(self) -> None:
         if self._channel is not None and not self._over.done():
-            with contextlib.suppress(LinkError), no_aiormq_errors("the inbox was not given up"):
-                async with asyncio.timeout(_LEAVE):
-                    await self._channel.basic_cancel(_INBOX)
+            await give_time(self._channel.basic_cancel(_INBOX), _LEAVE)
 
     async def close(self) -> None:
         self._acknowledge()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
 from ..abc import Link, LinkReceiver, Listener
-from ..exceptions import LinkError
 from ._amqp_broker import Broker, acquire
-from ._amqp_connection import BrokerKey, ignore_message, no_aiormq_errors
+from ._amqp_connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
 from ._amqp_link import AmqpLink
 from ._amqp_message import TO_CLIENT, Card
 
@@ -169,7 +167,7 @@ class AmqpListener(Listener):
         try:
             broker.servers.pop(self._ident, None)
             if channel is not None and not broker.over:
-                await self._leave(broker, channel)
+                await give_time(self._leave(broker, channel), _PATIENCE)
         finally:
             closing = broker.release()
             if closing is not None:
@@ -177,14 +175,12 @@ class AmqpListener(Listener):
 
     async def _leave(self, broker: Broker, channel: Any) -> None:
         connection = broker.connection
-        with contextlib.suppress(LinkError), no_aiormq_errors("the address was not given up"):
-            async with asyncio.timeout(_PATIENCE):
-                if not channel.is_closed:
-                    await connection.unbind(channel, broker.inbox, server_key(self._ident))
-                    await channel.close()
-                connection.leave_channel(channel)
-                # The queue is gone in a moment, and swallows knocks until then. If others serve the address
-                # the broker refuses this, and closes the channel.
-                last = await connection.new_channel()
-                await last.queue_delete(address_key(self._name), if_unused=True)
-                await last.close()
+        if not channel.is_closed:
+            await connection.unbind(channel, broker.inbox, server_key(self._ident))
+            await channel.close()
+        connection.leave_channel(channel)
+        # The queue is gone in a moment, and swallows knocks until then. If others serve the address
+        # the broker refuses this, and closes the channel.
+        last = await connection.new_channel()
+        await last.queue_delete(address_key(self._name), if_unused=True)
+        await last.close()

@@ -22,6 +22,7 @@ from communica_like.connectors._amqp_connection import AmqpConnection
 from communica_like.connectors._amqp_link import AmqpLink
 from communica_like.connectors._amqp_listener import AmqpListener, address_key
 from communica_like.connectors._amqp_message import DATA, HEADER, KNOCK, TO_SERVER, Card
+from communica_like.connectors._amqp_protocol import AmqpProtocol
 from communica_like.connectors._amqp_url import BrokerUrl
 from communica_like.exceptions import FeatureNotAvailable, LinkError, LinkRefused
 from communica_like.ownership import ProcessId
@@ -392,6 +393,28 @@ async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> 
         assert await client.request(7) == "7"
         assert not broker.over
         assert next(iter(_amqp_broker._brokers[asyncio.get_running_loop()].values())) is broker
+
+
+async def test_a_channel_that_is_being_closed_is_not_closed_again(
+    connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if the caller is cancelled when the answer is there. The broker would close the connection."""
+    async with SimpleServer(connector, str):
+        (only,) = _amqp_broker._brokers[asyncio.get_running_loop()].values()
+        channel = await only.connection.new_channel()
+        closing = asyncio.ensure_future(only.connection.close_channel(channel))
+        receive = AmqpProtocol.data_received
+
+        def cancel(protocol: AmqpProtocol, data: bytes) -> None:
+            closing.cancel()
+            receive(protocol, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(AmqpProtocol, "data_received", cancel)
+            await asyncio.wait([closing])
+        assert closing.cancelled()
+        await (await only.connection.new_channel()).close()
+        assert not only.over
 
 
 async def test_200_connects_leak_nothing(connector: RmqConnector) -> None:

@@ -169,6 +169,22 @@ async def test_more_clients_than_the_connection_has_room_for(own: OwnInbox) -> N
         assert not only.over
 
 
+async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) -> None:
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as other:
+        (only,) = _amqp_broker._brokers[asyncio.get_running_loop()].values()
+        for turns in range(12):
+            for entity in (SimpleServer(own.connector, echo), SimpleClient(own.connector)):
+                await entity.init()
+                closing = asyncio.ensure_future(entity.close())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.wait([closing])
+                await entity.close()
+                assert await other.request(turns) == turns
+        assert not only.over
+
+
 async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:
     async with SimpleClient(own.connector) as client:
         await asyncio.gather(*(client.throw(number) for number in range(50)))
