@@ -33,6 +33,7 @@ from communica_like import (
 )
 from communica_like.connectors import _amqp_broker
 from communica_like.entities.inbox_peer import InboxPeer
+from communica_like.entities.inbox_reception import InboxReception
 from communica_like.exceptions import ConnectTimeout, LinkError, SerializerError
 from communica_like.serializers import RawSerializer
 from tests.connectors.shared_inbox import PATIENCE, URL, OwnInbox, abort_connection, kill, until
@@ -183,6 +184,27 @@ async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) 
                 await entity.close()
                 assert await other.request(turns) == turns
         assert not only.over
+
+
+async def test_a_cancelled_close_leaves_nothing_open(
+    own: OwnInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = asyncio.all_tasks()
+    server = await SimpleServer(own.connector, echo).init()
+    disconnecting = asyncio.Event()
+    close = InboxReception.close
+
+    async def note(reception: InboxReception) -> None:
+        disconnecting.set()
+        await close(reception)
+
+    monkeypatch.setattr(InboxReception, "close", note)
+    closing = asyncio.ensure_future(server.close())
+    await disconnecting.wait()
+    closing.cancel()
+    await asyncio.wait([closing])
+    await until(lambda: asyncio.all_tasks() == before)
+    assert not _amqp_broker._brokers.get(asyncio.get_running_loop())
 
 
 async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:
