@@ -46,6 +46,9 @@ class SenderUser(Protocol):
     def confirmed(self, ident: int, /) -> None:
         """The broker has the message, and will not lose it."""
 
+    def too_big(self, ident: int, text: str, /) -> None:
+        """The broker does not take messages of this size; the sender has forgotten it."""
+
 
 class Sender(ABC):
     """A client's end of an inbox. It keeps what was sent until it is confirmed or, for requests, forgotten.
@@ -63,6 +66,11 @@ class Sender(ABC):
     @abstractmethod
     def connected(self) -> bool:
         """Whether messages go out now."""
+
+    @property
+    @abstractmethod
+    def obstacle(self) -> str:
+        """Why what is sent does not come through now; empty: nothing is known of."""
 
     @abstractmethod
     async def connect(self) -> None:
@@ -126,6 +134,9 @@ class IntakeUser(Protocol):
 
     def cancel(self, job: Job, /) -> None:
         """Nobody waits for its answer."""
+
+    def largest_answer(self, size: int, /) -> None:
+        """The broker takes no answer of more bytes; that is known once there was one."""
 
 
 class Intake(ABC):

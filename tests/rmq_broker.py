@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -183,7 +184,8 @@ class PrivateBroker:
         if process is None:
             return
         # The scripts around it are of its own process group, as all that it starts.
-        os.killpg(process.pid, number)
+        with contextlib.suppress(ProcessLookupError):  # it did not even start
+            os.killpg(process.pid, number)
         process.wait(_PATIENCE)
         deadline = time.monotonic() + _PATIENCE
         while _answers(("127.0.0.1", self.port)):

@@ -63,7 +63,7 @@ async def acquire(key: BrokerKey) -> Broker:
 
     Raises:
         FeatureNotAvailable: aiormq is not installed.
-        LinkError: there is no connection to be had; the message says why.
+        LinkError: there is no connection to be had, or it takes no messages; the message says why.
 
     If it is cancelled, and nobody else uses the connection, it is closed.
     """
@@ -75,6 +75,8 @@ async def acquire(key: BrokerKey) -> Broker:
     broker.hold()
     try:
         await asyncio.shield(broker.opening)
+        if broker.why_blocked:
+            raise blocked_error(broker)
     except BaseException:
         closing = broker.release()
         if closing is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from ssl import SSLContext
 from typing import Any, Final
@@ -15,7 +16,7 @@ from ..features import optional_package
 from ._amqp_protocol import AmqpProtocol, ChannelUser, ConnectionUser, DeliveryUser, Publisher
 from ._amqp_url import BrokerUrl
 
-__all__ = ["AmqpConnection", "BrokerKey", "ignore_message", "no_aiormq_errors"]
+__all__ = ["AmqpConnection", "BrokerKey", "give_time", "ignore_message", "no_aiormq_errors"]
 
 logger = logging.getLogger("communica_like")
 
@@ -24,6 +25,7 @@ _PROBE: Final = 2.0  # seconds for a node to answer, if there are others
 _LEAVE: Final = 1.0  # seconds to close one in an orderly way, and again
 _STREAM_LIMIT: Final = 64 * 1024
 _DEFAULT_EXCHANGE: Final = "amq.direct"
+_LETS_NO_MORE: Final = (4, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +156,37 @@ class AmqpConnection:
 
     # -- once it is open
 
+    @property
+    def lets_transient_be_shared(self) -> bool:
+        """Whether the broker takes transient queues that are not one connection's. RabbitMQ did until 4.2."""
+        version = re.match(r"(\d+)\.(\d+)", str(self._amqp.server_properties.get("version", "")))
+        return version is None or (int(version[1]), int(version[2])) < _LETS_NO_MORE
+
     async def new_channel(self, taker: ChannelUser | None = None) -> Any:
-        """Return another of aiormq's channels; *taker* gets its messages."""
-        channel = await self._amqp.channel(publisher_confirms=False)
+        """Return another of aiormq's channels; *taker* gets its messages.
+
+        Raises:
+            LinkError: there are as many as the broker allows.
+            Exception: what aiormq raises.
+        """
+        channel = await self._open_channel()
         if taker is not None and self.protocol is not None:
             self.protocol.take_channel(channel.number, taker)
         return channel
 
     async def new_deliveries(self, taker: DeliveryUser) -> Any:
         """Return another channel, whose messages *taker* gets with what the broker says of them."""
-        channel = await self._amqp.channel(publisher_confirms=False)
+        channel = await self._open_channel()
         if self.protocol is not None:
             self.protocol.take_deliveries(channel.number, taker)
         return channel
+
+    async def _open_channel(self) -> Any:
+        most = self._amqp.connection_tune.channel_max
+        if most and len(self._amqp.channels.keys() - {0}) >= most:
+            # The broker would close the connection, which others use.
+            raise LinkError(f"the connection to the broker has {most} channels, and may have no more")
+        return await self._amqp.channel(publisher_confirms=False)
 
     def leave_channel(self, channel: Any) -> None:
         """It is closed; another one may get its number."""
@@ -176,9 +196,7 @@ class AmqpConnection:
     async def close_channel(self, channel: Any) -> None:
         """Close it, if it is open, in an orderly way; if that takes long it is left to itself."""
         if not channel.is_closed:
-            with contextlib.suppress(LinkError), no_aiormq_errors("the channel was not closed"):
-                async with asyncio.timeout(_LEAVE):
-                    await channel.close()
+            await give_time(channel.close(), _LEAVE)
         self.leave_channel(channel)
 
     def publisher(self, key: str, *, mandatory: bool, channel: Any = None) -> Publisher:
@@ -251,6 +269,27 @@ def no_aiormq_errors(text: str) -> Iterator[None]:
             raise
         # Nobody has cancelled this task: it is aiormq's way to say so.
         raise LinkError(f"{text}: the connection to the broker broke") from exc
+
+
+_undone: set[asyncio.Future[Any]] = set()
+
+
+async def give_time(doing: Coroutine[Any, Any, Any], seconds: float) -> None:
+    """Wait until aiormq has done this, in some seconds at most; that it fails is no matter.
+
+    When the wait is over, or cancelled, it goes on: aiormq closes the channel of a call that is cancelled. If
+    that is being closed, the broker takes the second time amiss, and closes the connection that others share.
+    """
+    task = asyncio.ensure_future(doing)
+    _undone.add(task)
+    task.add_done_callback(_done)
+    await asyncio.wait([task], timeout=seconds)
+
+
+def _done(task: asyncio.Future[Any]) -> None:
+    _undone.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.debug("a channel was not left in an orderly way: %r", error)
 
 
 async def _context(aiormq: Any, amqp: Any) -> SSLContext:

@@ -17,6 +17,7 @@ Answers have no properties. Several travel in one message, each with the request
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from struct import Struct
 from typing import Any, Final, NamedTuple
@@ -24,12 +25,22 @@ from typing import Any, Final, NamedTuple
 from ..features import optional_package
 from ..inbox import Message
 
-__all__ = ["Delivered", "delivered", "envelope", "has_properties", "replies", "reply", "reply_key"]
+__all__ = [
+    "Delivered",
+    "delivered",
+    "envelope",
+    "has_properties",
+    "largest_message",
+    "replies",
+    "reply",
+    "reply_key",
+]
 
 _REPLIES: Final = "communica_like.replies."
 _REPLY_HEAD: Final = Struct("!QBI")  # the request's number, a kind, the size of what follows
 _BARE: Final = 14  # bytes: class, weight, size of the body, no flags
 _MOST: Final = (1 << 31) - 1  # milliseconds; the broker takes no more than that
+_LATEST: Final = (1 << 63) - 1  # milliseconds since 1970; a header holds no more than that
 
 
 class Delivered(NamedTuple):
@@ -62,8 +73,8 @@ def envelope(message: Message, token: str, reply_to: str, now: float, *, again: 
     headers: dict[str, Any] = {"route": message.route.decode(), "client": token}
     expiration = None
     if message.expires is not None:
-        headers["deadline"] = int(message.expires * 1000)
-        expiration = str(max(0, min(int((message.expires - now) * 1000), _MOST)))
+        headers["deadline"] = int(min(message.expires * 1000, _LATEST))
+        expiration = str(max(0, int(min((message.expires - now) * 1000, _MOST))))
     if again:
         headers["again"] = True
     properties = _pamqp("commands").Basic.Properties(
@@ -149,6 +160,15 @@ def replies(data: bytes) -> Iterator[tuple[int, int, bytes]]:
             raise ValueError("an answer that ends too early")
         yield number, kind, data[start : start + size]
         start += size
+
+
+def largest_message(reason: str) -> int | None:
+    """Return how many bytes a message may have, if the broker closed a channel because one had more.
+
+    It says so nowhere else.
+    """
+    found = re.search(r"message size \d+ is larger than configured max size (\d+)", reason)
+    return int(found[1]) if found else None
 
 
 _modules: dict[str, Any] = {}

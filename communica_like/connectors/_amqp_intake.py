@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from typing import Any, Final
@@ -12,8 +11,8 @@ from ..abc import PeerIdentity
 from ..exceptions import LinkError
 from ..inbox import ANSWER, Intake, IntakeUser, Job
 from ._amqp_broker import Broker, acquire
-from ._amqp_connection import BrokerKey, ignore_message, no_aiormq_errors
-from ._amqp_envelope import Delivered, delivered, reply
+from ._amqp_connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
+from ._amqp_envelope import Delivered, delivered, largest_message, reply
 from ._amqp_message import Card
 from ._amqp_protocol import Publisher
 from ._amqp_settlement import Settlement
@@ -29,6 +28,7 @@ _INBOX, _NOTICES = "inbox", "notices"  # consumers
 _LATE: Final = 0.005  # seconds that an acknowledgement may wait for others, for each costs a write to disk
 _CANCELLED: Final = 10_000  # requests of which is remembered that nobody waits for them
 _CLIENTS: Final = 1000  # whose publishers are kept
+_TOGETHER: Final = 128 * 1024  # bytes of answers that travel as one message
 
 
 class AmqpJob(Job):
@@ -100,9 +100,7 @@ class AmqpIntake(Intake):
 
     async def stop(self) -> None:
         if self._channel is not None and not self._over.done():
-            with contextlib.suppress(LinkError), no_aiormq_errors("the inbox was not given up"):
-                async with asyncio.timeout(_LEAVE):
-                    await self._channel.basic_cancel(_INBOX)
+            await give_time(self._channel.basic_cancel(_INBOX), _LEAVE)
 
     async def close(self) -> None:
         self._acknowledge()
@@ -157,6 +155,10 @@ class AmqpIntake(Intake):
         self._answers.clear()
 
     def channel_closed(self, reason: str) -> None:
+        largest = largest_message(reason)
+        if largest is not None:
+            # The request whose answer it was is delivered again; then the answer will be that.
+            self._user.largest_answer(largest - len(reply(0, ANSWER, b"")))
         self.connection_lost(f"the broker closed a channel: {reason}")
 
     def returned(self, method: bytes) -> None:
@@ -273,4 +275,12 @@ class AmqpIntake(Intake):
             publisher = self._publishers[reply_to] = self._broker.connection.publisher(
                 reply_to, mandatory=False, channel=self._channel
             )
-        return publisher.frames(b"", b"".join(parts))
+        messages: list[list[bytes]] = [[]]
+        room = _TOGETHER
+        for part in parts:
+            if len(part) > room and messages[-1]:
+                messages.append([])
+                room = _TOGETHER
+            messages[-1].append(part)
+            room -= len(part)
+        return b"".join(publisher.frames(b"", b"".join(message)) for message in messages)

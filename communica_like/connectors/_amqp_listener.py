@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
 from ..abc import Link, LinkReceiver, Listener
-from ..exceptions import LinkError
 from ._amqp_broker import Broker, acquire
-from ._amqp_connection import BrokerKey, ignore_message, no_aiormq_errors
+from ._amqp_connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
 from ._amqp_link import AmqpLink
 from ._amqp_message import TO_CLIENT, Card
 
@@ -23,6 +21,7 @@ logger = logging.getLogger("communica_like")
 _FIRST_PAUSE: Final = 0.05  # seconds
 _LONGEST_PAUSE: Final = 1.0
 _PATIENCE: Final = 5.0  # seconds for the broker to do what it is asked for
+_ORPHAN: Final = 10_000  # milliseconds that the queue of an address may be without a server
 
 
 def address_key(address: str) -> str:
@@ -38,8 +37,9 @@ def server_key(server: str) -> str:
 class AmqpListener(Listener):
     """Serves an address, beside other servers: a client that knocks gets one of them.
 
-    The queue of the address goes with the last of them. A client that comes back knocks at its server's own
-    key, which leads to the inbox of the connection that the server has at the time.
+    The queue of the address goes with the last of them; and it goes after _ORPHAN if the one that made it was
+    killed before it served. A client that comes back knocks at its server's own key, which leads to the inbox
+    of the connection that the server has at the time.
 
     Args:
         key: which broker.
@@ -149,7 +149,12 @@ class AmqpListener(Listener):
                 channel = self._channel = await connection.new_channel(self)
                 await connection.declare_exchange(channel)
                 await connection.bind(channel, broker.inbox, server_key(self._ident))
-                await channel.queue_declare(queue, auto_delete=True)
+                await channel.queue_declare(
+                    queue,
+                    durable=not connection.lets_transient_be_shared,
+                    auto_delete=True,
+                    arguments={"x-expires": _ORPHAN},
+                )
                 await connection.bind(channel, queue, queue)
                 await channel.basic_consume(queue, ignore_message, no_ack=True)
 
@@ -162,7 +167,7 @@ class AmqpListener(Listener):
         try:
             broker.servers.pop(self._ident, None)
             if channel is not None and not broker.over:
-                await self._leave(broker, channel)
+                await give_time(self._leave(broker, channel), _PATIENCE)
         finally:
             closing = broker.release()
             if closing is not None:
@@ -170,14 +175,12 @@ class AmqpListener(Listener):
 
     async def _leave(self, broker: Broker, channel: Any) -> None:
         connection = broker.connection
-        with contextlib.suppress(LinkError), no_aiormq_errors("the address was not given up"):
-            async with asyncio.timeout(_PATIENCE):
-                if not channel.is_closed:
-                    await connection.unbind(channel, broker.inbox, server_key(self._ident))
-                    await channel.close()
-                connection.leave_channel(channel)
-                # The queue is gone in a moment, and swallows knocks until then. If others serve the address
-                # the broker refuses this, and closes the channel.
-                last = await connection.new_channel()
-                await last.queue_delete(address_key(self._name), if_unused=True)
-                await last.close()
+        if not channel.is_closed:
+            await connection.unbind(channel, broker.inbox, server_key(self._ident))
+            await channel.close()
+        connection.leave_channel(channel)
+        # The queue is gone in a moment, and swallows knocks until then. If others serve the address
+        # the broker refuses this, and closes the channel.
+        last = await connection.new_channel()
+        await last.queue_delete(address_key(self._name), if_unused=True)
+        await last.close()

@@ -14,7 +14,7 @@ from ..exceptions import LinkError
 from ..inbox import DEAD, Message, Sender, SenderUser
 from ._amqp_broker import Broker, acquire, blocked_error
 from ._amqp_connection import AmqpConnection, BrokerKey, ignore_message, no_aiormq_errors
-from ._amqp_envelope import delivered, envelope, has_properties, replies, reply_key
+from ._amqp_envelope import delivered, envelope, has_properties, largest_message, replies, reply_key
 from ._amqp_message import Card
 from ._amqp_protocol import Publisher
 from ._amqp_topology import Topology
@@ -71,6 +71,14 @@ class AmqpSender(Sender):
     @property
     def connected(self) -> bool:
         return self._publisher is not None
+
+    @property
+    def obstacle(self) -> str:
+        if self._broker is not None and self._broker.why_blocked:
+            return str(blocked_error(self._broker))
+        if self._refused is not None:
+            return "the broker refuses what is sent, as it does when a queue is full"
+        return self._over.result() if self._over.done() else ""
 
     # -- connections
 
@@ -259,6 +267,11 @@ class AmqpSender(Sender):
                 self._user.confirmed(message.ident)
 
     def channel_closed(self, reason: str) -> None:
+        largest = largest_message(reason)
+        if largest is not None:
+            for ident in [ident for ident, kept in self._kept.items() if len(kept.body) > largest]:
+                size = len(self._kept.pop(ident).body)
+                self._user.too_big(ident, f"{size} bytes; the broker takes at most {largest}")
         self.connection_lost(f"the broker closed a channel: {reason}")
 
     def _send_again(self, message: Message) -> None:

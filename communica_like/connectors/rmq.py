@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Self, cast
 from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from ..exceptions import LinkError, LinkRefused
 from ..inbox import SharedInbox
-from ._amqp_broker import acquire, blocked_error
+from ._amqp_broker import acquire
 from ._amqp_connection import BrokerKey
 from ._amqp_inbox import AmqpInbox
 from ._amqp_link import AmqpLink
@@ -233,8 +233,6 @@ class RmqConnector(Connector):
         link = AmqpLink(broker, TO_SERVER, secrets.token_bytes(16))
         link.receiver = nobody = _Nobody()
         try:
-            if broker.why_blocked:
-                raise blocked_error(broker)
             broker.connection.publisher(key, mandatory=True).publish(
                 HEADER.pack(KNOCK, TO_SERVER, link.key[1:], 0), broker.card(server).encode()
             )

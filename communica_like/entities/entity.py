@@ -239,8 +239,18 @@ class Entity(ABC):
         except asyncio.CancelledError:
             deadline = 0.0
         self._end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
+        # Who cancels it does not wait for others any more, but what this side has open is closed.
+        disconnecting = asyncio.ensure_future(self._disconnect())
+        while not disconnecting.done():
+            try:
+                _, late = await asyncio.wait([disconnecting], timeout=None if deadline else _LAST_WORDS)
+            except asyncio.CancelledError:
+                deadline = 0.0
+            else:
+                if late:
+                    disconnecting.cancel()
         try:
-            await self._disconnect()
+            disconnecting.result()
             await pool.close(_LAST_WORDS if deadline else 0.05)  # what began during the first
             if self._farewells:
                 lingers = max(farewell.link.lingers for farewell in self._farewells) if timeout > 0 else 0.0

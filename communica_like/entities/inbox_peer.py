@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
 from typing import Final, TypeVar
@@ -158,11 +159,18 @@ class InboxPeer:
         if taken is not None and not taken.done():
             taken.set_result(None)
 
+    def too_big(self, ident: int, text: str) -> None:
+        call = self._requests.get(ident) or self._throws.get(ident)
+        if call is not None and not call.done():
+            call.set_exception(MessageTooBig(text))
+
     # -- one call
 
     def _deadline(self, timeout: float | None) -> float | None:
         deadline = inherited_deadline.get()
         if timeout is not None and timeout != NEVER:
+            if math.isnan(timeout):
+                raise ValueError("a timeout is a number of seconds, not nan")
             own = self._loop.time() + timeout
             deadline = own if deadline is None else min(deadline, own)
         if deadline is not None and deadline <= self._loop.time():
@@ -173,6 +181,8 @@ class InboxPeer:
         """Wait for room, and return the number of the message."""
         if len(body) > self.limits.max_message:
             raise MessageTooBig(f"{len(body)} bytes; this side sends at most {self.limits.max_message}")
+        if key is not None and not isinstance(key, str):
+            raise TypeError(f"a key is a str, not {type(key).__name__}")
         if key is not None and not 0 < len(key.encode()) <= _LONGEST_KEY:
             raise ValueError(f"a key has 1 to {_LONGEST_KEY} bytes of UTF-8, not {key!r}")
         if self._room.waiting or not self._take_room(body):
@@ -200,7 +210,7 @@ class InboxPeer:
     async def _outcome(self, future: asyncio.Future[T], deadline: float | None, text: str) -> T:
         if deadline is None:
             return await future
-        alarm = self._loop.call_at(deadline, _time_is_over, future, text)
+        alarm = self._loop.call_at(deadline, self._time_is_over, future, text)
         try:
             return await future
         finally:
@@ -212,7 +222,7 @@ class InboxPeer:
         if self._room.blocked:
             self._room.open()
 
-
-def _time_is_over(future: asyncio.Future[T], text: str) -> None:
-    if not future.done():
-        future.set_exception(RequestTimeout(text))
+    def _time_is_over(self, future: asyncio.Future[T], text: str) -> None:
+        if not future.done():
+            obstacle = self.sender.obstacle
+            future.set_exception(RequestTimeout(f"{text}: {obstacle}" if obstacle else text))

@@ -9,13 +9,14 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Coroutine, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from ..inbox import ANSWER, Job
 from ..session.events import REQUEST, THROW
 from ..wire.failure import Failure
-from ..wire.limits import Limits
+from ..wire.limits import KIB, Limits
 from .answers import Answers
 from .context import Context, inherited_deadline
 from .handlers import Handler
@@ -84,6 +85,11 @@ class JobRunner:
             if job in waiting:
                 waiting.remove(job)
                 job.settle()
+
+    def largest_answer(self, size: int) -> None:
+        """From now on a larger one is a failure, and the requester is told."""
+        limits = self._outcome.peer_limits
+        self._outcome.peer_limits = replace(limits, max_message=max(1 * KIB, min(size, limits.max_message)))
 
     # -- for the server
 

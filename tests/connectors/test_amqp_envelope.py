@@ -12,6 +12,7 @@ from communica_like.connectors._amqp_envelope import (
     delivered,
     envelope,
     has_properties,
+    largest_message,
     replies,
     reply,
     reply_key,
@@ -79,6 +80,14 @@ def test_what_others_put_there(properties: dict[str, Any]) -> None:
         delivered(content, b"")
 
 
+@pytest.mark.parametrize("seconds", [1e17, 1e300, 1.7e308])
+def test_a_deadline_that_is_very_far(seconds: float) -> None:
+    content = envelope(message(expires=seconds), TOKEN, reply_key(TOKEN), 1000.0, again=False)
+    expires = delivered(content, b"body").message.expires
+    assert expires is not None
+    assert expires > 9e15
+
+
 def test_bytes_that_are_no_properties() -> None:
     good = envelope(message(), TOKEN, reply_key(TOKEN), 0.0, again=True)
     dice = random.Random(1)
@@ -100,3 +109,15 @@ def test_answers() -> None:
     for end in (5, len(data) - 1):
         with pytest.raises(ValueError, match="too early"):
             list(replies(data[:end]))
+
+
+@pytest.mark.parametrize(
+    ("reason", "largest"),
+    [
+        ("406 PRECONDITION_FAILED - message size 27 is larger than configured max size 16777216", 16777216),
+        ("406 PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q'", None),
+        ("the queue was deleted", None),
+    ],
+)
+def test_what_a_broker_says_of_its_limit(reason: str, largest: int | None) -> None:
+    assert largest_message(reason) == largest

@@ -12,14 +12,18 @@ import subprocess
 import sys
 from typing import Any
 
+import aiormq
 import pytest
 
 from communica_like import ConnectionLost, Limits, Link, RmqConnector, SimpleClient, SimpleServer, features
 from communica_like.abc import LinkReceiver, Listener
-from communica_like.connectors import _amqp_broker, _amqp_link
+from communica_like.connectors import _amqp_broker, _amqp_link, _amqp_listener
+from communica_like.connectors._amqp_connection import AmqpConnection
 from communica_like.connectors._amqp_link import AmqpLink
-from communica_like.connectors._amqp_listener import AmqpListener
+from communica_like.connectors._amqp_listener import AmqpListener, address_key
 from communica_like.connectors._amqp_message import DATA, HEADER, KNOCK, TO_SERVER, Card
+from communica_like.connectors._amqp_protocol import AmqpProtocol
+from communica_like.connectors._amqp_url import BrokerUrl
 from communica_like.exceptions import FeatureNotAvailable, LinkError, LinkRefused
 from communica_like.ownership import ProcessId
 from communica_like.testing import FaultyConnector
@@ -292,6 +296,71 @@ async def test_an_exchange_of_ones_own(connector: RmqConnector) -> None:
             await connector.connect(Ear())  # by the default one
 
 
+class Version:
+    """Has the broker say that it is of another version."""
+
+    def __init__(self, version: object, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._version = version
+        self._connect = AmqpConnection._connect
+        monkeypatch.setattr(AmqpConnection, "_connect", lambda *call: self.connect(*call))
+
+    async def connect(self, connection: AmqpConnection, url: BrokerUrl) -> None:
+        await self._connect(connection, url)
+        connection._amqp.server_properties["version"] = self._version
+
+
+@pytest.mark.parametrize(
+    ("version", "durable"),
+    [("4.3.0", True), ("5.0.0-rc.1", True), ("4.2.9", False), ("3.10.8", False), ("?", False)],
+)
+async def test_a_broker_that_takes_no_transient_queue_of_many(
+    connector: RmqConnector, monkeypatch: pytest.MonkeyPatch, version: str, durable: bool
+) -> None:
+    """RabbitMQ 4.3 does not: it closes the connection of who declares one."""
+    Version(version, monkeypatch)
+    declared: list[tuple[str, bool]] = []
+    declare = aiormq.Channel.queue_declare
+
+    async def note(channel: Any, queue: str, **options: Any) -> Any:
+        if not options.get("exclusive"):
+            declared.append((queue, options["durable"]))
+        return await declare(channel, queue, **options)
+
+    monkeypatch.setattr(aiormq.Channel, "queue_declare", note)
+    async with SimpleServer(connector, str), SimpleServer(connector, str), SimpleClient(connector) as client:
+        assert await client.request(7) == "7"
+    assert declared == [(address_key(connector.address), durable)] * 2
+    with pytest.raises(LinkRefused):
+        await connector.connect(Ear())
+
+
+async def test_a_server_that_is_killed_before_it_serves_leaves_nothing(
+    connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_amqp_listener, "_ORPHAN", 200)
+    key = address_key(connector.address)
+    consume = aiormq.Channel.basic_consume
+
+    async def die(channel: Any, queue: str, *args: Any, **options: Any) -> Any:
+        if queue == key:
+            (only,) = _amqp_broker._brokers[asyncio.get_running_loop()].values()
+            assert only.connection.protocol is not None
+            only.connection.protocol.transport.abort()
+        return await consume(channel, queue, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aiormq.Channel, "basic_consume", die)
+        with pytest.raises(LinkError):
+            await connector.listen(Door().accept)
+    connection = await aiormq.connect(URL)
+    channel = await connection.channel()
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(aiormq.exceptions.PublishError):
+            while await channel.basic_publish(b"", exchange="amq.direct", routing_key=key, mandatory=True):
+                await asyncio.sleep(0.05)
+    await connection.close()
+
+
 async def test_cancelled_callers_leave_nothing(connector: RmqConnector) -> None:
     before = asyncio.all_tasks()
     for turns in (0, 1, 2, 5, 10, 20, 40, 60, 80):
@@ -324,6 +393,28 @@ async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> 
         assert await client.request(7) == "7"
         assert not broker.over
         assert next(iter(_amqp_broker._brokers[asyncio.get_running_loop()].values())) is broker
+
+
+async def test_a_channel_that_is_being_closed_is_not_closed_again(
+    connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if the caller is cancelled when the answer is there. The broker would close the connection."""
+    async with SimpleServer(connector, str):
+        (only,) = _amqp_broker._brokers[asyncio.get_running_loop()].values()
+        channel = await only.connection.new_channel()
+        closing = asyncio.ensure_future(only.connection.close_channel(channel))
+        receive = AmqpProtocol.data_received
+
+        def cancel(protocol: AmqpProtocol, data: bytes) -> None:
+            closing.cancel()
+            receive(protocol, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(AmqpProtocol, "data_received", cancel)
+            await asyncio.wait([closing])
+        assert closing.cancelled()
+        await (await only.connection.new_channel()).close()
+        assert not only.over
 
 
 async def test_200_connects_leak_nothing(connector: RmqConnector) -> None:

@@ -33,6 +33,7 @@ from communica_like import (
 )
 from communica_like.connectors import _amqp_broker
 from communica_like.entities.inbox_peer import InboxPeer
+from communica_like.entities.inbox_reception import InboxReception
 from communica_like.exceptions import ConnectTimeout, LinkError, SerializerError
 from communica_like.serializers import RawSerializer
 from tests.connectors.shared_inbox import PATIENCE, URL, OwnInbox, abort_connection, kill, until
@@ -139,6 +140,71 @@ async def test_what_a_handler_is_told(own: OwnInbox) -> None:
     assert 20 < told[0].remaining <= 30
     assert told[1].deadline is None
     assert told[0].peer.transport == "amqp"
+
+
+async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
+    """They cost the call, and not the client, which sends what it keeps when it is connected."""
+    async with SimpleServer(own.connector, echo):
+        client = await SimpleClient(own.connector).init(None)
+        for call in (client.request, client.throw):
+            for key in (5, b"k"):
+                with pytest.raises(TypeError, match="a key is a str"):
+                    await call(0, key=key)  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="not nan"):
+                await call(0, timeout=float("nan"))
+        assert await client.request(1, timeout=1e300) == 1
+        assert await client.request(2, timeout=1e300) == 2
+        await client.close()
+
+
+async def test_more_clients_than_the_connection_has_room_for(own: OwnInbox) -> None:
+    """The broker would close the connection that all of them share."""
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
+        (only,) = _amqp_broker._brokers[asyncio.get_running_loop()].values()
+        amqp = only.connection._amqp
+        amqp.connection_tune.channel_max = len(amqp.channels.keys() - {0}) + 1
+        with pytest.raises(ConnectTimeout, match="may have no more"):
+            await SimpleClient(own.connector).init(0.5)
+        assert await client.request(1) == 1
+        assert client.connected
+        assert not only.over
+
+
+async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) -> None:
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as other:
+        (only,) = _amqp_broker._brokers[asyncio.get_running_loop()].values()
+        for turns in range(12):
+            for entity in (SimpleServer(own.connector, echo), SimpleClient(own.connector)):
+                await entity.init()
+                closing = asyncio.ensure_future(entity.close())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.wait([closing])
+                await entity.close()
+                assert await other.request(turns) == turns
+        assert not only.over
+
+
+async def test_a_cancelled_close_leaves_nothing_open(
+    own: OwnInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = asyncio.all_tasks()
+    server = await SimpleServer(own.connector, echo).init()
+    disconnecting = asyncio.Event()
+    close = InboxReception.close
+
+    async def note(reception: InboxReception) -> None:
+        disconnecting.set()
+        await close(reception)
+
+    monkeypatch.setattr(InboxReception, "close", note)
+    closing = asyncio.ensure_future(server.close())
+    await disconnecting.wait()
+    closing.cancel()
+    await asyncio.wait([closing])
+    await until(lambda: asyncio.all_tasks() == before)
+    assert not _amqp_broker._brokers.get(asyncio.get_running_loop())
 
 
 async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:

@@ -15,7 +15,7 @@ from communica_like.entities.handlers import Handler
 from communica_like.entities.job_runner import JobRunner
 from communica_like.inbox import ANSWER, Job, Message
 from communica_like.serializers import JsonSerializer
-from communica_like.wire.failure import REQ, SERIALIZER, UNKNOWN, Failure
+from communica_like.wire.failure import REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 
 NO_ROUTE = Failure(REQ, "no route {route!r}")
 
@@ -80,6 +80,18 @@ async def test_answers_and_errors() -> None:
     assert failure(jobs[3]).kind == SERIALIZER
     assert failure(jobs[4]).message == "no route 'other'"
     assert [job.outcomes for job in thrown] == [[(ANSWER, None)]] * 3
+
+
+async def test_an_answer_that_the_broker_does_not_take() -> None:
+    runner = runner_of(lambda size: "x" * size)
+    runner.largest_answer(2000)
+    runner.largest_answer(1 << 40)
+    jobs = [Note(b"1998"), Note(b"1999")]
+    for job in jobs:
+        runner.take(job)
+        await until_settled(job)
+    assert jobs[0].outcomes == [(ANSWER, b'"' + b"x" * 1998 + b'"')]
+    assert (failure(jobs[1]).kind, "2001 bytes" in failure(jobs[1]).message) == (TOO_BIG, True)
 
 
 async def test_what_is_expired_is_not_run() -> None:
