@@ -240,17 +240,19 @@ class Entity(ABC):
             deadline = 0.0
         self._end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
         # Who cancels it does not wait for others any more, but what this side has open is closed.
-        disconnecting = asyncio.ensure_future(self._disconnect())
-        while not disconnecting.done():
+        disconnected = False
+        while not disconnected:
             try:
-                _, late = await asyncio.wait([disconnecting], timeout=None if deadline else _LAST_WORDS)
+                async with asyncio.timeout(None if deadline else _LAST_WORDS):
+                    await self._disconnect()
             except asyncio.CancelledError:
-                deadline = 0.0
+                deadline = 0.0  # and once more, for it was given up half-way
+            except TimeoutError:
+                logger.warning("%r: not all was closed within %.1f s", self, _LAST_WORDS)
+                disconnected = True
             else:
-                if late:
-                    disconnecting.cancel()
+                disconnected = True
         try:
-            disconnecting.result()
             await pool.close(_LAST_WORDS if deadline else 0.05)  # what began during the first
             if self._farewells:
                 lingers = max(farewell.link.lingers for farewell in self._farewells) if timeout > 0 else 0.0

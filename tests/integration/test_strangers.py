@@ -230,8 +230,9 @@ def resident() -> int:
         pytest.param(b"garbage" * 10, id="garbage"),
     ],
 )
-async def test_a_thousand_come_and_go(words: bytes, url: str) -> None:
+async def test_a_thousand_come_and_go(words: bytes, url: str, caplog: pytest.LogCaptureFixture) -> None:
     """Links that are opened and dropped cost nothing that lasts."""
+    caplog.set_level(logging.CRITICAL, "communica_like")  # what is logged is kept until the test ends
     async with honest_traffic(url) as server:
 
         async def come_and_go(count: int) -> None:
