@@ -1,15 +1,21 @@
-"""Connectors over kernel queues and pipes, with a ledger of the test's own."""
+"""Connectors over kernel queues and pipes, with a ledger of the test's own; a shared inbox of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from communica_like.abc import Connector
 from tests.connectors.kernel_media import NAMES, maker
 from tests.private_state import clear, keep_private
+from tests.rmq_broker import needs_broker
+
+if TYPE_CHECKING:
+    from tests.connectors.shared_inbox import OwnInbox
 
 
 @pytest.fixture
@@ -23,3 +29,15 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def connector(request: pytest.FixtureRequest, state: Path) -> Iterator[Connector]:
     with maker(request.param) as make:
         yield make(None)
+
+
+@pytest.fixture
+async def own(request: pytest.FixtureRequest) -> AsyncIterator[OwnInbox]:
+    """With ``indirect=True`` its parameter is options of RmqConnector. In the end nobody is connected."""
+    from communica_like.connectors import _amqp_broker
+    from tests.connectors.shared_inbox import OwnInbox  # it needs aiormq
+
+    needs_broker()
+    async with OwnInbox(**getattr(request, "param", {})) as inbox:
+        yield inbox
+    assert not _amqp_broker._brokers.get(asyncio.get_running_loop())

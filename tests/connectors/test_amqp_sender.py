@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,14 +17,6 @@ from communica_like import SimpleClient, SimpleServer
 from communica_like.connectors import _amqp_sender
 from communica_like.connectors._amqp_sender import AmqpSender
 from tests.connectors.shared_inbox import PATIENCE, OwnInbox
-from tests.rmq_broker import needs_broker
-
-
-@pytest.fixture
-async def own() -> AsyncIterator[OwnInbox]:
-    needs_broker()
-    async with OwnInbox() as inbox:
-        yield inbox
 
 
 class Confirmations:
