@@ -26,6 +26,7 @@ __all__ = ["Entity"]
 logger = logging.getLogger("communica_like")
 
 _NO_HEARTBEAT = 86_400.0
+_ATTEMPTS = 3
 _LAST_WORDS = 1.0  # seconds for cancelled handlers to end, and for links to close
 
 
@@ -240,18 +241,17 @@ class Entity(ABC):
             deadline = 0.0
         self._end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
         # Who cancels it does not wait for others any more, but what this side has open is closed.
-        disconnected = False
-        while not disconnected:
+        # Not for ever: a client library below may raise a cancellation that is nobody's.
+        for _ in range(_ATTEMPTS):
             try:
                 async with asyncio.timeout(None if deadline else _LAST_WORDS):
                     await self._disconnect()
+                break
             except asyncio.CancelledError:
-                deadline = 0.0  # and once more, for it was given up half-way
+                deadline = 0.0  # it was given up half-way
             except TimeoutError:
                 logger.warning("%r: not all was closed within %.1f s", self, _LAST_WORDS)
-                disconnected = True
-            else:
-                disconnected = True
+                break
         try:
             await pool.close(_LAST_WORDS if deadline else 0.05)  # what began during the first
             if self._farewells:

@@ -127,18 +127,35 @@ async def test_clients_that_ask_again_and_again_do_not_hold_up_close(
 ) -> None:
     connector = LocalConnector(str(tmp_path / "socket"))
     server = await SimpleServer(connector, handler, drain_timeout=5).init()
+    answered: set[SimpleClient] = set()
 
     async def insist(client: SimpleClient) -> None:
         while True:
             with suppress(ConnectionLost):
                 await client.request("again")
+                answered.add(client)
 
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(SimpleClient(connector)) for _ in range(5)]
         insisting = [asyncio.create_task(insist(client)) for client in clients]
-        await asyncio.sleep(0.05)
+        await eventually(lambda: len(answered) == len(clients))
         await asyncio.wait_for(server.close(), PATIENCE)
         assert "not all was delivered" not in logged(caplog)
         for task in insisting:
             task.cancel()
         await asyncio.wait(insisting)
+
+
+async def test_a_cancellation_that_is_nobodys_does_not_hold_up_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    async def disconnect(server: SimpleServer) -> None:
+        tries.append(server)
+        raise asyncio.CancelledError
+
+    server = await SimpleServer(MemoryConnector(), echo).init()
+    with monkeypatch.context() as patch:
+        patch.setattr(SimpleServer, "_disconnect", disconnect)
+        await asyncio.wait_for(server.close(), PATIENCE)
+    assert 1 < len(tries) < 10
+    await server._disconnect()
