@@ -108,7 +108,7 @@ class Broker:
         self._users = 0
         self._over = ""
         self._closing: asyncio.Task[None] | None = None
-        self.inbox = f"communica_like.inbox.{secrets.token_hex(16)}"
+        self.inbox = f"communica_like.abc.inbox.{secrets.token_hex(16)}"
         self.connection = AmqpConnection(key, self)
         self.links: dict[bytes, Carried] = {}
         self.servers: dict[str, Server] = {}

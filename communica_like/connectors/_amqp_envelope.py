@@ -22,8 +22,8 @@ from collections.abc import Iterator
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
+from ..abc.inbox import Message
 from ..features import optional_package
-from ..inbox import Message
 
 __all__ = [
     "Delivered",

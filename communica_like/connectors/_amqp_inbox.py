@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..inbox import IntakeUser, SenderUser, SharedInbox
+from ..abc.inbox import IntakeUser, SenderUser, SharedInbox
 from ._amqp_connection import BrokerKey
 from ._amqp_intake import AmqpIntake
 from ._amqp_sender import AmqpSender

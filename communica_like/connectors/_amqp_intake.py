@@ -8,8 +8,8 @@ import secrets
 from typing import Any, Final
 
 from ..abc import PeerIdentity
+from ..abc.inbox import ANSWER, Intake, IntakeUser, Job
 from ..exceptions import LinkError
-from ..inbox import ANSWER, Intake, IntakeUser, Job
 from ._amqp_broker import Broker, acquire
 from ._amqp_connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
 from ._amqp_envelope import Delivered, delivered, largest_message, reply

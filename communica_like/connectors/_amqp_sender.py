@@ -10,8 +10,8 @@ import time
 from typing import Any, Final
 
 from ..abc import PeerIdentity
+from ..abc.inbox import DEAD, Message, Sender, SenderUser
 from ..exceptions import LinkError
-from ..inbox import DEAD, Message, Sender, SenderUser
 from ._amqp_broker import Broker, acquire, blocked_error
 from ._amqp_connection import AmqpConnection, BrokerKey, ignore_message, no_aiormq_errors
 from ._amqp_envelope import delivered, envelope, has_properties, largest_message, replies, reply_key

@@ -12,8 +12,8 @@ from ssl import SSLContext
 from typing import Any, ClassVar, Final, Self, cast
 
 from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ..abc.inbox import SharedInbox
 from ..exceptions import LinkError, LinkRefused
-from ..inbox import SharedInbox
 from ._amqp_broker import acquire
 from ._amqp_connection import BrokerKey
 from ._amqp_inbox import AmqpInbox

@@ -8,8 +8,8 @@ import secrets
 import time
 from typing import Final, TypeVar
 
+from ..abc.inbox import ANSWER, DEAD, Message, Sender, SharedInbox
 from ..exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
-from ..inbox import ANSWER, DEAD, Message, Sender, SharedInbox
 from ..resumption import resume
 from ..wire.failure import Failure
 from ..wire.greetings import Reason

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 
 from ..abc import Connector
-from ..inbox import SharedInbox
+from ..abc.inbox import SharedInbox
 from ..wire.failure import Failure
 from ..wire.limits import Limits
 from .backoff import Backoff

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from ..inbox import ANSWER, Job
+from ..abc.inbox import ANSWER, Job
 from ..session.events import REQUEST, THROW
 from ..wire.failure import Failure
 from ..wire.limits import KIB, Limits

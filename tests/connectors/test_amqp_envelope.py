@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pamqp import commands, header
 
+from communica_like.abc.inbox import Message
 from communica_like.connectors._amqp_envelope import (
     delivered,
     envelope,
@@ -17,7 +18,6 @@ from communica_like.connectors._amqp_envelope import (
     reply,
     reply_key,
 )
-from communica_like.inbox import Message
 
 TOKEN = "0123456789abcdef"
 

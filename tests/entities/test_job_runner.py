@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from communica_like import Context, Limits, PeerIdentity, ReqError
+from communica_like.abc.inbox import ANSWER, Job, Message
 from communica_like.entities.handlers import Handler
 from communica_like.entities.job_runner import JobRunner
-from communica_like.inbox import ANSWER, Job, Message
 from communica_like.serializers import JsonSerializer
 from communica_like.wire.failure import REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
-from .peer_identity import PeerIdentity
+from .peer import PeerIdentity
 
 __all__ = ["ANSWER", "DEAD", "Intake", "IntakeUser", "Job", "Message", "Sender", "SenderUser", "SharedInbox"]
 
