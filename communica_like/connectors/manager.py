@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, ClassVar, Final, Self
 
 from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
-from ..daemon_call import daemon_call
+from ..aio.daemon_call import daemon_call
 from ..exceptions import InsecureAddress, LinkError
 from ._stream import StreamLink
 from .address import check_authkey, check_text, join_url, split_url

@@ -9,14 +9,14 @@ import time
 from typing import Final, TypeVar
 
 from ..abc.inbox import ANSWER, DEAD, Message, Sender, SharedInbox
+from ..aio.eager import resume
+from ..aio.timer import NEVER
+from ..aio.waiters import Turnstile
 from ..exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
-from ..resumption import resume
 from ..wire.failure import Failure
 from ..wire.greetings import Reason
 from ..wire.limits import MESSAGE_COST, Limits
-from .alarm import NEVER
 from .context import inherited_deadline
-from .turnstile import Turnstile
 
 __all__ = ["InboxPeer"]
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..abc import Link, PeerIdentity
+from ..aio.timer import NEVER, Alarm, clock_of
+from ..aio.waiters import Turnstile
 from ..exceptions import ConnectionLost, PeerGone, RequestTimeout, UnknownError
 from ..session import Event, Session
 from ..session.events import (
@@ -26,14 +28,12 @@ from ..session.events import (
 from ..wire.failure import Failure
 from ..wire.greetings import Reason
 from ..wire.limits import Limits
-from .alarm import NEVER, Alarm, clock_of
 from .answers import Answers
 from .context import inherited_deadline
 from .dispatcher import Dispatcher
 from .farewell import Farewell
 from .handlers import Handler
 from .host_pool import HostPool
-from .turnstile import Turnstile
 from .wakeup import wake_all
 from .writer import BURST, THROW_BURST, Writer
 

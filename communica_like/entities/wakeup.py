@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ..resumption import resume
+from ..aio.eager import resume
 from ..session import Event
 
 __all__ = ["wake_all"]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from ..aio.waiters import Line, Place
 from ..exceptions import CommunicaError, ConnectionLost, FeatureNotAvailable, LinkError
-from .line import Line, Place
 from .manager_dial import Address, address_text, dial, request
 from .manager_frames import Item
 from .remote_queue import Claim, Claims, Offer, RemoteQueue

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from ..aio.waiters import Line, Place
 from ..exceptions import Closed, ConnectionLost
 from .frame_reader import FrameReader
-from .line import Line, Place
 from .manager_frames import LARGE, Frame, Item, Kind, join_frame, split_frame
 from .permits import Permits
 from .remote_queue import Claim, Claims, Offer, RemoteQueue

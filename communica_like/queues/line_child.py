@@ -8,9 +8,9 @@ import queue
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final
 
+from ..aio.waiters import Line
 from ..exceptions import Closed, ConnectionLost
 from .child_process import ChildProcess
-from .line import Line
 from .line_reader import LineReader
 from .line_writer import LineWriter
 

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..abc import Guarantees, Serializer
+from ..aio.waiters import Line
 from ..exceptions import Closed, MessageTooBig, SerializerError
 from ..serializers import PickleSerializer
 from .arrivals import Arrivals
-from .line import Line
 from .manager_frames import Item
 from .remote_queue import Claim, Claims
 from .waiting_queue import WaitingQueue

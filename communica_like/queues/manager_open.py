@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..aio.waiters import Line
 from ..exceptions import LinkError
 from .foreign_client import ForeignClient
 from .host_client import HostClient
-from .line import Line
 from .manager_dial import ATTACH_QUEUE, Address, address_text, dial
 from .manager_frames import VERSION
 from .remote_queue import RemoteQueue

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from .line import Line
+from ..aio.waiters import Line
 from .manager_frames import Frame, Kind
 
 __all__ = ["Asker", "Permits"]

@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any, Self
 
 from ..abc import Guarantees
+from ..aio.waiters import Line
 from ..exceptions import Closed, ConnectionLost, FeatureNotAvailable
-from .line import Line
 from .line_child import LineChild
 from .line_text import LineText
 from .waiting_queue import WaitingQueue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from .line import Place
+from ..aio.waiters import Place
 from .manager_frames import Item
 
 __all__ = ["Claim", "Claims", "Offer", "RemoteQueue"]

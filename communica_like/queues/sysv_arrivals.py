@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
-from .line import Line
+from ..aio.waiters import Line
 from .sysv_watcher import Watcher
 
 __all__ = ["LAST_LOOK", "Arrivals"]

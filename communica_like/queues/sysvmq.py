@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
+from ..aio.waiters import Line
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
-from .line import Line
 from .sysv_arrivals import LAST_LOOK, Arrivals
 from .waiting_queue import WaitingQueue
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..abc import AsyncQueue, Serializer
+from ..aio.waiters import Line
 from ..exceptions import Closed, SerializerError
-from .line import Line
 
 __all__ = ["WaitingQueue"]
 

@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from communica_like.aio.waiters import Line
 from communica_like.exceptions import Closed
 from communica_like.queues import ManagerQueue, QueueHost
 from communica_like.queues.host_client import HostClient
-from communica_like.queues.line import Line
 from communica_like.queues.manager_frames import Kind, join_frame
 from communica_like.queues.remote_queue import Claim, RemoteQueue
 from communica_like.serializers import RawSerializer

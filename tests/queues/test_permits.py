@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from communica_like.queues.line import Line
+from communica_like.aio.waiters import Line
 from communica_like.queues.manager_frames import Frame, Kind
 from communica_like.queues.permits import Permits
 

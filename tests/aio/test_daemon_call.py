@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from communica_like.daemon_call import daemon_call
+from communica_like.aio.daemon_call import daemon_call
 
 PATIENCE = 10.0
 

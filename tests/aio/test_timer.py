@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from communica_like.entities.alarm import NEVER, Alarm, clock_of
+from communica_like.aio.timer import NEVER, Alarm, clock_of
 from communica_like.testing import VirtualClockLoop
 
 

@@ -7,8 +7,8 @@ import queue
 
 import pytest
 
+from communica_like.aio.waiters import Line
 from communica_like.exceptions import Closed
-from communica_like.queues.line import Line
 
 PATIENCE = 10.0
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from communica_like.entities.turnstile import Turnstile
+from communica_like.aio.waiters import Turnstile
 from communica_like.exceptions import Closed, RequestTimeout
 
 
