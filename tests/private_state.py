@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import communica_like.ownership
-from communica_like.ownership import ledger
+import communica_like.system
+from communica_like.system import registry
 
 __all__ = ["clear", "entries_of", "keep_private", "use"]
 
@@ -22,15 +22,15 @@ def use(place: str | Path) -> None:
 def keep_private(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Do so for a test; return the directory, which is made by and by."""
     monkeypatch.setattr(_module(), "_PLACES", (str(place),))
-    return communica_like.ownership.state_directory()
+    return communica_like.system.state_directory()
 
 
 def clear(directory: Path) -> None:
     """Remove what is in the ledger in *directory*, whoever owns it: who else would, after a failure?"""
     for path in directory.glob("owned-*"):
-        thing = ledger._read(path)
+        thing = registry._read(path)
         if thing is not None:
-            ledger._REMOVE[thing[0]](thing[1])
+            registry._REMOVE[thing[0]](thing[1])
 
 
 def entries_of(directory: Path) -> list[str]:
@@ -47,4 +47,4 @@ def entries_of(directory: Path) -> list[str]:
 
 def _module() -> object:
     # The package's attribute of that name is the function.
-    return sys.modules["communica_like.ownership.state_directory"]
+    return sys.modules["communica_like.system.state_directory"]

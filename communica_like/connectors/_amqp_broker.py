@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from ..exceptions import LinkError
 from ..features import optional_package
-from ..ownership import ProcessId
+from ..system import ProcessId
 from ._amqp_connection import AmqpConnection, BrokerKey
 from ._amqp_message import ABORT, HEADER, KNOCK, TO_SERVER, WELCOME, Card
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from ..abc import Link, PeerIdentity
 from ..exceptions import LinkError, LinkRefused
-from ..ownership import ProcessId
+from ..system import ProcessId
 from ._amqp_broker import Broker
 from ._amqp_message import ABORT, CREDIT, DATA, END, HEADER, TO_CLIENT, TO_SERVER, WELCOME, Card
 from ._amqp_protocol import Publisher

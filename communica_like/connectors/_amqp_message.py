@@ -17,7 +17,7 @@ import json
 from struct import Struct
 from typing import Final, NamedTuple, Self
 
-from ..ownership import ProcessId
+from ..system import ProcessId
 
 __all__ = ["ABORT", "CREDIT", "DATA", "END", "HEADER", "KNOCK", "TO_CLIENT", "TO_SERVER", "WELCOME", "Card"]
 

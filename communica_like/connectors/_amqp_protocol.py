@@ -10,7 +10,7 @@ import asyncio
 from struct import Struct
 from typing import Final, Protocol, cast
 
-from ..ownership import fork
+from ..system import fork
 
 __all__ = ["AmqpProtocol", "ChannelUser", "ConnectionUser", "DeliveryUser", "Publisher", "settling"]
 

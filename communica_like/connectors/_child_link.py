@@ -9,7 +9,7 @@ from typing import Final
 
 from ..abc import LinkReceiver, PeerIdentity
 from ..exceptions import LinkError, PeerGone
-from ..queues.child_process import ChildProcess
+from ..system.child_process import ChildProcess
 from ._opening import Opening
 from ._pipe import PipeLink
 

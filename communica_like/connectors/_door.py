@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ..abc import AsyncQueue, Link, LinkReceiver, Listener
 from ..exceptions import AddressInUse, CommunicaError, LinkError
-from ..ownership import Claim, Entry, enter, reap, reap_in_passing, take_over
+from ..system import Claim, Entry, enter, reap, reap_in_passing, take_over
 from ._knock import Knock
 from ._rendezvous import Bell, StartedLink
 

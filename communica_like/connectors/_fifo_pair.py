@@ -10,7 +10,7 @@ import stat
 import sys
 from typing import Final, Self
 
-from ..ownership import Entry, enter, fork, state_directory
+from ..system import Entry, enter, fork, state_directory
 
 __all__ = ["FifoPair"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple, Self
 
-from ..ownership import ProcessId
+from ..system import ProcessId
 
 __all__ = ["LARGEST_KNOCK", "Knock"]
 

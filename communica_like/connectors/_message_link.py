@@ -8,7 +8,7 @@ from collections import deque
 from typing import Final
 
 from ..abc import PeerIdentity
-from ..ownership import ProcessId
+from ..system import ProcessId
 from ._peer_process import PeerProcess
 from ._rendezvous import StartedLink
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ..exceptions import PeerGone
-from ..ownership import ProcessId
+from ..system import ProcessId
 
 __all__ = ["PeerProcess"]
 

@@ -8,7 +8,7 @@ from collections import deque
 from typing import Final
 
 from ..abc import Link, PeerIdentity
-from ..ownership import fork
+from ..system import fork
 
 __all__ = ["PipeLink"]
 

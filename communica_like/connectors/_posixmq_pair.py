@@ -8,9 +8,9 @@ import secrets
 from typing import Final, Self
 
 from ..exceptions import QueueLimitReached
-from ..ownership import Entry, enter
 from ..queues.posixmq import PosixMQ
 from ..serializers import RawSerializer
+from ..system import Entry, enter
 
 __all__ = ["PosixMQPair"]
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol, TypeVar
 
 from ..abc import AsyncQueue, Link, LinkReceiver
 from ..exceptions import CommunicaError, LinkError, LinkRefused, QueueLimitReached
-from ..ownership import Claim, ProcessId, reap_in_passing
+from ..system import Claim, ProcessId, reap_in_passing
 from ._knock import Knock
 
 __all__ = ["Bell", "Pair", "StartedLink", "connect_by_knock", "is_there"]

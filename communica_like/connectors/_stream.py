@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from ..abc import Link, LinkReceiver, PeerIdentity
 from ..exceptions import PeerNotTrusted
-from ..ownership import fork
+from ..system import fork
 
 __all__ = ["StreamLink"]
 

@@ -7,7 +7,7 @@ import queue
 from typing import Final
 
 from ..abc import PeerIdentity
-from ..ownership import ProcessId
+from ..system import ProcessId
 from ._message_link import MessageLink
 from ._sysv_pair import SysVPair
 

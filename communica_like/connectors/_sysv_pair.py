@@ -6,9 +6,9 @@ import contextlib
 import secrets
 from typing import Final, Self
 
-from ..ownership import Entry, enter
 from ..queues.sysvmq import SysVMQ
 from ..serializers import RawSerializer
+from ..system import Entry, enter
 from ._fifo_pair import FifoPair
 
 __all__ = ["SysVPair"]

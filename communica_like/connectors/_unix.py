@@ -12,8 +12,8 @@ from typing import Final
 
 from ..abc import Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import LinkError, LinkRefused, PeerNotTrusted
-from ..ownership import ProcessId
-from ..ownership.socket_file import SocketFile, runtime_directory, try_connect
+from ..system import ProcessId
+from ..system.socket_file import SocketFile, runtime_directory, try_connect
 from ._peer_process import PeerProcess
 from ._stream import StreamLink
 

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Final
 
-from ..ownership import fork
+from ..system import fork
 
 __all__ = ["watch_parent"]
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import FeatureNotAvailable
-from ..ownership import ProcessId
 from ..queues.fifo import PipeQueue
 from ..serializers import RawSerializer
+from ..system import ProcessId
 from ._door import listen_for_knocks
 from ._fifo_pair import FifoPair
 from ._peer_process import PeerProcess

@@ -20,7 +20,7 @@ from ._stream import StreamLink
 from .address import check_authkey, check_text, join_url, split_url
 
 if sys.platform != "win32":
-    from ..ownership.socket_file import runtime_directory
+    from ..system.socket_file import runtime_directory
     from . import _unix
 
 __all__ = ["ManagerConnector"]

@@ -11,9 +11,9 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..features import optional_package
-from ..ownership import ProcessId, fork
 from ..queues.posixmq import PosixMQ
 from ..serializers import RawSerializer
+from ..system import ProcessId, fork
 from ._door import listen_for_knocks
 from ._knock import LARGEST_KNOCK
 from ._message_link import MessageLink

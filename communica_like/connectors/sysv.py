@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from ..features import optional_package
-from ..ownership import ProcessId
 from ..queues.sysvmq import SysVMQ
 from ..serializers import RawSerializer
+from ..system import ProcessId
 from ._door import listen_for_knocks
 from ._rendezvous import StartedLink, connect_by_knock, is_there
 from ._sysv_link import SysVLink

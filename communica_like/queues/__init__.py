@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ..abc import AsyncQueue, Guarantees
-from ..ownership import reap
+from ..system import reap
 
 if TYPE_CHECKING:
     from .fifo import PipeQueue

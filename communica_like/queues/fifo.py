@@ -15,8 +15,8 @@ from typing import Any, Final
 from ..abc import Guarantees, Serializer
 from ..aio.waiters import Line
 from ..exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
-from ..ownership import fork
 from ..serializers import LiteralSerializer
+from ..system import fork
 from .pipe_ends import open_ends
 from .readiness import Readiness
 from .tee import Peephole, find_tee

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from ..exceptions import RemoteProtocolError
-from ..ownership import fork
+from ..system import fork
 from .frame_socket import FrameSocket
 
 __all__ = ["FrameLoop", "Member"]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..ownership import fork
+from ..system import fork
 from .frame_socket import FrameSocket
 
 __all__ = ["FrameReader"]

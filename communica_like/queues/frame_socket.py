@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ..ownership import fork
+from ..system import fork
 
 __all__ = ["LARGEST_FRAME", "READ_SIZE", "FrameSocket"]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..aio.waiters import Line
 from ..exceptions import Closed, ConnectionLost
-from .child_process import ChildProcess
+from ..system.child_process import ChildProcess
 from .line_reader import LineReader
 from .line_writer import LineWriter
 

@@ -12,7 +12,7 @@ from typing import Final
 from ..exceptions import AddressInUse, LinkError
 
 if sys.platform != "win32":
-    from ..ownership.socket_file import SocketFile, runtime_directory
+    from ..system.socket_file import SocketFile, runtime_directory
 
 __all__ = ["ListeningAddress"]
 

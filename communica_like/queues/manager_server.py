@@ -16,7 +16,7 @@ from multiprocessing.managers import Server
 from traceback import format_exc
 from typing import Any, Final
 
-from ..ownership import fork
+from ..system import fork
 from .socket_connection import SocketConnection
 
 __all__ = ["ManagerServer"]

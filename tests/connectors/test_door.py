@@ -17,7 +17,7 @@ from communica_like.connectors._knock import Knock
 from communica_like.connectors._posixmq_pair import PosixMQPair
 from communica_like.connectors._sysv_pair import SysVPair
 from communica_like.exceptions import LinkError, LinkRefused
-from communica_like.ownership import Claim, ProcessId
+from communica_like.system import Claim, ProcessId
 from tests.connectors.actor import Actor
 from tests.connectors.doorbells import doorbell, works
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving

@@ -14,10 +14,10 @@ import pytest
 from communica_like import connector_from
 from communica_like.connectors import FifoConnector
 from communica_like.exceptions import AddressInUse, FeatureNotAvailable, LinkError
-from communica_like.ownership import reap
+from communica_like.system import reap
 from tests.connectors.recorder import Recorder, serving
-from tests.ownership.forked import run_all
 from tests.private_state import entries_of
+from tests.system.forked import run_all
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no such pipes")
 

@@ -18,8 +18,8 @@ from communica_like.abc import Connector, Link, LinkReceiver
 from communica_like.queues import reap
 from tests.connectors.kernel_media import still_there
 from tests.connectors.recorder import Recorder, eventually, serving
-from tests.ownership.forked import Forked, Hear, Tell
 from tests.private_state import entries_of
+from tests.system.forked import Forked, Hear, Tell
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="Linux has them all"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from communica_like.connectors._knock import LARGEST_KNOCK, Knock
-from communica_like.ownership import ProcessId
+from communica_like.system import ProcessId
 
 processes = st.builds(ProcessId, *[st.integers(0, 2**64)] * 3)
 anything = st.recursive(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from communica_like.abc import PeerIdentity
 from communica_like.connectors._message_link import MessageLink
-from communica_like.ownership import ProcessId
+from communica_like.system import ProcessId
 from tests.connectors.recorder import Recorder
 
 LARGEST = 100

@@ -9,9 +9,9 @@ import pytest
 from communica_like.connectors import _peer_process
 from communica_like.connectors._peer_process import PeerProcess
 from communica_like.exceptions import PeerGone
-from communica_like.ownership import ProcessId
+from communica_like.system import ProcessId
 from tests.connectors.recorder import eventually
-from tests.ownership.forked import Forked, Hear, Tell
+from tests.system.forked import Forked, Hear, Tell
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="no pidfd"),

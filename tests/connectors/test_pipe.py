@@ -11,7 +11,7 @@ import pytest
 
 from communica_like.abc import PeerIdentity
 from communica_like.connectors._pipe import PipeLink
-from communica_like.ownership import fork
+from communica_like.system import fork
 from tests.connectors.recorder import Recorder, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pipes that an event loop can watch")

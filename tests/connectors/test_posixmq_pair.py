@@ -15,10 +15,10 @@ import pytest
 
 from communica_like.connectors._posixmq_pair import PosixMQPair
 from communica_like.exceptions import QueueLimitReached
-from communica_like.ownership import state_directory
 from communica_like.queues import PosixMQ
-from tests.ownership.forked import run_all
+from communica_like.system import state_directory
 from tests.private_state import entries_of, use
+from tests.system.forked import run_all
 
 if sys.platform != "linux":
     pytest.skip("no such queues", allow_module_level=True)

@@ -14,7 +14,7 @@ import pytest
 from communica_like.abc import Connector
 from communica_like.connectors import PosixMQConnector, SysVConnector
 from communica_like.exceptions import AddressInUse, FeatureNotAvailable, LinkRefused
-from communica_like.ownership import Claim
+from communica_like.system import Claim
 from tests.connectors.actor import Actor
 from tests.connectors.doorbells import doorbell, foreign, works
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving

@@ -25,7 +25,7 @@ from communica_like.connectors._amqp_message import DATA, HEADER, KNOCK, TO_SERV
 from communica_like.connectors._amqp_protocol import AmqpProtocol
 from communica_like.connectors._amqp_url import BrokerUrl
 from communica_like.exceptions import FeatureNotAvailable, LinkError, LinkRefused
-from communica_like.ownership import ProcessId
+from communica_like.system import ProcessId
 from communica_like.testing import FaultyConnector
 from communica_like.testing.conformance import meeting_of
 from communica_like.testing.conformance.processes.stage import Stage

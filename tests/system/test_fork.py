@@ -11,7 +11,7 @@ import pytest
 from communica_like import LocalConnector, TcpConnector
 from communica_like.abc import Connector, Link
 from communica_like.exceptions import AddressInUse
-from communica_like.ownership import fork
+from communica_like.system import fork
 from tests.connectors.recorder import Recorder, serving
 
 pytestmark = [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..exceptions import LinkError
-from .claim import remove_stale_claims
-from .ledger import remove_unowned
+from .address_lock import remove_stale_claims
+from .registry import remove_unowned
 
 __all__ = ["reap", "reap_in_passing"]
 

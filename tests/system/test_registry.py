@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from communica_like.ownership import ProcessId, enter, ledger, take_over
-from tests.ownership.forked import Forked, Hear, Tell, run_all
+from communica_like.system import ProcessId, enter, take_over
+from communica_like.system import registry
 from tests.private_state import entries_of
+from tests.system.forked import Forked, Hear, Tell, run_all
 
 
 def owner_of(path: Path) -> ProcessId:
@@ -44,11 +45,11 @@ def test_an_unknown_kind(state: Path) -> None:
 def test_odd_names(state: Path, name: str) -> None:
     entry = enter("posixmq", name)
     [path] = state.iterdir()
-    assert ledger._read(path) == ("posixmq", name)
+    assert registry._read(path) == ("posixmq", name)
     entry.strike()
     with Forked(lambda tell, hear: (enter("posixmq", name), take_over("fifo", name), enter("sysvmq", name))):
         pass
-    assert ledger.remove_unowned() == []
+    assert registry.remove_unowned() == []
     assert entries_of(state) == []
 
 
@@ -80,10 +81,10 @@ def test_what_a_killed_process_left_half_written(state: Path) -> None:
         (state / f"{path.name}8").write_bytes(b"fif")
         (state / f"{path.name}7").write_bytes(b"unknown\nx")
         (state / "owned-nobody-1").write_bytes(b"fifo\n/x")
-        assert ledger.remove_unowned() == []
+        assert registry.remove_unowned() == []
         assert len(entries_of(state)) == 5, "it lives"
         child.kill()
-    assert ledger.remove_unowned() == []
+    assert registry.remove_unowned() == []
     assert entries_of(state) == ["fifo /x"], "whose that is nobody knows"
 
 
@@ -101,7 +102,7 @@ def test_no_room_to_write(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nobody_waits_long_for_whoever_has_stopped(state: Path) -> None:
     def lock(tell: Tell, hear: Hear) -> None:
         enter("fifo", "/there/is/none")
-        with ledger._locked(state, 0):
+        with registry._locked(state, 0):
             tell("locked")
             hear()
 
@@ -111,12 +112,12 @@ def test_nobody_waits_long_for_whoever_has_stopped(state: Path) -> None:
         entry = enter("fifo", "/x")  # a name that nobody had needs no lock
         entry.strike()
         with pytest.raises(BlockingIOError, match="stopped"):
-            ledger.remove_unowned(patience=0.01)
+            registry.remove_unowned(patience=0.01)
         with pytest.raises(BlockingIOError, match="stopped"):
             take_over("fifo", "/x")
         assert len(entries_of(state)) == 2
         stopped.kill()
-    assert ledger.remove_unowned() == []
+    assert registry.remove_unowned() == []
     assert entries_of(state) == []
 
 
@@ -126,10 +127,10 @@ def test_a_fork_does_not_hold_the_lock(state: Path) -> None:
         hear()
 
     with contextlib.ExitStack() as stack:
-        with ledger._locked(state, 0):
+        with registry._locked(state, 0):
             child = stack.enter_context(Forked(wait))
             child.line()
-        with ledger._locked(state, 0):
+        with registry._locked(state, 0):
             assert child.status is None, "it lives"
 
 
@@ -137,5 +138,5 @@ def test_descriptors_are_closed(state: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         take_over("fifo", "/x").strike()
-        ledger.remove_unowned()
+        registry.remove_unowned()
     assert len(os.listdir("/proc/self/fd")) <= before

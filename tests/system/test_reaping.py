@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from communica_like.exceptions import LinkError
-from communica_like.ownership import Claim, Entry, enter, ledger, reap, reap_in_passing, take_over
 from communica_like.queues import PosixMQ, SysVMQ
-from tests.ownership.forked import Forked, Hear, Tell, run_all
+from communica_like.system import Claim, Entry, enter, reap, reap_in_passing, take_over
+from communica_like.system import registry
 from tests.private_state import entries_of
+from tests.system.forked import Forked, Hear, Tell, run_all
 
 
 def test_a_name_that_was_taken_over_in_vain(state: Path, tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_only_what_dead_owners_left(state: Path, tmp_path: Path) -> None:
     assert os.path.exists(mine)
     assert os.path.exists(not_entered)
     assert entries_of(state) == [f"fifo {mine}"]
-    assert {path.name.split("-")[0] for path in state.iterdir()} == {"owned", "ledger.lock"}
+    assert {path.name.split("-")[0] for path in state.iterdir()} == {"owned", "registry.lock"}
     entry.strike()
 
 
@@ -125,7 +126,7 @@ def test_without_the_packages(state: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def test_another_reaper_has_stopped(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def lock(tell: Tell, hear: Hear) -> None:
-        with ledger._locked(state, 0):
+        with registry._locked(state, 0):
             tell("locked")
             hear()
 
@@ -185,7 +186,7 @@ def test_a_live_owners_things_are_never_removed(state: Path, tmp_path: Path) -> 
         assert statuses[3:] == [0, 0]
     reap()
     assert not os.path.exists(path)
-    assert [each.name for each in state.iterdir()] == ["ledger.lock"]
+    assert [each.name for each in state.iterdir()] == ["registry.lock"]
 
 
 def test_many_at_it_at_once(state: Path, tmp_path: Path) -> None:
@@ -209,4 +210,4 @@ def test_many_at_it_at_once(state: Path, tmp_path: Path) -> None:
     assert run_all(*[work(seed) for seed in range(6)]) == [0] * 6
     reap()
     assert sorted(each.name for each in tmp_path.iterdir()) == [state.name]
-    assert [each.name for each in state.iterdir()] == ["ledger.lock"]
+    assert [each.name for each in state.iterdir()] == ["registry.lock"]

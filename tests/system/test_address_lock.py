@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from communica_like.exceptions import AddressInUse
-from communica_like.ownership import Claim, ProcessId, state_directory
-from communica_like.ownership.claim import remove_stale_claims
-from tests.ownership.forked import Forked, Hear, Tell, run_all
+from communica_like.system import Claim, ProcessId, state_directory
+from communica_like.system.address_lock import remove_stale_claims
+from tests.system.forked import Forked, Hear, Tell, run_all
 
 ADDRESS = "medium:///some/where"
 

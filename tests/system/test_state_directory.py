@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from communica_like.exceptions import LinkError
-from communica_like.ownership import state_directory
-from communica_like.ownership.state_directory import private_directory
-from tests.ownership.forked import run_all
+from communica_like.system import state_directory
+from communica_like.system.state_directory import private_directory
 from tests.private_state import _module
+from tests.system.forked import run_all
 
 
 def test_it_is_private(state: Path, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from communica_like.ownership.lock_file import LockFile
-from tests.ownership.forked import Forked, Hear, Tell, run_all
+from communica_like.system.lock_file import LockFile
+from tests.system.forked import Forked, Hear, Tell, run_all
 
 
 def test_one_has_it(tmp_path: Path) -> None:

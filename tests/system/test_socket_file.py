@@ -14,7 +14,7 @@ from communica_like.exceptions import AddressInUse, LinkError
 if sys.platform == "win32":
     pytest.skip("Unix only", allow_module_level=True)
 
-from communica_like.ownership.socket_file import SocketFile, runtime_directory, try_connect
+from communica_like.system.socket_file import SocketFile, runtime_directory, try_connect
 from tests.connectors.recorder import PATIENCE
 
 

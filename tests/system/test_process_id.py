@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from communica_like.ownership import ProcessId
-from tests.ownership.forked import Forked
+from communica_like.system import ProcessId
+from tests.system.forked import Forked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 
