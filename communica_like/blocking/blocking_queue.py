@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from ..exceptions import Closed, SerializerError
-from ..queues.waiting_queue import WaitingQueue
+from ..queues.base import WaitingQueue
 from .adapt import Adapted, called
 from .kept import Kept
 from .message_queue import Message, MessageQueue

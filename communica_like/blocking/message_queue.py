@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
-from ..queues.waiting_queue import WaitingQueue
+from ..queues.base import WaitingQueue
 
 __all__ = ["Message", "MessageQueue"]
 

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from typing import Final, Self
 
-from ..queues.sysvmq import SysVMQ
+from ..queues.sysv.sysvmq import SysVMQ
 from ..serializers import RawSerializer
 from ..system import Entry, enter
 from ._fifo_pair import FifoPair

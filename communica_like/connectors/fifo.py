@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import FeatureNotAvailable
-from ..queues.fifo import PipeQueue
+from ..queues.pipe.pipe_queue import PipeQueue
 from ..serializers import RawSerializer
 from ..system import ProcessId
 from ._door import listen_for_knocks

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from ..features import optional_package
-from ..queues.sysvmq import SysVMQ
+from ..queues.sysv.sysvmq import SysVMQ
 from ..serializers import RawSerializer
 from ..system import ProcessId
 from ._door import listen_for_knocks

@@ -7,13 +7,13 @@ from ..abc import AsyncQueue, Guarantees
 from ..system import reap
 
 if TYPE_CHECKING:
-    from .fifo import PipeQueue
     from .manager import ManagerQueue
     from .manager_host import QueueHost
     from .memory import MemoryQueue
+    from .pipe.pipe_queue import PipeQueue
     from .posixmq import PosixMQ
-    from .process import ProcessLines
-    from .sysvmq import SysVMQ
+    from .process.process_lines import ProcessLines
+    from .sysv.sysvmq import SysVMQ
 
 __all__ = [
     "AsyncQueue",
@@ -31,11 +31,11 @@ __all__ = [
 _MODULES: Final = {
     "ManagerQueue": "manager",
     "MemoryQueue": "memory",
-    "PipeQueue": "fifo",
+    "PipeQueue": "pipe.pipe_queue",
     "PosixMQ": "posixmq",
-    "ProcessLines": "process",
+    "ProcessLines": "process.process_lines",
     "QueueHost": "manager_host",
-    "SysVMQ": "sysvmq",
+    "SysVMQ": "sysv.sysvmq",
 }
 
 

@@ -16,9 +16,9 @@ from ..aio.waiters import Line
 from ..exceptions import Closed, MessageTooBig, SerializerError
 from ..serializers import PickleSerializer
 from .arrivals import Arrivals
+from .base import WaitingQueue
 from .manager_frames import Item
 from .remote_queue import Claim, Claims
-from .waiting_queue import WaitingQueue
 
 if TYPE_CHECKING:
     from .remote_queue import RemoteQueue

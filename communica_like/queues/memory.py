@@ -13,7 +13,7 @@ from ..abc import Guarantees, Serializer
 from ..aio.waiters import Line
 from ..exceptions import MessageTooBig
 from ..serializers import PickleSerializer
-from .waiting_queue import WaitingQueue
+from .base import WaitingQueue
 
 __all__ = ["MemoryQueue"]
 

@@ -15,8 +15,7 @@ from ..aio.waiters import Line
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
-from .readiness import Readiness
-from .waiting_queue import WaitingQueue
+from .base import Readiness, WaitingQueue
 
 if sys.platform == "linux":
     from resource import RLIMIT_MSGQUEUE, RLIMIT_NOFILE, getrlimit

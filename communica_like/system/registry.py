@@ -151,7 +151,7 @@ def _read(path: Path) -> tuple[str, str] | None:
 @contextlib.contextmanager
 def _locked(directory: Path, patience: float) -> Iterator[None]:
     """Nobody else takes over or removes anything meanwhile."""
-    path = directory / "ledger.lock"
+    path = directory / "registry.lock"
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     fork.add(descriptor)
     try:

@@ -20,7 +20,7 @@ import pytest
 from communica_like.blocking import Portal, Worker
 from communica_like.exceptions import Closed, ConnectionLost, SerializerError
 from tests.blocking.scene import PATIENCE, Scene, gone, soon
-from tests.queues.process_programs import CAT, DEAF, FOREVER, lives
+from tests.queues.process.programs import CAT, DEAF, FOREVER, lives
 
 LOOP = "communica_like portal"
 

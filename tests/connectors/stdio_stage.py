@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from communica_like import SimpleClient, StdioConnector
-from tests.queues.process_programs import lives, soon
+from tests.queues.process.programs import lives, soon
 
 __all__ = ["PATIENCE", "ROOT", "WORKER", "Stage", "lives", "soon", "staged", "worker"]
 

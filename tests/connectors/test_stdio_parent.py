@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.stdio_stage import ROOT
-from tests.queues.process_programs import lives
+from tests.queues.process.programs import lives
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pipes that an event loop can watch")
 

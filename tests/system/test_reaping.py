@@ -13,8 +13,7 @@ import pytest
 
 from communica_like.exceptions import LinkError
 from communica_like.queues import PosixMQ, SysVMQ
-from communica_like.system import Claim, Entry, enter, reap, reap_in_passing, take_over
-from communica_like.system import registry
+from communica_like.system import Claim, Entry, enter, reap, reap_in_passing, registry, take_over
 from tests.private_state import entries_of
 from tests.system.forked import Forked, Hear, Tell, run_all
 

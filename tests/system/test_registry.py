@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from communica_like.system import ProcessId, enter, take_over
-from communica_like.system import registry
+from communica_like.system import ProcessId, enter, registry, take_over
 from tests.private_state import entries_of
 from tests.system.forked import Forked, Hear, Tell, run_all
 

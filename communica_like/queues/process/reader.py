@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ..system.child_process import ChildProcess
+from ...system.child_process import ChildProcess
 
 __all__ = ["LineReader"]
 

@@ -12,15 +12,13 @@ import threading
 import time
 from typing import Any, Final
 
-from ..abc import Guarantees, Serializer
-from ..aio.waiters import Line
-from ..exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
-from ..serializers import LiteralSerializer
-from ..system import fork
-from .pipe_ends import open_ends
-from .readiness import Readiness
-from .tee import Peephole, find_tee
-from .waiting_queue import WaitingQueue
+from ...abc import Guarantees, Serializer
+from ...aio.waiters import Line
+from ...exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
+from ...serializers import LiteralSerializer
+from ...system import fork
+from ..base import Readiness, WaitingQueue
+from .descriptors import Peephole, find_tee, open_ends
 
 if sys.platform != "win32":
     import fcntl

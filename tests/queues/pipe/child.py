@@ -1,4 +1,4 @@
-"""Programs that use a pipe in a process of their own: ``python -m tests.queues.fifo_child PROGRAM PATH``."""
+"""Programs that use a pipe in a process of their own: ``python -m tests.queues.pipe.child PROGRAM PATH``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from communica_like.queues.fifo import PipeQueue
+from communica_like.queues.pipe.pipe_queue import PipeQueue
 
 __all__: list[str] = []
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from communica_like.queues.process import ProcessLines
+from communica_like.queues.process.process_lines import ProcessLines
 
 __all__ = ["CAT", "DEAF", "FOREVER", "PATIENCE", "Start", "got", "lives", "soon", "starter"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from communica_like.exceptions import Closed, ConnectionLost, SerializerError
-from communica_like.queues.process import ProcessLines
-from tests.queues.process_programs import CAT, FOREVER, PATIENCE, Start, got, soon, starter
+from communica_like.queues.process.process_lines import ProcessLines
+from tests.queues.process.programs import CAT, FOREVER, PATIENCE, Start, got, soon, starter
 
 
 @pytest.fixture

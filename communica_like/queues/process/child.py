@@ -8,11 +8,11 @@ import queue
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final
 
-from ..aio.waiters import Line
-from ..exceptions import Closed, ConnectionLost
-from ..system.child_process import ChildProcess
-from .line_reader import LineReader
-from .line_writer import LineWriter
+from ...aio.waiters import Line
+from ...exceptions import Closed, ConnectionLost
+from ...system.child_process import ChildProcess
+from .reader import LineReader
+from .writer import LineWriter
 
 __all__ = ["LineChild"]
 

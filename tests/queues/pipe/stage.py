@@ -18,10 +18,10 @@ PATIENCE = 20.0
 
 
 class Child:
-    """A program of tests/queues/fifo_child.py."""
+    """A program of tests/queues/pipe/child.py."""
 
     def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "tests.queues.fifo_child", *map(str, arguments)]
+        command = [sys.executable, "-m", "tests.queues.pipe.child", *map(str, arguments)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     async def line(self) -> str:

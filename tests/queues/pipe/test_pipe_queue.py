@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from communica_like.exceptions import MessageTooBig, SerializerError
-from communica_like.queues import PipeQueue, fifo
+from communica_like.queues import PipeQueue
+from communica_like.queues.pipe import pipe_queue
 from communica_like.serializers import JsonSerializer, PickleSerializer, RawSerializer
-from tests.queues.pipes import PATIENCE, Child, all_of, fill, open_pipes
+from tests.queues.pipe.stage import PATIENCE, Child, all_of, fill, open_pipes
 
 ITEM = {
     "a": (1, -2.5, 3j),
@@ -111,7 +112,7 @@ async def test_others_may_write_items_beyond_pipe_buf(pipe: PipeQueue, raw: int)
 def test_a_line_without_an_end_does_not_fill_the_memory(
     pipe: PipeQueue, raw: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fifo, "_LONGEST_LINE", 10_000)
+    monkeypatch.setattr(pipe_queue, "_LONGEST_LINE", 10_000)
     os.write(raw, b"x" * 20_000)
     with pytest.raises(SerializerError, match="a line of over 10000 bytes"):
         pipe.get_nowait()

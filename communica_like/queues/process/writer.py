@@ -7,7 +7,7 @@ import os
 import queue
 from collections.abc import Callable
 
-from ..system.child_process import ChildProcess
+from ...system.child_process import ChildProcess
 
 __all__ = ["LineWriter"]
 

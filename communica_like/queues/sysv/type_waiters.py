@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
-from ..aio.waiters import Line
-from .sysv_watcher import Watcher
+from ...aio.waiters import Line
+from .watcher import Watcher
 
 __all__ = ["LAST_LOOK", "Arrivals"]
 

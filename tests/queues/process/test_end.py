@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from communica_like.exceptions import ConnectionLost
-from communica_like.queues.process import ProcessLines
-from tests.queues.process_programs import CAT, DEAF, FOREVER, PATIENCE, Start, got, lives, soon, starter
+from communica_like.queues.process.process_lines import ProcessLines
+from tests.queues.process.programs import CAT, DEAF, FOREVER, PATIENCE, Start, got, lives, soon, starter
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ async def test_a_fork_does_not_keep_the_pipe_open(start: Start) -> None:
 async def test_it_ends_with_this_process(start: Start) -> None:
     program = (
         "import asyncio, sys\n"
-        "from communica_like.queues.process import ProcessLines\n"
+        "from communica_like.queues.process.process_lines import ProcessLines\n"
         f"lines = ProcessLines([sys.executable, '-c', {DEAF!r}])\n"
         "loop = asyncio.new_event_loop()\n"
         "loop.run_until_complete(lines.start())\n"

@@ -10,13 +10,13 @@ import secrets
 from functools import partial
 from typing import Any, Final
 
-from ..abc import Guarantees, Serializer
-from ..aio.waiters import Line
-from ..exceptions import MessageTooBig, QueueLimitReached
-from ..features import optional_package
-from ..serializers import PickleSerializer
-from .sysv_arrivals import LAST_LOOK, Arrivals
-from .waiting_queue import WaitingQueue
+from ...abc import Guarantees, Serializer
+from ...aio.waiters import Line
+from ...exceptions import MessageTooBig, QueueLimitReached
+from ...features import optional_package
+from ...serializers import PickleSerializer
+from ..base import WaitingQueue
+from .type_waiters import LAST_LOOK, Arrivals
 
 __all__ = ["SysVMQ"]
 

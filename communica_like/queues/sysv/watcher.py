@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..features import optional_package
+from ...features import optional_package
 
 __all__ = ["Watcher"]
 
