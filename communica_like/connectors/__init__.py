@@ -8,7 +8,7 @@ from .registry import BUILT_IN, connector_from
 if TYPE_CHECKING:
     from .fifo import FifoConnector
     from .local import LocalConnector
-    from .manager import ManagerConnector
+    from .manager.connector import ManagerConnector
     from .memory import MemoryConnector
     from .posixmq import PosixMQConnector
     from .rmq import RmqConnector

@@ -27,7 +27,7 @@ BUILT_IN: Final = {
     "amqp": ("rmq", "RmqConnector"),
     "fifo": ("fifo", "FifoConnector"),
     "local": ("local", "LocalConnector"),
-    "manager": ("manager", "ManagerConnector"),
+    "manager": ("manager.connector", "ManagerConnector"),
     "memory": ("memory", "MemoryConnector"),
     "posixmq": ("posixmq", "PosixMQConnector"),
     "stdio": ("stdio", "StdioConnector"),

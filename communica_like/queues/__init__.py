@@ -7,8 +7,8 @@ from ..abc import AsyncQueue, Guarantees
 from ..system import reap
 
 if TYPE_CHECKING:
-    from .manager import ManagerQueue
-    from .manager_host import QueueHost
+    from .manager.host import QueueHost
+    from .manager.manager_queue import ManagerQueue
     from .memory import MemoryQueue
     from .pipe.pipe_queue import PipeQueue
     from .posixmq import PosixMQ
@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "ManagerQueue": "manager",
+    "ManagerQueue": "manager.manager_queue",
     "MemoryQueue": "memory",
     "PipeQueue": "pipe.pipe_queue",
     "PosixMQ": "posixmq",
     "ProcessLines": "process.process_lines",
-    "QueueHost": "manager_host",
+    "QueueHost": "manager.host",
     "SysVMQ": "sysv.sysvmq",
 }
 
