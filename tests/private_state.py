@@ -1,4 +1,4 @@
-"""A ledger and claims that no other program on this machine looks at."""
+"""A registry and claims that no other program on this machine looks at."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def keep_private(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def clear(directory: Path) -> None:
-    """Remove what is in the ledger in *directory*, whoever owns it: who else would, after a failure?"""
+    """Remove what is in the registry in *directory*, whoever owns it: who else would, after a failure?"""
     for path in directory.glob("owned-*"):
         thing = registry._read(path)
         if thing is not None:
@@ -34,7 +34,7 @@ def clear(directory: Path) -> None:
 
 
 def entries_of(directory: Path) -> list[str]:
-    """Return what the ledger in *directory* holds, and pipes beside it."""
+    """Return what the registry in *directory* holds, and pipes beside it."""
     found = []
     for path in directory.iterdir():
         if path.name.startswith("pipe-"):

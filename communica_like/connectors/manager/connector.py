@@ -16,12 +16,12 @@ from typing import Any, ClassVar, Final, Self
 from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ...aio.daemon_call import daemon_call
 from ...exceptions import InsecureAddress, LinkError
-from .._stream import StreamLink
-from ..address import check_authkey, check_text, join_url, split_url
+from ..links.stream import StreamLink
+from ..url import check_authkey, check_text, join_url, split_url
 
 if sys.platform != "win32":
     from ...system.socket_file import runtime_directory
-    from .. import _unix
+    from ..local import unix
 
 __all__ = ["ManagerConnector"]
 
@@ -129,7 +129,7 @@ class ManagerConnector(Connector):
         if sys.platform == "win32":
             raise LinkError(f"this system has no Unix sockets for {self.dump_state()}: give host and port")
         else:
-            return _unix.socket_path(self.address)
+            return unix.socket_path(self.address)
 
 
 def _checked_name(name: Any) -> str:
@@ -179,7 +179,7 @@ def _is_loopback(host: str) -> bool:
 
 def _identify(transport: asyncio.BaseTransport, where: Address, *, serving: bool) -> PeerIdentity:
     if sys.platform != "win32" and isinstance(where, str):
-        found = _unix._identify(transport, where, serving=serving)
+        found = unix._identify(transport, where, serving=serving)
         return dataclasses.replace(found, transport=ManagerConnector.scheme)
     name = transport.get_extra_info("peername")
     address = f"[{name[0]}]:{name[1]}" if name and ":" in name[0] else ":".join(map(str, name or ("?",)))

@@ -18,11 +18,11 @@ from ...managers.client import Address, address_text, dial, request
 from ...managers.connection import SocketConnection, limit_time
 from ...managers.listening import ListeningAddress
 from ...managers.server import ManagerServer
-from .._stream import Identify, StreamLink
+from ..links.stream import Identify, StreamLink
 from .key_file import KeyFile, read_key
 
 if sys.platform != "win32":
-    from .._unix import UnixLink
+    from ..local.unix import UnixLink
 
 __all__ = ["ManagerListener", "dial_link", "new_link"]
 
