@@ -8,7 +8,7 @@ from typing import Any
 from .. import entities
 from ..abc import Connector, Serializer
 from ..entities import RouteTable
-from ..entities.reception import DuplicatePolicy
+from ..entities.backends import DuplicatePolicy
 from ..wire.limits import Limits
 from .adapt import awaited
 from .entity import WORKERS, BlockingServer

@@ -13,7 +13,7 @@ import aiormq
 
 from communica_like import RmqConnector, RouteServer, SimpleServer
 from communica_like.connectors.amqp.inbox.consumer import AmqpIntake
-from communica_like.entities.inbox_reception import InboxReception
+from communica_like.entities.inbox.acceptor import InboxReception
 from tests.rmq_broker import SHARED
 
 __all__ = ["PATIENCE", "URL", "OwnInbox", "abort_connection", "kill", "until"]

@@ -28,7 +28,7 @@ from communica_like import (
     blocking,
 )
 from communica_like.connectors.amqp import shared_connection
-from communica_like.entities.inbox_peer import InboxPeer
+from communica_like.entities.inbox.calls import InboxPeer
 from communica_like.exceptions import ConnectTimeout, LinkError, SerializerError
 from communica_like.serializers import RawSerializer
 from tests.connectors.amqp.inbox.stage import PATIENCE, URL, OwnInbox, abort_connection, until

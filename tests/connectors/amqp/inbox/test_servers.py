@@ -18,7 +18,7 @@ from communica_like import (
     SimpleServer,
 )
 from communica_like.connectors.amqp import shared_connection
-from communica_like.entities.inbox_reception import InboxReception
+from communica_like.entities.inbox.acceptor import InboxReception
 from tests.connectors.amqp.inbox.stage import PATIENCE, OwnInbox, kill, until
 
 
