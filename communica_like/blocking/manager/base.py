@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...managers.client import dial, request
-from ..portal import Portal
+from ..portal.portal import Portal
 from .address import checked_address, prepare_address
 from .forks import when_forked
 from .queue import ManagerQueue

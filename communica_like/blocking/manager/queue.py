@@ -15,8 +15,8 @@ from ...abc import Serializer
 from ...exceptions import Closed, SerializerError
 from ...queues.manager import open as manager_open  # noqa: F401 - not later, when a process may be forked off meanwhile
 from ...queues.manager.remote import Claims
-from ..adapt import Adapted, awaited, called
-from ..portal import Portal
+from ..facade import Adapted, awaited, called
+from ..portal.portal import Portal
 from .forks import when_forked
 
 __all__ = ["ManagerQueue"]

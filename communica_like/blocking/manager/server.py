@@ -10,8 +10,8 @@ from typing import Any
 from ... import queues
 from ...managers.listening import ListeningAddress
 from ...queues.manager.server import QueueServer
-from ..adapt import Adapted, awaited
-from ..portal import Portal
+from ..facade import Adapted, awaited
+from ..portal.portal import Portal
 from .address import prepare_address
 from .base import QueueManager
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from communica_like.blocking.manager import ManagerQueue, QueueManagerClient, QueueManagerServer
-from communica_like.blocking.portal import Portal, shared_portal
+from communica_like.blocking.portal.portal import Portal, shared_portal
 from communica_like.exceptions import Closed, MessageTooBig, SerializerError
 from communica_like.serializers import JsonSerializer
 
