@@ -43,8 +43,8 @@ __all__ = ["Peer", "set_results_now"]
 def set_results_now(results: Sequence[Event], at_once: bool) -> None:
     """Set the results of the futures in these RESULT events, in order.
 
-    A task that waits for one goes on at once: see ``set_result_now``. Inside of a task no other task's step can be
-    run: there it is ``set_result`` alone.
+    A task that waits for one goes on at once: see ``set_result_now``. Inside of a task no other task's step
+    can be run: there it is ``set_result`` alone.
 
     Args:
         at_once: False for ``set_result`` alone.

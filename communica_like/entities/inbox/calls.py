@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Final, TypeVar
 
-from ...abc.inbox import ANSWER, DEAD, Message, Sender, SharedInbox
+from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
 from ...aio.eager import set_result_now
 from ...aio.timer import NEVER
 from ...aio.waiters import Turnstile
@@ -41,7 +41,7 @@ class InboxPeer:
     def __init__(self, client_id: str, limits: Limits, inbox: SharedInbox) -> None:
         self.client_id = client_id
         self.limits = limits
-        self.sender: Sender = inbox.sender(self)
+        self.sender: Publisher = inbox.sender(self)
         self.closed: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._keys = secrets.token_hex(16)

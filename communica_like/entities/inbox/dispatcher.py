@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from ...abc.inbox import ANSWER, Job
+from ...abc.inbox import ANSWER, Delivery
 from ...session.events import REQUEST, THROW
 from ...wire.failure import Failure
 from ...wire.limits import KIB, Limits
@@ -50,18 +50,18 @@ class JobRunner:
         self._loop = asyncio.get_running_loop()
         self._base = contextvars.copy_context()
         self._base.run(inherited_deadline.set, None)
-        self._ready: deque[Job] = deque()
-        self._suspects: list[Job] = []
-        self._suspect: Job | None = None
-        self._running: dict[Job, asyncio.Task[None]] = {}
-        self._unwanted: set[Job] = set()
+        self._ready: deque[Delivery] = deque()
+        self._suspects: list[Delivery] = []
+        self._suspect: Delivery | None = None
+        self._running: dict[Delivery, asyncio.Task[None]] = {}
+        self._unwanted: set[Delivery] = set()
         self._scheduled = False
         self._stopped = False
         self._idle: asyncio.Future[None] | None = None
 
     # -- for the intake
 
-    def take(self, job: Job) -> None:
+    def take(self, job: Delivery) -> None:
         """Handle it, soon."""
         if (job.deliveries or 0) >= _SUSPECT:
             self._suspects.append(job)
@@ -74,7 +74,7 @@ class JobRunner:
             return
         self._schedule()
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Delivery) -> None:
         """Nobody waits for its answer any more."""
         task = self._running.get(job)
         if task is not None:
@@ -146,7 +146,7 @@ class JobRunner:
             self._suspect = self._suspects.pop(random.randrange(len(self._suspects)))
             self._begin(self._suspect)
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Delivery) -> None:
         message = job.message
         kind = REQUEST if message.wants_answer else THROW
         handler = self._handlers.get(message.route)
@@ -194,7 +194,7 @@ class JobRunner:
         self._settle(job)
 
     async def _await(
-        self, job: Job, handler: Handler, result: Awaitable[Any], deadline: float | None
+        self, job: Delivery, handler: Handler, result: Awaitable[Any], deadline: float | None
     ) -> None:
         kind = REQUEST if job.message.wants_answer else THROW
         alarm = None
@@ -219,7 +219,7 @@ class JobRunner:
                 alarm.cancel()
         self._settle(job)
 
-    def _ended(self, job: Job, result: Awaitable[Any], task: asyncio.Task[None]) -> None:
+    def _ended(self, job: Delivery, result: Awaitable[Any], task: asyncio.Task[None]) -> None:
         """The handler has ended, or was cancelled before it began."""
         del self._running[job]
         if task.cancelled():
@@ -234,7 +234,7 @@ class JobRunner:
             self._idle.set_result(None)
             self._idle = None
 
-    def _settle(self, job: Job, *, back: bool = False) -> None:
+    def _settle(self, job: Delivery, *, back: bool = False) -> None:
         kind, body = self._outcome.take()
         if back:
             job.put_back()
@@ -245,7 +245,7 @@ class JobRunner:
             if self._suspects:
                 self._schedule()
 
-    def _describe(self, job: Job, deadline: float | None) -> Context:
+    def _describe(self, job: Delivery, deadline: float | None) -> Context:
         message = job.message
         return Context(
             message.route.decode(),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from communica_like import Context, Limits, PeerIdentity, ReqError
-from communica_like.abc.inbox import ANSWER, Job, Message
+from communica_like.abc.inbox import ANSWER, Delivery, Message
 from communica_like.entities.handling.handlers import Handler
 from communica_like.entities.inbox.dispatcher import JobRunner
 from communica_like.serializers import JsonSerializer
@@ -20,7 +20,7 @@ from communica_like.wire.failure import REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failu
 NO_ROUTE = Failure(REQ, "no route {route!r}")
 
 
-class Note(Job):
+class Note(Delivery):
     """A job that remembers what became of it."""
 
     def __init__(

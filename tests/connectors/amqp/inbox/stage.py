@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import aiormq
 
 from communica_like import RmqConnector, RouteServer, SimpleServer
-from communica_like.connectors.amqp.inbox.consumer import AmqpIntake
+from communica_like.connectors.amqp.inbox.consumer import AmqpConsumer
 from communica_like.entities.inbox.acceptor import InboxReception
 from tests.rmq_broker import SHARED
 
@@ -84,7 +84,7 @@ def abort_connection(server: SimpleServer | RouteServer) -> None:
     reception = server._reception
     assert isinstance(reception, InboxReception)
     intake = reception._intake
-    assert isinstance(intake, AmqpIntake)
+    assert isinstance(intake, AmqpConsumer)
     assert intake._broker is not None
     protocol = intake._broker.connection.protocol
     assert protocol is not None
