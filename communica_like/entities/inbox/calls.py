@@ -18,15 +18,15 @@ from ...wire.greetings import Reason
 from ...wire.limits import MESSAGE_COST, Limits
 from ..handling.context import inherited_deadline
 
-__all__ = ["InboxPeer"]
+__all__ = ["InboxCalls"]
 
 _LONGEST_KEY: Final = 255
 
 T = TypeVar("T")
 
 
-class InboxPeer:
-    """What a Peer is to a session: calls go out here, and answers come in.
+class InboxCalls:
+    """What a SessionDriver is to a session: calls go out here, and answers come in.
 
     Args:
         client_id: the client's id.
@@ -53,7 +53,7 @@ class InboxPeer:
         self._no_throws: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<InboxPeer {self.client_id}>"
+        return f"<InboxCalls {self.client_id}>"
 
     @property
     def live(self) -> bool:

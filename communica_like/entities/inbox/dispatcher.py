@@ -19,10 +19,10 @@ from ...wire.failure import Failure
 from ...wire.limits import KIB, Limits
 from ..handling.context import Context, inherited_deadline
 from ..handling.handlers import Handler
-from ..handling.responses import Answers
+from ..handling.responses import Responder
 from ..handling.tasks import warn_if_slow
 
-__all__ = ["JobRunner"]
+__all__ = ["InboxDispatcher"]
 
 logger = logging.getLogger("communica_like.handlers")
 
@@ -31,7 +31,7 @@ _SUSPECT: Final = 2  # so often a message came back that it may be what ends ser
 _NOBODY: Final = 1  # in place of a request's number, of which there are none here
 
 
-class JobRunner:
+class InboxDispatcher:
     """Runs the handlers of one server for what it takes out of an inbox.
 
     Messages that came back repeatedly are handled one at a time, in random order. One of them may be what
@@ -46,7 +46,7 @@ class JobRunner:
     def __init__(self, handlers: Mapping[bytes, Handler], missing: Failure, limits: Limits) -> None:
         self._handlers = handlers
         self._outcome = _Outcome(limits)
-        self._answers = Answers(self._outcome, missing)
+        self._responder = Responder(self._outcome, missing)
         self._loop = asyncio.get_running_loop()
         self._base = contextvars.copy_context()
         self._base.run(inherited_deadline.set, None)
@@ -158,13 +158,13 @@ class JobRunner:
                 return
             deadline = self._loop.time() + left
         if handler is None:
-            self._answers.no_handler(kind, _NOBODY, message.route)
+            self._responder.no_handler(kind, _NOBODY, message.route)
             self._settle(job)
             return
         try:
             data = handler.load(message.body)
         except Exception as exc:
-            self._answers.load_failed(kind, _NOBODY, handler, exc)
+            self._responder.load_failed(kind, _NOBODY, handler, exc)
             self._settle(job)
             return
         context = self._base.copy()
@@ -176,7 +176,7 @@ class JobRunner:
         try:
             result = context.run(handler.function, *arguments)
         except BaseException as exc:
-            self._answers.handler_failed(kind, _NOBODY, handler, exc)
+            self._responder.handler_failed(kind, _NOBODY, handler, exc)
             self._settle(job)
             if isinstance(exc, KeyboardInterrupt):
                 raise
@@ -190,7 +190,7 @@ class JobRunner:
             task.add_done_callback(partial(self._ended, job, result))
             return
         if message.wants_answer:
-            self._answers.give(_NOBODY, handler, result)
+            self._responder.give(_NOBODY, handler, result)
         self._settle(job)
 
     async def _await(
@@ -205,15 +205,15 @@ class JobRunner:
         except asyncio.CancelledError as exc:
             if self._stopped or job in self._unwanted:
                 raise
-            self._answers.handler_failed(kind, _NOBODY, handler, exc)
+            self._responder.handler_failed(kind, _NOBODY, handler, exc)
         except BaseException as exc:
-            self._answers.handler_failed(kind, _NOBODY, handler, exc)
+            self._responder.handler_failed(kind, _NOBODY, handler, exc)
             if isinstance(exc, KeyboardInterrupt):
                 self._settle(job)
                 raise
         else:
             if kind == REQUEST:
-                self._answers.give(_NOBODY, handler, answer)
+                self._responder.give(_NOBODY, handler, answer)
         finally:
             if alarm is not None:
                 alarm.cancel()
@@ -260,7 +260,7 @@ class JobRunner:
 
 
 class _Outcome:
-    """What Answers gives its answers to, until the job takes them."""
+    """What Responder gives its answers to, until the job takes them."""
 
     def __init__(self, limits: Limits) -> None:
         self.peer_limits = limits

@@ -13,7 +13,7 @@ import aiormq
 
 from communica_like import RmqConnector, RouteServer, SimpleServer
 from communica_like.connectors.amqp.inbox.consumer import AmqpConsumer
-from communica_like.entities.inbox.acceptor import InboxReception
+from communica_like.entities.inbox.acceptor import InboxAcceptor
 from tests.rmq_broker import SHARED
 
 __all__ = ["PATIENCE", "URL", "OwnInbox", "abort_connection", "kill", "until"]
@@ -81,8 +81,8 @@ async def kill(server: SimpleServer | RouteServer) -> None:
 
 def abort_connection(server: SimpleServer | RouteServer) -> None:
     """Break the server's connection."""
-    reception = server._reception
-    assert isinstance(reception, InboxReception)
+    reception = server._acceptor
+    assert isinstance(reception, InboxAcceptor)
     intake = reception._intake
     assert isinstance(intake, AmqpConsumer)
     assert intake._broker is not None
