@@ -71,6 +71,11 @@ class Connector(ABC):
         """
         return True
 
+    @property
+    def path(self) -> str | None:
+        """The path of the file by which clients find the server, or None where it is no file."""
+        return None
+
     def inbox(self) -> SharedInbox | None:
         """Return the inbox that messages go to, instead of a session over links; None: there is none.
 
