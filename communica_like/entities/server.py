@@ -132,7 +132,7 @@ class Server(Entity):
         if not self.connector.guarantees.calls_back:
             raise FeatureNotAvailable(
                 f"a server has no clients to call at {self.connector.dump_state()}: "
-                "with sessions it does, as by RmqConnector without shared=True"
+                "with RmqConnector, which has sessions, it does"
             )
         if client_id is not None:
             known = acceptor.peers.get(client_id)

@@ -43,7 +43,7 @@ class InboxAcceptor:
     ) -> None:
         self._name = connector.dump_state()
         self._runner = InboxDispatcher(handlers, missing, limits)
-        self._intake = inbox.intake(self._runner)
+        self._intake = inbox.consumer(self._runner)
         self._keeping: asyncio.Task[None] | None = None
         self._over = False
         self.peers: dict[str, SessionDriver] = {}

@@ -82,7 +82,13 @@ def checks_for(meeting: Meeting, *, heavy: bool = False) -> list[Check]:
     Args:
         meeting: one of those that the checks will be given.
         heavy: whether the checks that take minutes are wanted: these alone, or all others.
+
+    Raises:
+        TypeError: the connector has a shared inbox, and no links to check.
     """
+    if meeting.server.inbox() is not None:
+        name = type(meeting.server).__name__
+        raise TypeError(f"{name} cannot be checked: a shared inbox has no links")
     checks: list[Check] = []
     if not (heavy or meeting.starts_server):
         checks += CHECKS
