@@ -105,36 +105,17 @@ class RmqConnector(BrokerConnector):
         """Ask for a link at a routing key; return the link when a server has accepted it."""
         connection = await acquire(self._key())
         link = AmqpLink(connection, TO_SERVER, secrets.token_bytes(16))
-        link.receiver = pending = _PendingReceiver()
+        link.receiver = receiver
         try:
-            connection.amqp.publisher(key, mandatory=True).publish(
-                HEADER.pack(CONNECT, TO_SERVER, link.key[1:], 0), connection.introduction(server).encode()
-            )
-            link.receiver = receiver
+            header = HEADER.pack(CONNECT, TO_SERVER, link.key[1:], 0)
+            introduction = connection.identity._replace(server=server)
+            connection.amqp.publisher(key, mandatory=True).publish(header, introduction.encode())
             async with asyncio.timeout(_ACCEPT_TIMEOUT):
                 await link.opened
         except BaseException as exc:
-            link.receiver = pending
-            link.abort()
-            await asyncio.shield(pending.broken)
+            await asyncio.shield(link.withdraw())
             if isinstance(exc, TimeoutError):
                 text = f"no answer from a server at {connection.place} in {_ACCEPT_TIMEOUT:.0f} s"
                 raise LinkError(text) from exc
             raise
         return link
-
-
-class _PendingReceiver:
-    """The receiver of a link that ``connect`` has not returned yet, or will not return."""
-
-    def __init__(self) -> None:
-        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def data_received(self, data: bytes) -> None:
-        """Ignore it."""
-
-    def link_writable(self) -> None:
-        """Ignore it."""
-
-    def link_broken(self, error: Exception | None) -> None:
-        self.broken.set_result(None)

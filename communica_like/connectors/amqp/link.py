@@ -53,6 +53,8 @@ class AmqpLink(Link):
         self._credited = 0
         self._closing = False
         self._broken = False
+        self._withdrawn = False
+        self._concluded: asyncio.Future[None] = self._loop.create_future()
         self._ending: asyncio.TimerHandle | None = None
         self._watch: PeerProcess | None = None
         self._data: BasicPublish | None = None
@@ -86,11 +88,12 @@ class AmqpLink(Link):
         self._data = connection.amqp.publisher(introduction.inbox, mandatory=True)
         self._control = connection.amqp.publisher(introduction.inbox, mandatory=False)
         self.server = introduction.server
-        if introduction.machine and introduction.machine == connection.machine:
-            self.process = introduction.process
-            own, other = connection.process, introduction.process
+        identity = connection.identity
+        if introduction.machine and introduction.machine == identity.machine:
+            own, other = identity.process, introduction.process
+            self.process = other
             if other.namespace == own.namespace and other.pid != own.pid:
-                self._watch = PeerProcess(introduction.process, self._process_ended)
+                self._watch = PeerProcess(other, self._process_ended)
 
     def message_received(self, kind: int, offset: int, data: memoryview) -> None:
         if kind == DATA:
@@ -181,6 +184,12 @@ class AmqpLink(Link):
         self._closing = True
         self.end(None, tell=True)
 
+    def withdraw(self) -> asyncio.Future[None]:
+        """Abort a link that ``connect`` does not return; the future is done when it is broken."""
+        self._withdrawn = True
+        self.abort()
+        return self._concluded
+
     # -- messages
 
     def _has_room(self) -> bool:
@@ -232,8 +241,11 @@ class AmqpLink(Link):
 
     def _conclude(self, error: Exception | None) -> None:
         if self._watch is None:
-            self.receiver.link_broken(error)
+            self._report(error)
         else:
-            self._watch.conclude(
-                lambda gone: self.receiver.link_broken(gone or error), wait=not self._closing
-            )
+            self._watch.conclude(lambda gone: self._report(gone or error), wait=not self._closing)
+
+    def _report(self, error: Exception | None) -> None:
+        self._concluded.set_result(None)
+        if not self._withdrawn:
+            self.receiver.link_broken(error)

@@ -49,44 +49,41 @@ class AmqpListener(Listener, ChannelUser):
         self._connection: SharedConnection | None = None
         self._channel: Any = None
         self._closed = False
-        self._lost = asyncio.Event()
-        self._reason = ""
-        self._serving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._keeping = asyncio.get_running_loop().create_task(
-            self._keep_serving(), name=f"communica_like listener {url}"
-        )
+        self._loop = asyncio.get_running_loop()
+        self._lost: asyncio.Future[str] = self._loop.create_future()
+        self._keeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Wait until clients can connect.
+        """Declare the address, and keep it declared.
 
         Raises:
             LinkError: the broker cannot be reached, or refuses.
             FeatureNotAvailable: aiormq is not installed.
 
-        After an error, or a cancellation, the listener is closed.
+        An error or a cancellation leaves nothing behind.
         """
         try:
-            await asyncio.shield(self._serving)
+            await self._declare()
         except BaseException:
-            await self.close()
+            await self._withdraw()
             raise
+        self._keeping = self._loop.create_task(self._keep(), name=f"communica_like listener {self.address}")
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         self.connection_lost("the listener is closed")
-        self._keeping.cancel()
-        await asyncio.wait([self._keeping])
-        if self._serving.done() and not self._serving.cancelled():
-            self._serving.exception()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
         await self._withdraw()
 
     # -- events
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         if self._connection is not None:
-            self._connection.handle_connect(body, self)
+            self._connection.handle_message(body, self)
 
     def connect_requested(self, ident: bytes, introduction: Introduction) -> None:
         if self._connection is None:
@@ -94,47 +91,39 @@ class AmqpListener(Listener, ChannelUser):
         self._connection.hold()
         link = AmqpLink(self._connection, TO_CLIENT, ident)
         link.peer_introduced(introduction)
-        link.accept(self._connection.introduction(self._ident))
+        link.accept(self._connection.identity._replace(server=self._ident))
         link.receiver = self._accept(link)
 
     def channel_closed(self, reason: str) -> None:
         self.connection_lost(f"the broker closed the listener's channel: {reason}")
 
     def connection_lost(self, reason: str) -> None:
-        if not self._lost.is_set():
-            self._reason = reason
-            self._lost.set()
+        """Clients cannot connect any more."""
+        if not self._lost.done():
+            self._lost.set_result(reason)
 
     # -- serving
 
-    async def _keep_serving(self) -> None:
-        """Serve, and serve again whenever the connection is lost."""
+    async def _keep(self) -> None:
+        """Declare the address again whenever the connection is lost."""
         delay = _FIRST_DELAY
         # A cancellation alone would not do: in aiormq it may end as another error.
         while not self._closed:
+            logger.warning("%s is not served, for now: %s", self.address, await self._lost)
+            await self._withdraw()
+            await asyncio.sleep(delay)
             try:
                 await self._declare()
             except Exception as exc:
-                await self._withdraw()
-                if not self._serving.done():
-                    self._serving.set_exception(exc)
-                    return
-                logger.warning("%s is not served, for now: %s", self.address, exc)
+                self.connection_lost(str(exc))
+                delay = min(2 * delay, _MAX_DELAY)
             else:
+                logger.info("%s is served again", self.address)
                 delay = _FIRST_DELAY
-                if not self._serving.done():
-                    self._serving.set_result(None)
-                else:
-                    logger.info("%s is served again", self.address)
-                await self._lost.wait()
-                logger.warning("%s is not served, for now: %s", self.address, self._reason)
-                await self._withdraw()
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, _MAX_DELAY)
 
     async def _declare(self) -> None:
         """Connect, and consume from the queue of the address."""
-        self._lost.clear()
+        self._lost = self._loop.create_future()
         connection = self._connection = await acquire(self._key)
         amqp = connection.amqp
         with translated_errors(f"cannot serve {self.address}"):

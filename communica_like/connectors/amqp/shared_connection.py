@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import struct
 from collections.abc import Callable
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
@@ -13,7 +14,7 @@ from ...exceptions import LinkError
 from ...features import optional_package
 from ...system import ProcessId
 from .connection import AmqpConnection, BrokerKey
-from .link_messages import ABORT, ACCEPT, CONNECT, HEADER, TO_SERVER, Introduction
+from .link_messages import ABORT, ACCEPT, CONNECT, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import ChannelUser
 
 __all__ = ["LinkAcceptor", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
@@ -102,7 +103,7 @@ class SharedConnection(ChannelUser):
         on_lost: called with the reason when the connection is lost.
         writable: whether links may write.
         blocked_reason: why the broker takes no messages; empty: it does.
-        machine, process: how this process introduces itself to peers.
+        identity: how this process introduces itself to peers.
         scheme, place: of the URL, for people.
     """
 
@@ -120,8 +121,7 @@ class SharedConnection(ChannelUser):
         self.on_lost: set[Callable[[str], None]] = set()
         self.writable = True
         self.blocked_reason = ""
-        self.machine = _machine()
-        self.process = ProcessId.own()
+        self.identity = Introduction(self.inbox, key.name, _machine(), ProcessId.own())
         self.scheme = key.url.scheme
         self.place = key.url.place
         self.opening: asyncio.Task[None] = self._loop.create_task(self._open(), name=f"{self!r} opens")
@@ -157,10 +157,6 @@ class SharedConnection(ChannelUser):
         closing = self.release()
         if closing is not None:
             await asyncio.shield(closing)
-
-    def introduction(self, server: str = "") -> Introduction:
-        """Return how this process introduces itself."""
-        return Introduction(self.inbox, self._key.name, self.machine, self.process, server)
 
     # -- opening and closing
 
@@ -252,43 +248,36 @@ class SharedConnection(ChannelUser):
             link.message_returned()
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
-        if len(body) < HEADER.size:
-            logger.warning("ignored a message of %d bytes in an inbox at %s", len(body), self.place)
-            return
-        kind, _, ident, offset = HEADER.unpack_from(body)
+        self.handle_message(body)
+
+    def handle_message(self, body: bytes, server: LinkAcceptor | None = None) -> None:
+        """Give a message to the link it is for, or a client's request for a link to a server.
+
+        Args:
+            server: the one that the request was sent to; None: the one that it names.
+        """
         link = self.links.get(body[1:18])
+        introduction = None
+        try:
+            kind, to, ident, offset = HEADER.unpack_from(body)
+            payload = memoryview(body)[HEADER.size :]
+            if link is None and kind in (CONNECT, ACCEPT):
+                introduction = Introduction.decode(bytes(payload))
+        except (ValueError, struct.error) as exc:
+            logger.warning("ignored a malformed message at %s: %s", self.place, exc)
+            return
         if link is not None:
-            link.message_received(kind, offset, memoryview(body)[HEADER.size :])
-        elif kind == CONNECT:
-            self.handle_connect(body, None)
-        elif kind == ACCEPT:
-            self._abort_link(ident, body)
-
-    def handle_connect(self, body: bytes, server: LinkAcceptor | None) -> None:
-        """Give a client's request for a link to *server*; None: to the one that it names."""
-        try:
-            if len(body) < HEADER.size:
-                raise ValueError(f"{len(body)} bytes")
-            kind, to, ident, _ = HEADER.unpack_from(body)
-            if (kind, to) != (CONNECT, TO_SERVER):
-                raise ValueError("not a request for a link")
-            introduction = Introduction.decode(body[HEADER.size :])
-        except ValueError as exc:
-            logger.warning("refused a client at %s: %s", self.place, exc)
+            link.message_received(kind, offset, payload)
+        elif introduction is None:
             return
-        server = server or self.servers.get(introduction.server)
-        if server is not None and body[1:18] not in self.links:
-            server.connect_requested(ident, introduction)
-
-    def _abort_link(self, ident: bytes, body: bytes) -> None:
-        """Abort a link that a server accepted after its client had given up."""
-        try:
-            introduction = Introduction.decode(body[HEADER.size :])
-        except ValueError:
-            return
-        self.amqp.publisher(introduction.inbox, mandatory=False).publish(
-            HEADER.pack(ABORT, TO_SERVER, ident, 0), b""
-        )
+        elif (kind, to) == (CONNECT, TO_SERVER):
+            server = server or self.servers.get(introduction.server)
+            if server is not None:
+                server.connect_requested(ident, introduction)
+        elif (kind, to) == (ACCEPT, TO_CLIENT):
+            # The client gave up before the server accepted.
+            abort = HEADER.pack(ABORT, TO_SERVER, ident, 0)
+            self.amqp.publisher(introduction.inbox, mandatory=False).publish(abort, b"")
 
 
 def _machine() -> str:

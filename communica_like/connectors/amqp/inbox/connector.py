@@ -10,37 +10,15 @@ from ....abc import ConnectorGuarantees, Link, LinkReceiver, Listener
 from ....abc.inbox import ConsumerUser, PublisherUser, SharedInbox
 from ....exceptions import LinkError
 from ..broker_connector import BrokerConnector
-from ..connection import BrokerKey
 from .consumer import AmqpConsumer
 from .publisher import AmqpPublisher
 from .topology import Topology
 
-__all__ = ["AmqpInbox", "RmqInboxConnector"]
+__all__ = ["RmqInboxConnector"]
 
 
 @dataclass(frozen=True, slots=True)
-class AmqpInbox(SharedInbox):
-    """The inbox of one address at one broker.
-
-    Attributes:
-        key: which broker.
-        topology: which queues.
-        prefetch: how many unacknowledged messages a server has at a time.
-    """
-
-    key: BrokerKey
-    topology: Topology
-    prefetch: int
-
-    def publisher(self, user: PublisherUser, /) -> AmqpPublisher:
-        return AmqpPublisher(self.key, self.topology, user)
-
-    def consumer(self, user: ConsumerUser, /) -> AmqpConsumer:
-        return AmqpConsumer(self.key, self.topology, self.prefetch, user)
-
-
-@dataclass(frozen=True, slots=True)
-class RmqInboxConnector(BrokerConnector):
+class RmqInboxConnector(BrokerConnector, SharedInbox):
     """A shared inbox at a RabbitMQ broker, AMQP 0-9-1, without sessions. Extra ``rmq`` (aiormq).
 
     All requests and throws to an address go to one durable quorum queue. Any number of servers take messages
@@ -93,8 +71,19 @@ class RmqInboxConnector(BrokerConnector):
     delivery_limit: int = field(default=10, kw_only=True)
     prefetch: int = field(default=32, kw_only=True)
 
-    def inbox(self) -> AmqpInbox:
-        return AmqpInbox(self._key(), Topology(self.address, self.delivery_limit), self.prefetch)
+    def inbox(self) -> SharedInbox:
+        return self
+
+    def publisher(self, user: PublisherUser, /) -> AmqpPublisher:
+        return AmqpPublisher(self._key(), self._topology, user)
+
+    def consumer(self, user: ConsumerUser, /) -> AmqpConsumer:
+        return AmqpConsumer(self._key(), self._topology, self.prefetch, user)
+
+    @property
+    def _topology(self) -> Topology:
+        """The inbox's queues and exchanges."""
+        return Topology(self.address, self.delivery_limit)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
         raise LinkError(_NO_LINKS)

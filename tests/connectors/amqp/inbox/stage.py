@@ -33,7 +33,7 @@ class OwnInbox:
     def __init__(self, url: str = URL, address: str | None = None, **options: Any) -> None:
         address = address or f"test-{os.getpid()}-{secrets.token_hex(4)}"
         self.connector = RmqInboxConnector(url, address, **options)
-        topology = self.connector.inbox().topology
+        topology = self.connector._topology
         self.inbox, self.dead = topology.inbox, topology.dead
         self._url = url
 
