@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Self
+from typing import Self
 
 from ..abc import Connector
 from ..exceptions import FeatureNotAvailable
@@ -12,7 +12,6 @@ from ..wire.limits import Limits
 from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend
 from .entity import Entity
 from .factory import server_backend
-from .handling.handlers import Codecs
 
 __all__ = ["Server"]
 
@@ -99,22 +98,24 @@ class Server(Entity):
     # -- calls
 
     async def _request(
-        self,
-        route: bytes,
-        codecs: Codecs,
-        data: Any,
-        client_id: str | None,
-        timeout: float | None,
-        idempotent: bool,
-    ) -> Any:
-        body = codecs.dump_request(data)
-        channel, timeout = await self._clients_to_call().choose(client_id, timeout)
-        return codecs.load_answer(await channel.request(route, body, timeout, idempotent))
+        self, route: bytes, body: bytes, client_id: str | None, timeout: float | None, idempotent: bool
+    ) -> bytes:
+        """Send a request to a client and return the body of its response."""
+        clients = self._clients_to_call()
+        channel = clients.find(client_id)
+        if channel is None:
+            channel, timeout = await clients.wait(timeout)
+        return await channel.request(route, body, timeout, idempotent)
 
-    async def _throw(self, route: bytes, codecs: Codecs, data: Any, client_id: str | None) -> None:
-        body = codecs.dump_request(data)
-        channel, _ = await self._clients_to_call().choose(client_id, None)
-        if (unfinished := channel.throw(route, body)) is not None:
+    async def _throw(
+        self, route: bytes, body: bytes, client_id: str | None, timeout: float | None = None
+    ) -> None:
+        """Send a throw to a client."""
+        clients = self._clients_to_call()
+        channel = clients.find(client_id)
+        if channel is None:
+            channel, timeout = await clients.wait(timeout)
+        if (unfinished := channel.throw(route, body, timeout)) is not None:
             await unfinished
 
     def _clients_to_call(self) -> Clients:

@@ -83,7 +83,8 @@ class SimpleServer(Server):
         Cancelling it cancels the handler. Requests to one client start in the order of the calls; one of
         over 32 KiB may be overtaken.
         """
-        return await self._request(b"", self._codecs, data, client_id, timeout, idempotent)
+        response = await self._request(b"", self._codecs.dump_request(data), client_id, timeout, idempotent)
+        return self._codecs.load_answer(response)
 
     async def throw(self, data: Any, client_id: str | None = None) -> None:
         """Send a message to a client without waiting for it to be handled.
@@ -100,7 +101,7 @@ class SimpleServer(Server):
 
         If it is cancelled, nothing was sent.
         """
-        await self._throw(b"", self._codecs, data, client_id)
+        await self._throw(b"", self._codecs.dump_request(data), client_id)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table
@@ -170,7 +171,8 @@ class SimpleClient(Client):
         Cancelling it cancels the handler. Requests start in the order of the calls; one of over 32 KiB
         may be overtaken.
         """
-        return await self._request(b"", self._codecs, data, timeout, idempotent, key)
+        response = await self._request(b"", self._codecs.dump_request(data), timeout, idempotent, key)
+        return self._codecs.load_answer(response)
 
     async def throw(self, data: Any, *, timeout: float | None = None, key: str | None = None) -> None:
         """Send a message to the server without waiting for it to be handled.
@@ -196,7 +198,7 @@ class SimpleClient(Client):
 
         If it is cancelled, nothing was sent; with a shared inbox, it may have been.
         """
-        if (unfinished := self._throw(b"", self._codecs, data, timeout, key)) is not None:
+        if (unfinished := self._throw(b"", self._codecs.dump_request(data), timeout, key)) is not None:
             await unfinished
 
     def _handlers(self) -> Mapping[bytes, Handler]:
