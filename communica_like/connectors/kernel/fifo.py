@@ -44,7 +44,7 @@ class FifoConnector(Connector):
     scheme: ClassVar[str] = "fifo"
     guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(verifies_user=True)
 
-    path: str = field()  # not the inherited property
+    path: str
     authkey: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

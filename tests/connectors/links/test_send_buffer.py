@@ -59,14 +59,13 @@ def test_a_piece_is_taken_without_a_copy() -> None:
 
 def test_full_and_drained_leave_room_between_them() -> None:
     buffer = SendBuffer()
-    assert buffer.drained
-    buffer.append(bytes(64 * 1024))
-    assert not buffer.full
-    assert not buffer.drained
-    buffer.append(b"x")
-    assert buffer.full
-    buffer.discard(48 * 1024)
-    assert not buffer.full
-    assert not buffer.drained
-    buffer.discard(1)
-    assert buffer.drained
+    levels = [(buffer.full, buffer.drained)]
+    for size in (64 * 1024, 1):
+        buffer.append(bytes(size))
+        levels.append((buffer.full, buffer.drained))
+    for size in (1, 48 * 1024 - 1, 1):
+        buffer.discard(size)
+        levels.append((buffer.full, buffer.drained))
+    assert levels == [
+        (False, True), (False, False), (True, False), (False, False), (False, False), (False, True),
+    ]  # fmt: skip

@@ -81,9 +81,9 @@ async def kill(server: SimpleServer | RouteServer) -> None:
 
 def abort_connection(server: SimpleServer | RouteServer) -> None:
     """Break the server's connection."""
-    acceptor = server._acceptor
+    acceptor = server._backend
     assert isinstance(acceptor, InboxAcceptor)
-    consumer = acceptor._intake
+    consumer = acceptor._consumer
     assert isinstance(consumer, AmqpConsumer)
     assert consumer._connection is not None
     protocol = consumer._connection.amqp.protocol
