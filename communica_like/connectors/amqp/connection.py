@@ -30,7 +30,7 @@ _NO_SHARED_TRANSIENT: Final = (4, 3)  # the first version of RabbitMQ without su
 
 @dataclass(frozen=True, slots=True)
 class BrokerKey:
-    """What identifies a connection: users with equal keys share one.
+    """The identity of a connection: users with equal keys share one.
 
     Attributes:
         url: the broker.
@@ -73,10 +73,10 @@ class AmqpConnection:
     # -- opening and closing
 
     async def open(self, queue: str, user: ChannelUser) -> None:
-        """Connect; open a channel to publish on, and one that consumes a queue of this connection alone.
+        """Connect; open a channel to publish on, and one that consumes a queue.
 
         Args:
-            queue: the queue's name, and its routing key.
+            queue: the name, and the routing key, of an exclusive queue.
             user: receives the queue's messages, and those that are returned.
 
         Raises:
@@ -177,7 +177,7 @@ class AmqpConnection:
             self.protocol.discard_channel(channel.number)
 
     async def close_channel(self, channel: Any) -> None:
-        """Close a channel, if it is open. Return after a second, even if the broker has not confirmed."""
+        """Close a channel, if it is open, with a timeout of a second."""
         if not channel.is_closed:
             await best_effort(channel.close(), _CLOSE_TIMEOUT)
         self.discard_channel(channel)
@@ -223,7 +223,7 @@ class AmqpConnection:
         await channel.queue_unbind(queue, self._exchange, key)
 
     async def declare_exchange(self, channel: Any) -> None:
-        """Declare the exchange if it is missing. The broker removes it with the last queue bound to it."""
+        """Declare the exchange, auto-delete, if it is missing."""
         if not self._key.exchange:
             return
         aiormq = optional_package("aiormq", "rmq")
@@ -237,7 +237,7 @@ class AmqpConnection:
 
 
 async def _is_broker(url: BrokerUrl) -> bool:
-    """Return whether a node is up: one that is starting accepts connections, and does not answer."""
+    """Return whether a node answers. One that is starting only accepts connections."""
     reader, writer = await asyncio.open_connection(url.host, url.port)
     try:
         if url.scheme == "amqps":
@@ -249,12 +249,12 @@ async def _is_broker(url: BrokerUrl) -> bool:
 
 
 async def ignore_message(message: Any) -> None:
-    """Take the place of a consumer's callback: AmqpProtocol keeps all messages from aiormq."""
+    """Do nothing: a consumer's callback, to which AmqpProtocol lets no message pass."""
 
 
 @contextlib.contextmanager
 def translated_errors(text: str) -> Iterator[None]:
-    """Raise LinkError, with *text* and the reason, for a TimeoutError and for what aiormq raises."""
+    """Raise LinkError, *text* and the reason, for aiormq's errors and TimeoutError."""
     aiormq = optional_package("aiormq", "rmq")
     pamqp = optional_package("pamqp.exceptions", "rmq")
     try:

@@ -27,7 +27,7 @@ _QUEUE_EXPIRES: Final = 10_000  # milliseconds that the queue of an address may 
 
 
 class AmqpListener(Listener, ChannelUser):
-    """Serves an address, beside other servers: the broker gives a client's request to one of them.
+    """Serves an address, beside other servers, which the broker asks in turn.
 
     The last server removes the queue of the address. If a server was killed before it consumed from the queue
     it declared, the queue expires. A client that comes back sends its request to its server's own routing

@@ -60,7 +60,7 @@ _connections = WeakKeyDictionary()
 
 
 async def acquire(key: BrokerKey) -> SharedConnection:
-    """Return this event loop's connection, opened if necessary, with a reference that ``drop`` ends.
+    """Return this event loop's connection, with a reference that ``drop`` ends.
 
     Raises:
         FeatureNotAvailable: aiormq is not installed.
@@ -90,7 +90,7 @@ def blocked_error(connection: SharedConnection) -> LinkError:
 
 
 class SharedConnection(ChannelUser):
-    """A connection to a broker, for as long as it lasts: a lost one is replaced by another object.
+    """A connection to a broker. A lost one is replaced by another object.
 
     It has an inbox, an exclusive queue for the messages of its links.
 
@@ -145,7 +145,7 @@ class SharedConnection(ChannelUser):
         self._references += 1
 
     def release(self) -> asyncio.Task[None] | None:
-        """Drop a reference. Close the connection with the last one; return the closing task."""
+        """Drop a reference; with the last one close, and return the closing task."""
         self._references -= 1
         if self._references:
             return None
@@ -153,7 +153,7 @@ class SharedConnection(ChannelUser):
         return self._closing
 
     async def drop(self) -> None:
-        """Drop a reference. Close the connection with the last one, and wait for that."""
+        """Drop a reference; with the last one close, and wait for that."""
         closing = self.release()
         if closing is not None:
             await asyncio.shield(closing)
@@ -251,7 +251,7 @@ class SharedConnection(ChannelUser):
         self.handle_message(body)
 
     def handle_message(self, body: bytes, server: LinkAcceptor | None = None) -> None:
-        """Give a message to the link it is for, or a client's request for a link to a server.
+        """Give a message to its link, or a client's request for a link to a server.
 
         Args:
             server: the one that the request was sent to; None: the one that it names.
@@ -281,7 +281,7 @@ class SharedConnection(ChannelUser):
 
 
 def _machine() -> str:
-    """Return an id of this machine since it was booted, or an empty string where there is none."""
+    """Return an id of this machine since it was booted; empty: unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

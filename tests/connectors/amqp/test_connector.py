@@ -368,7 +368,7 @@ async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> 
 async def test_a_channel_that_is_being_closed_is_not_closed_again(
     connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even if the caller is cancelled when the answer is there. The broker would close the connection."""
+    """The broker would close the connection."""
     async with SimpleServer(connector, str):
         (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
         channel = await only.amqp.new_channel()

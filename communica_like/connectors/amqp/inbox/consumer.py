@@ -186,7 +186,7 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._flush(acknowledge_all=True)
 
     def _flush(self, *, acknowledge_all: bool = False) -> None:
-        """Write the responses of this turn of the event loop, and acknowledgements if they are due."""
+        """Write all responses, and acknowledgements if they are due."""
         self._scheduled = False
         connection, channel = self._connection, self._channel
         if connection is None or channel is None:

@@ -19,7 +19,7 @@ _OPEN_TIMEOUT: Final = 35.0  # seconds; for a queue without a leader the broker 
 
 
 class InboxEnd(ChannelUser, ABC):
-    """A reference to the broker's connection, and channels on it, until one of them is lost.
+    """A reference to a broker's connection, and channels on it.
 
     Args:
         key: which broker.

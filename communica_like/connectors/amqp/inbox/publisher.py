@@ -127,7 +127,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._write_soon(self._requests.frames(b"", message.body, content))
 
     def _write_soon(self, frames: bytes) -> None:
-        """Write a burst, or a lone message, at once; others together, at the end of the loop's turn."""
+        """Write a burst, or a lone message, at once; others in the loop's next turn."""
         self._out.append(frames)
         self._out_size += len(frames)
         if self._out_size > _BURST or (len(self._kept) < 2 and not self._scheduled):
@@ -176,7 +176,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._watch = self._loop.call_later(self._longer(_CONFIRM_TIMEOUT), self._check_progress, tag)
 
     def _check_progress(self, tag: int) -> None:
-        """Replace the channel if *tag* was the oldest unconfirmed one at the last check, too."""
+        """Replace the channel if *tag*, the oldest one at the last check, still is."""
         self._watch = None
         connection = self._connection
         if not self._unconfirmed or connection is None or connection.amqp.protocol is None:
