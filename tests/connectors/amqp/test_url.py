@@ -109,6 +109,8 @@ def assert_no_secret(error: BaseException | None) -> None:
         ({"exchange_name": "é"}, ValueError),
         ({"exchange_name": ""}, ValueError),
         ({"shared": True}, TypeError),
+        ({"hosts": "one"}, TypeError),
+        ({"hosts": ("one:x",)}, ValueError),
         ({"password": "other"}, ValueError),
         ({"url": "amqp://h", "password": 7}, TypeError),
         ({"ssl": True}, TypeError),

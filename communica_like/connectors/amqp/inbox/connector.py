@@ -49,7 +49,7 @@ class RmqInboxConnector(BrokerConnector, SharedInbox):
 
     Raises:
         ValueError: an argument is malformed. The message does not hold the password.
-        TypeError: password or ssl is of another type.
+        TypeError: password, ssl or hosts is of another type.
 
     Clients and servers use ``inbox()``; ``connect`` and ``listen`` raise LinkError. ``dump_state`` gives
     ``amqp+inbox://user@host:port/vhost?address=name`` (``amqps+inbox`` for TLS) with the other options.
