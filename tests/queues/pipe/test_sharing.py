@@ -211,7 +211,7 @@ def test_a_forked_child_may_put_but_not_get(path: str) -> None:
 
 
 async def test_without_tee_one_reader_reads_ahead(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipe_queue, "find_tee", lambda: None)
+    monkeypatch.setattr(pipe_queue.PipePeek, "of", lambda source: None)
     async with PipeQueue(path) as pipe:
         assert not pipe.guarantees.many_readers
         getting = [asyncio.create_task(pipe.get()) for _ in range(3)]
