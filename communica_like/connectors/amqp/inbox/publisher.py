@@ -31,7 +31,7 @@ _BURST: Final = 64 * 1024  # bytes that are written without waiting for more
 class AmqpPublisher(InboxEnd, Publisher):
     """Publishes on a channel with publisher confirms, many messages at a time.
 
-    Responses come to a queue of this connection's, by a routing key that stays the same when the connection
+    Responses come to an exclusive queue, by a routing key that stays the same when the connection
     is replaced.
 
     A channel on which the broker confirms nothing is replaced. It may be open, and useless: if it was looking
@@ -54,7 +54,6 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._watch: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
         self._out_size = 0
-        self._scheduled = False
 
     @property
     def connected(self) -> bool:
@@ -132,9 +131,8 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._out_size += len(frames)
         if self._out_size > _BURST or (len(self._kept) < 2 and not self._scheduled):
             self._flush()
-        elif not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
+        else:
+            self._schedule()
 
     def _flush(self) -> None:
         self._scheduled = False
