@@ -83,9 +83,9 @@ class AmqpListener(Listener, ChannelUser):
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         if self._connection is not None:
-            self._connection.handle_message(body, self)
+            self._connection.handle_message(body, self._accept_link)
 
-    def connect_requested(self, ident: bytes, introduction: Introduction) -> None:
+    def _accept_link(self, ident: bytes, introduction: Introduction) -> None:
         if self._connection is None:
             return
         self._connection.hold()
@@ -128,7 +128,7 @@ class AmqpListener(Listener, ChannelUser):
         amqp = connection.amqp
         with translated_errors(f"cannot serve {self.address}"):
             async with asyncio.timeout(_DECLARE_TIMEOUT):
-                connection.servers[self._ident] = self
+                connection.servers[self._ident] = self._accept_link
                 connection.on_lost.add(self.connection_lost)
                 channel = self._channel = await amqp.new_channel(self)
                 await amqp.declare_exchange(channel)

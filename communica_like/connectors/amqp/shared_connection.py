@@ -17,7 +17,7 @@ from .connection import AmqpConnection, BrokerKey
 from .link_messages import ABORT, ACCEPT, CONNECT, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import ChannelUser
 
-__all__ = ["LinkAcceptor", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
+__all__ = ["Accept", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
 
 logger = logging.getLogger("communica_like")
 
@@ -48,12 +48,8 @@ class LinkEnd(Protocol):
         """Break the link."""
 
 
-class LinkAcceptor(Protocol):
-    """A server that accepts links."""
-
-    def connect_requested(self, ident: bytes, introduction: Introduction, /) -> None:
-        """A client asks for a link."""
-
+Accept = Callable[[bytes, Introduction], None]
+"""Called with a link's id and its client when a client asks for a link."""
 
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[BrokerKey, SharedConnection]]
 _connections = WeakKeyDictionary()
@@ -99,7 +95,7 @@ class SharedConnection(ChannelUser):
         opening: done when the connection is open.
         inbox: the inbox's name, and its routing key.
         links: ends of links by their keys.
-        servers: what accepts links, by their ids.
+        servers: what accepts links, by the ids of servers.
         on_lost: called with the reason when the connection is lost.
         writable: whether links may write.
         blocked_reason: why the broker takes no messages; empty: it does.
@@ -117,7 +113,7 @@ class SharedConnection(ChannelUser):
         self.inbox = f"communica_like.inbox.{secrets.token_hex(16)}"
         self.amqp = AmqpConnection(key, self)
         self.links: dict[bytes, LinkEnd] = {}
-        self.servers: dict[str, LinkAcceptor] = {}
+        self.servers: dict[str, Accept] = {}
         self.on_lost: set[Callable[[str], None]] = set()
         self.writable = True
         self.blocked_reason = ""
@@ -250,11 +246,11 @@ class SharedConnection(ChannelUser):
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         self.handle_message(body)
 
-    def handle_message(self, body: bytes, server: LinkAcceptor | None = None) -> None:
+    def handle_message(self, body: bytes, accept: Accept | None = None) -> None:
         """Give a message to its link, or a client's request for a link to a server.
 
         Args:
-            server: the one that the request was sent to; None: the one that it names.
+            accept: of the server that the request was sent to; None: of the one that it names.
         """
         link = self.links.get(body[1:18])
         introduction = None
@@ -271,9 +267,9 @@ class SharedConnection(ChannelUser):
         elif introduction is None:
             return
         elif (kind, to) == (CONNECT, TO_SERVER):
-            server = server or self.servers.get(introduction.server)
-            if server is not None:
-                server.connect_requested(ident, introduction)
+            accept = accept or self.servers.get(introduction.server)
+            if accept is not None:
+                accept(ident, introduction)
         elif (kind, to) == (ACCEPT, TO_CLIENT):
             # The client gave up before the server accepted.
             abort = HEADER.pack(ABORT, TO_SERVER, ident, 0)
