@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import re
+import secrets
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -345,12 +346,11 @@ async def test_a_client_that_has_too_much_under_way_waits(own: OwnInbox) -> None
 
 
 @pytest.mark.parametrize(
-    "address",
-    ["a b/c#d@e,f+g:h", "заказы", "50 %?*=&;\u00a0", "x" * 107, "x" * 108, "x" * 200, "é" * 100, "\u0085"],
+    "text", ["a b/c#d@e,f+g:h", "заказы", "50 %?*=&;\u00a0", "\u0085", "x" * 99, "x" * 100, "x" * 192, "é" * 96]
 )
-async def test_any_address_works_or_is_refused(address: str) -> None:
+async def test_any_address_works(text: str) -> None:
     needs_broker()
-    async with OwnInbox(address=address) as own:
+    async with OwnInbox(address=secrets.token_hex(4) + text) as own:
         async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
             assert await client.request(1, timeout=PATIENCE) == 1
             await client.throw(2, timeout=PATIENCE)
