@@ -194,10 +194,9 @@ class SharedConnection(ChannelUser):
         AMQP's own heartbeats come once a minute or so.
         """
         self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
-        protocol = self.amqp.protocol
-        assert protocol is not None
-        if protocol.reads != self._reads or self.blocked_reason:
-            self._reads = protocol.reads
+        reads = self.amqp.protocol.reads
+        if reads != self._reads or self.blocked_reason:
+            self._reads = reads
             self._unanswered = 0
         elif self._unanswered == 2:
             # Checks are counted, not seconds: this process's event loop may have been blocked.

@@ -177,7 +177,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         """Replace the channel if *tag*, the oldest one at the last check, still is."""
         self._watch = None
         connection = self._connection
-        if not self._unconfirmed or connection is None or connection.amqp.protocol is None:
+        if not self._unconfirmed or connection is None:
             return
         oldest = next(iter(self._unconfirmed))
         unwritten = connection.amqp.protocol.transport.get_write_buffer_size()

@@ -285,8 +285,7 @@ async def test_a_lost_connection_costs_nothing(own: OwnInbox) -> None:
             await until(partial(begun, begin))
             abort_connection(server)
             for connection in list(shared_connection._connections[asyncio.get_running_loop()].values()):
-                if connection.amqp.protocol is not None:
-                    connection.amqp.protocol.transport.abort()
+                connection.amqp.protocol.transport.abort()
             assert await asyncio.gather(*asking) == list(numbers)
             await asyncio.gather(*throwing)
         await until(lambda: len(set(ran)) == 300)
