@@ -375,6 +375,18 @@ async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> 
         assert next(iter(shared_connection._connections[asyncio.get_running_loop()].values())) is connection
 
 
+async def test_a_cancelled_drop_leaves_nothing_open(connector: RmqConnector) -> None:
+    before = asyncio.all_tasks()
+    connection = await shared_connection.acquire(connector._key())
+    dropping = asyncio.ensure_future(connection.drop())
+    await asyncio.sleep(0)
+    dropping.cancel()
+    await asyncio.wait([dropping])
+    assert dropping.cancelled()
+    assert asyncio.all_tasks() == before
+    assert connection.amqp.protocol.closed.done()
+
+
 async def test_a_channel_that_is_being_closed_is_not_closed_again(
     connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
