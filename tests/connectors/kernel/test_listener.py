@@ -82,7 +82,7 @@ async def test_a_request_that_names_the_wrong_process(connector: Connector) -> N
     """The kernel watches whom the request names; whether the link lasts is up to those who have it."""
     async with serving(connector) as served:
         pair = PAIRS[connector.scheme].make()
-        async with Actor(Path("/nowhere"), "lurk", "-") as other, rendezvous_queue(connector) as requests:
+        async with Actor("lurk", "-") as other, rendezvous_queue(connector) as requests:
             await other.line()
             process = ProcessId.of(other.pid)
             assert process is not None
@@ -109,7 +109,7 @@ async def test_a_flood_of_requests_does_not_stop_the_loop(
     monkeypatch.setattr(RendezvousListener, "_open_link", count)
     async with (
         serving(connector) as served,
-        Actor(state.parent, "flood", connector.dump_state(), "-") as other,
+        Actor("flood", connector.dump_state(), "-") as other,
     ):
         assert await other.line() == "flooding"
         most = 0
