@@ -170,7 +170,7 @@ async def connect_by_rendezvous(rendezvous: Rendezvous, receiver: LinkReceiver) 
         reap_in_passing()
         server = AddressLock.owner(rendezvous.address)
         if server is None:
-            raise LinkRefused(f"nobody serves {rendezvous.address}")
+            raise LinkRefused(f"no server listens at {rendezvous.address}")
         pair = await _make_pair(rendezvous)
         try:
             await _send_request(rendezvous, server, pair.endpoints)

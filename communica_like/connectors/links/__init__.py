@@ -1,7 +1,7 @@
 """What the links of several connectors have in common.
 
-A connector is a folder or file beside this one. The folders are independent of each other, so whatever two of
-them share is here:
+A connector is a folder or file beside this one. The folders are independent of each other, so whatever two
+of them share is here:
 
 - ``stream``: StreamLink, a link that is an asyncio protocol over a transport. For TCP, Unix sockets, named
   pipes of Windows, and connections of a manager's server. The transport buffers, and says when to pause.

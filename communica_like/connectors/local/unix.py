@@ -1,4 +1,4 @@
-"""Unix sockets (unix(7)): the local links of every system but Windows."""
+"""Local links on every system but Windows: Unix sockets, unix(7)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["connect_unix", "listen_on_unix", "socket_path"]
 
 
 def socket_path(name: str) -> str:
-    """Return the path of the socket of this name, which is a plain name or an absolute path.
+    """Return the path of the socket of a plain name; or *name*, if it is an absolute path.
 
     Raises:
         ValueError: the path is too long for a socket.
@@ -35,7 +35,7 @@ async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
     try:
         sock = await try_connect(path)
     except (ConnectionRefusedError, FileNotFoundError) as exc:
-        raise LinkRefused(f"nobody serves {path}: {exc.strerror}") from exc
+        raise LinkRefused(f"no server listens at {path}: {exc.strerror}") from exc
     except OSError as exc:
         raise LinkError(f"cannot connect to {path}: {exc}") from exc
     link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
@@ -62,7 +62,7 @@ async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url:
             backlog=4096,
             start_serving=False,
         )
-        # By itself: cancelled in create_unix_server, it would go on listening, out of reach.
+        # A separate step: create_unix_server, cancelled while it starts serving, would leave a server.
         await server.start_serving()
     except BaseException:
         file.release()
@@ -82,21 +82,21 @@ class _UnixListener(Listener):
 
     async def close(self) -> None:
         if self._closed:
-            return  # its descriptors may be another's by now
+            return  # the numbers of its descriptors may be reused by now
         self._closed = True
         self._file.release()
         self._server.close()
 
 
 class UnixLink(StreamLink):
-    """A link over a Unix socket, which also tells that the process at the other end has ended."""
+    """A link over a Unix socket, which breaks with PeerGone if the process at the other end ends."""
 
     def _report(self, error: Exception | None) -> None:
         pid = self.peer.pid
         if not pid or pid == os.getpid() or self._ended_here:
             super()._report(error)
             return
-        # The connection ends before the process does, if only by a moment.
+        # The connection ends a moment before the process does.
         process = PeerProcess(ProcessId.of(pid), lambda: None)
         process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=True)
 
@@ -104,11 +104,11 @@ class UnixLink(StreamLink):
 def _identify(transport: asyncio.BaseTransport, path: str, *, serving: bool) -> PeerIdentity:
     identity = _credentials(transport.get_extra_info("socket"), path)
     me = os.getuid()
-    # Root may look into anybody's server; nobody but root and oneself may look into one's own.
+    # Both sides accept their own user and root; root as a client accepts servers of any user.
     if identity.uid in (None, 0, me) or (me == 0 and not serving):
         return identity
     raise PeerNotTrusted(
-        f"process {identity.pid} at {path} belongs to user {identity.uid}; this process belongs to user {me}"
+        f"process {identity.pid} at {path} belongs to user {identity.uid}, and this process to user {me}"
     )
 
 

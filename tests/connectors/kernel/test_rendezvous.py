@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has them 
 
 async def test_nobody_serves(connector: Connector, state: Path) -> None:
     for _ in range(3):
-        with pytest.raises(LinkRefused, match="nobody serves"):
+        with pytest.raises(LinkRefused, match="no server listens"):
             await connector.connect(Recorder())
     async with serving(connector):
         pass

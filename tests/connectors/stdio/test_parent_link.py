@@ -87,6 +87,7 @@ async def test_the_pipes_become_what_they_were(pipes: Pipes, was_blocking: bool)
         os.set_blocking(each, was_blocking)
     link = ParentLink(*pipes.link_ends)
     link.receiver = ear = Recorder()
+    link.accepted = True
     link.start()
     assert [os.get_blocking(each) for each in copies] == [False, False]
     link.abort()
