@@ -88,8 +88,9 @@ async def test_a_limit_on_listening(
 
     monkeypatch.setattr(posix_ipc, "MessageQueue", refuse)
     monkeypatch.setattr(
-        "communica_like.queues.posixmq._limit", lambda name: limit if name == file else 1_000_000
+        "communica_like.queues.posixmq.kernel_limit",
+        lambda name: limit if name.endswith(f".{file}") else 1_000_000,
     )
-    with pytest.raises(QueueLimitReached, match=rf"{limit}: fs.mqueue.{file}, .* sysctl"):
+    with pytest.raises(QueueLimitReached, match=rf"{limit}: raise fs.mqueue.{file} with sysctl"):
         await PosixMQConnector(f"/cl-test-{os.getpid()}").listen(lambda link: Recorder())
     assert entries_of(state) == []
