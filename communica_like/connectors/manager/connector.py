@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 import os
 import re
 import sys
@@ -16,8 +15,17 @@ from typing import Any, ClassVar, Final, Self
 from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ...aio.daemon_call import daemon_call
 from ...exceptions import InsecureAddress, LinkError
-from ..links.stream import StreamLink
-from ..url import check_authkey, check_text, join_url, split_url
+from ..links.stream import StreamLink, peer_address
+from ..url import (
+    check_authkey,
+    check_host,
+    check_text,
+    is_loopback,
+    join_host_port,
+    join_url,
+    split_host_port,
+    split_url,
+)
 
 if sys.platform != "win32":
     from ...system import state_directory
@@ -27,7 +35,6 @@ __all__ = ["ManagerConnector"]
 
 _MACHINERY: Final = "communica_like.connectors.manager.links"
 _NOT_IN_NAMES: Final = re.compile(r"[/\\:\x00-\x1f\x7f]")
-_NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
 
 Address = str | tuple[str, int]
 
@@ -93,7 +100,7 @@ class ManagerConnector(Connector):
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
         where = self._locate()
-        if self.authkey is None and isinstance(where, tuple) and not _is_loopback(where[0]):
+        if self.authkey is None and isinstance(where, tuple) and not is_loopback(where[0]):
             raise InsecureAddress(f"{self.dump_state()} would be reached from other machines: give authkey=")
         links = import_module(_MACHINERY)
         listener: Listener = links.ManagerListener(
@@ -114,14 +121,13 @@ class ManagerConnector(Connector):
         rest = split_url(text, cls.scheme)
         if rest.startswith("/") or ":" not in rest:
             return cls(rest, **secrets)
-        host, _, port = rest.rpartition(":")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f"an IPv6 address belongs in brackets, in {text!r}")
-        if not host or not port.isdecimal() or not port.isascii():
-            raise ValueError(f"manager://host:port is expected; found {text!r}")
-        return cls((host, int(port)), **secrets)
+        return cls(split_host_port(rest, text), **secrets)
+
+    @property
+    def path(self) -> str | None:
+        """The path of the socket; None if the address is a host and a port. See LocalConnector.path."""
+        where = self._locate()
+        return where if isinstance(where, str) else None
 
     def _locate(self) -> Address:
         if isinstance(self.address, tuple):
@@ -147,8 +153,8 @@ def _checked_name(name: Any) -> str:
 
 def _checked_pair(pair: tuple[Any, ...]) -> tuple[str, int]:
     match pair:
-        case (str(host), int(port)) if host and not _NOT_IN_HOSTS.search(host) and 0 <= port <= 65535:
-            check_text("a ManagerConnector's host", host)
+        case (str(host), int(port)) if 0 <= port <= 65535:
+            check_host(host, "ManagerConnector(({}, {}))")
             return host, int(port)
     raise ValueError(f"(host, port) is expected, with a port from 0 to 65535, not {pair!r}")
 
@@ -156,9 +162,7 @@ def _checked_pair(pair: tuple[Any, ...]) -> tuple[str, int]:
 def _url(address: Address) -> str:
     if isinstance(address, str):
         return join_url(ManagerConnector.scheme, address, safe="/")
-    host, port = address
-    bracketed = f"[{host}]" if ":" in host else host
-    return join_url(ManagerConnector.scheme, f"{bracketed}:{port}", safe="[]:")
+    return join_url(ManagerConnector.scheme, join_host_port(*address), safe="[]:")
 
 
 def _key_path(where: Address) -> str:
@@ -170,17 +174,8 @@ def _key_path(where: Address) -> str:
         return str(state_directory() / f"manager-{where[1]}.key")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _identify(transport: asyncio.BaseTransport, where: Address, *, serving: bool) -> PeerIdentity:
     if sys.platform != "win32" and isinstance(where, str):
         found = unix._identify(transport, where, serving=serving)
         return dataclasses.replace(found, transport=ManagerConnector.scheme)
-    name = transport.get_extra_info("peername")
-    address = f"[{name[0]}]:{name[1]}" if name and ":" in name[0] else ":".join(map(str, name or ("?",)))
-    return PeerIdentity(ManagerConnector.scheme, address)
+    return PeerIdentity(ManagerConnector.scheme, peer_address(transport))
