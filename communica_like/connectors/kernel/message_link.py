@@ -180,12 +180,14 @@ class MessageLink(StartedLink):
     def send(self, data: bytes) -> None:
         if self._closing or self._broken or not data:
             return
-        rest = memoryview(data)
+        sent = 0
         if not self._unsent:
-            rest = self._put_pieces(data)
-            if not rest:
+            while sent < len(data) and self._put(data[sent : sent + self._largest]):
+                sent += self._largest
+            if sent >= len(data):
                 return
-        self._unsent.append(rest)
+            self._set_blocked(True)
+        self._unsent.append(memoryview(data)[sent:])
         if self._unsent.full:
             self.writable = False
 
@@ -200,21 +202,6 @@ class MessageLink(StartedLink):
         self._break(wait=False)
 
     # -- writing
-
-    def _put_pieces(self, data: bytes) -> memoryview:
-        """Put what there is room for; return the rest."""
-        largest = self._largest
-        if len(data) <= largest:
-            if self._put(data):
-                return memoryview(b"")
-            self._set_blocked(True)
-            return memoryview(data)
-        view = memoryview(data)
-        for start in range(0, len(data), largest):
-            if not self._put(data[start : start + largest]):
-                self._set_blocked(True)
-                return view[start:]
-        return view[:0]
 
     def _write(self) -> None:
         """Send what waits, as there may be room, and tell the receiver if the link is writable again."""

@@ -54,14 +54,10 @@ class PosixMQPair(QueuePair):
             QueueLimitReached: there is no room for the smallest one.
             FeatureNotAvailable: posix_ipc is not installed.
         """
-        for max_items, max_item_size in _SIZES[:-1]:
+        for size in _SIZES[:-1]:
             with contextlib.suppress(QueueLimitReached):
-                pair = cls._make(max_items, max_item_size)
-                with contextlib.ExitStack() as undo:
-                    undo.callback(pair.remove)
-                    if _has_room(max_items, max_item_size):
-                        undo.pop_all()
-                        return pair
+                if _has_room(*size):
+                    return cls._make(*size)
         return cls._make(*_SIZES[-1])
 
     @classmethod
@@ -107,10 +103,10 @@ def _names(token: str) -> tuple[str, str]:
 
 
 def _has_room(max_items: int, max_item_size: int) -> bool:
-    """Return whether the user may have some more pairs of this size. Only making queues can tell."""
+    """Return whether the user may have another pair of this size, and some. Only making queues can tell."""
     defaults = zip(("msg_max", "msgsize_max"), _DEFAULT_SIZE, strict=True)
     items, size = (min(wanted, kernel_limit(f"fs.mqueue.{name}") or wanted) for name, wanted in defaults)
-    missing = _SPARE_PAIRS * 2 * _cost(max_items, max_item_size) + _cost(*_DEFAULT_SIZE)
+    missing = 2 * (1 + _SPARE_PAIRS) * _cost(max_items, max_item_size) + _cost(*_DEFAULT_SIZE)
     probes: list[PosixMQ] = []
     name = f"/communica_like-{secrets.token_hex(12)}-probe"
     registration = register("posixmq", name)

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import partial
 from typing import Any, ClassVar, Final, Self
 
@@ -100,15 +100,9 @@ class StdioConnector(Connector):
         check_authkey(self.authkey)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make = partial(
-            type(self),
-            env=self.env,
-            cwd=self.cwd,
-            restart=self.restart,
-            stop_timeout=self.stop_timeout,
-            authkey=self.authkey,
-        )
-        return make, (self.command,)
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        del named["on_stderr"]
+        return partial(type(self), named.pop("command"), **named), ()
 
     @property
     def reconnects(self) -> bool:
