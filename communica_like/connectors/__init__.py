@@ -1,4 +1,4 @@
-"""Connectors: how a client and a server find each other, and the links that they get.
+"""Connectors: how a client and a server find each other, and get links.
 
 A connector (``abc.Connector``) is an immutable value: an address and secrets. It can be written as a URL,
 compared and pickled, and holds no socket. Its two methods open what a session runs over:

@@ -1,4 +1,4 @@
-"""MemoryConnector: both sides in one process and one event loop, such as for tests."""
+"""MemoryConnector: both sides in one process and one event loop, as in tests."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class _MemoryListener(Listener):
 
 
 class MemoryLink(Link):
-    """One end of a pair. Data arrives at the other end in the loop's next turn, joined."""
+    """One end of a pair. Data arrives in the loop's next turn, joined."""
 
     other: MemoryLink
 

@@ -1,4 +1,4 @@
-"""Finds the connector of a URL: one of this package, or one that an installed distribution registers.
+"""Finds the connector of a URL, among those of this package and of others.
 
 A distribution registers a connector as an entry point of the group ``communica_like.connectors``, whose name
 is the scheme::

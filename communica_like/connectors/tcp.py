@@ -1,4 +1,4 @@
-"""TcpConnector: two processes on one machine or two, over TCP, with or without TLS."""
+"""TcpConnector: two processes on one machine or two, with or without TLS."""
 
 from __future__ import annotations
 

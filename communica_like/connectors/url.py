@@ -45,7 +45,7 @@ _HOST_AND_PORT: Final = re.compile(r"(?:[a-z]+://)?(?:\[([^][]+)\]|([^][/:]+)):(
 
 
 def join_url(scheme: str, rest: str, safe: str = "") -> str:
-    """Return ``scheme://rest`` with *rest* percent-encoded, but for the characters in *safe*."""
+    """Return ``scheme://rest``, with *rest* percent-encoded except for *safe*."""
     return f"{scheme}://{quote(rest, safe=safe)}"
 
 
@@ -104,7 +104,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_host(host: Any, call: str) -> None:
-    """Raise ValueError unless *host* is a name or an address, without brackets and port.
+    """Raise ValueError unless *host* is a name or an address without a port.
 
     Args:
         call: the connector's call for a host and a port, which the message shows, as a format string.

@@ -1,4 +1,4 @@
-"""Links over what the kernel keeps by name: POSIX and System V message queues, and named pipes.
+"""Links over POSIX and System V message queues, and over named pipes.
 
 None of these media has connections: a queue is one-way, and every process that knows its name shares it. So
 a connector makes connections of them, by a *rendezvous*:

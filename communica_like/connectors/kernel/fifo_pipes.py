@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(r"[0-9a-f]{24}")
 
 
 class FifoPair(Pair):
-    """One side's ends of both pipes. Their names are the client's, until the server removes them.
+    """One side's ends of both pipes. The server removes the names that a client made.
 
     Args:
         token: the variable part of the names.
@@ -88,10 +88,7 @@ class FifoPair(Pair):
             registration.remove()
 
     def establish(self) -> None:
-        """Leave the pipes to both sides alone, now that the server has them open or never will.
-
-        From now on they end with the server.
-        """
+        """Make the pipes end with the server, which has them open by now, or never will."""
         self.unlink()
         while self._placeholders:
             _close(self._placeholders.pop())
@@ -109,7 +106,7 @@ class FifoPair(Pair):
 
 
 def _paths(token: str) -> tuple[str, str]:
-    """Return the paths of the pipe that the client reads, and of the one that it writes."""
+    """Return the paths of the pipes that the client reads and writes."""
     path = state_directory() / f"pipe-{token}"
     return f"{path}-in", f"{path}-out"
 

@@ -58,7 +58,7 @@ async def listen_at_rendezvous(rendezvous: Rendezvous, accept: Callable[[Link], 
 
 
 async def _remove_leftovers(rendezvous: Rendezvous) -> None:
-    """Remove what the previous server of the address left; raise FileExistsError if it is not a server's."""
+    """Remove what the previous server left; raise FileExistsError if no server did."""
     for _ in range(_ATTEMPTS):
         reap()
         if not rendezvous.exists():

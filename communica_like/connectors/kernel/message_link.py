@@ -73,10 +73,11 @@ class QueuePair(Pair):
 
 
 class MessageLink(StartedLink):
-    """One end of a link over a QueuePair. A message is a piece of the stream; an empty one is its end.
+    """One end of a link over a QueuePair, bound to the running event loop.
 
-    Pieces that wait for room are joined, so small ones share a message. It belongs to the running event loop.
-    A subclass calls ``_read`` when a message has come, and ``_write`` when there is room that it watches for.
+    A message is a piece of the stream, and an empty one its end. Pieces that wait for room are joined, so
+    small ones share a message. A subclass calls ``_read`` when a message has come, and ``_write`` when there
+    is room that it watches for.
 
     Args:
         scheme: of the connector.
@@ -136,7 +137,7 @@ class MessageLink(StartedLink):
         """Send the end to the other side and close the pair, both as soon as possible."""
 
     def _read(self, limit: int, drain: bool = False) -> None:
-        """Take messages, at most *limit*, as long as they are full; with *drain* as long as there are any."""
+        """Take messages, up to *limit*, while they are full; with *drain*, all of them."""
         pieces: list[bytes] = []
         ended = False
         while limit:
@@ -204,7 +205,7 @@ class MessageLink(StartedLink):
     # -- writing
 
     def _write(self) -> None:
-        """Send what waits, as there may be room, and tell the receiver if the link is writable again."""
+        """Send what waits, and tell the receiver if the link is writable again."""
         if self._broken:
             return
         was_writable = self._writable
@@ -213,7 +214,7 @@ class MessageLink(StartedLink):
             self.receiver.link_writable()
 
     def _flush(self) -> None:
-        """Send what waits, as far as there is room; after the last of it the end, if the link is closing."""
+        """Send what waits, and the end after it if closing, as far as there is room."""
         blocked = False
         while self._unsent and not blocked:
             message = bytes(self._unsent.take(self._largest))

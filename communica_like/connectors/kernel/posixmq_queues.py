@@ -29,7 +29,7 @@ _OVERHEAD: Final = 96  # bytes that count for each message beside its own: see m
 
 
 class PosixMQPair(QueuePair):
-    """One side of both queues, open. Their names are the client's, until the server has opened them.
+    """One side of both queues, open. The server removes the names that a client made.
 
     Args:
         token: the variable part of the names.
@@ -98,12 +98,15 @@ class PosixMQPair(QueuePair):
 
 
 def _names(token: str) -> tuple[str, str]:
-    """Return the names of the queue that the client reads, and of the one that it writes."""
+    """Return the names of the queues that the client reads and writes."""
     return f"/communica_like-{token}-in", f"/communica_like-{token}-out"
 
 
 def _has_room(max_items: int, max_item_size: int) -> bool:
-    """Return whether the user may have another pair of this size, and some. Only making queues can tell."""
+    """Return whether there is room for a pair of this size, and some more.
+
+    Only making queues can tell.
+    """
     defaults = zip(("msg_max", "msgsize_max"), _DEFAULT_SIZE, strict=True)
     items, size = (min(wanted, kernel_limit(f"fs.mqueue.{name}") or wanted) for name, wanted in defaults)
     missing = 2 * (1 + _SPARE_PAIRS) * _cost(max_items, max_item_size) + _cost(*_DEFAULT_SIZE)

@@ -1,4 +1,4 @@
-"""How clients find a server: by a queue of the server's, which all of them may write to."""
+"""How clients find a server: by a queue of the server's, where they send requests."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ConnectRequest(NamedTuple):
 
 
 class Pair(ABC):
-    """One side of what a client makes for a link: a queue or pipe for each direction, open."""
+    """One side of the queues or pipes of a link, one for each direction, open."""
 
     @classmethod
     @abstractmethod
@@ -113,7 +113,7 @@ class StartedLink(Link):
 
 
 class Rendezvous(ABC):
-    """A server's address on a medium. Subclasses say what queue it is, and what links consist of.
+    """A server's queue on a medium, and what the links of that medium consist of.
 
     Args:
         name: of the rendezvous queue, as text.
@@ -146,7 +146,7 @@ class Rendezvous(ABC):
         """
 
     def exists(self) -> bool:
-        """Return whether there is something of that name, even if this process may not open it."""
+        """Return whether something has that name, even if it cannot be opened."""
         try:
             self.open().close()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The two System V queues of a link, and the pipes by which its sides notify each other."""
+"""The two System V queues of a link, and the pipes for notifications."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class PeerProcess:
         self._on_end = _ignore
 
     def conclude(self, report: Callable[[Exception | None], None], *, wait: bool) -> None:
-        """Stop watching, and call *report* once: with PeerGone if the process has ended, else with None.
+        """Stop watching, and call *report* once: with PeerGone if the process has ended.
 
         Args:
             wait: whether to wait while the process exits: the other side broke the link.

@@ -17,9 +17,10 @@ _WRITE_COUNT: Final = 64  # buffers for one writev(2), which takes IOV_MAX, 1024
 
 
 class PipeLink(Link):
-    """One end of a pair of pipes, bound to the running event loop. Set ``receiver`` before ``start``.
+    """One end of a pair of pipes, bound to the running event loop.
 
-    The end of file comes when the last process that has the other end open closes it, or dies.
+    Set ``receiver`` before ``start``. The end of file comes when the last process that has the other end open
+    closes it, or dies.
 
     Args:
         reading, writing: non-blocking descriptors, which belong to the link from now on.
@@ -81,7 +82,7 @@ class PipeLink(Link):
         self.receiver.data_received(data)
 
     def _write_failed(self) -> None:
-        """Stop writing, as the other end is closed. What it sent before is still read up to its end."""
+        """Stop writing, as the other end is closed. Reading goes on to its end."""
         self._end_writing()
 
     def _close_descriptor(self, descriptor: int) -> None:

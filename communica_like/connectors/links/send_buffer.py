@@ -13,7 +13,7 @@ _LOW_WATER: Final = 16 * 1024
 
 
 class SendBuffer:
-    """A FIFO of bytes that is filled piece by piece and emptied in pieces of another size.
+    """A FIFO of bytes, filled in pieces of one size and emptied in others.
 
     Pieces are kept as views, not copied. An empty buffer is false.
 
@@ -32,7 +32,7 @@ class SendBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether the size is above the high-water mark: the link is not writable any more."""
+        """Whether the size is above the high-water mark: the link is not writable."""
         return self.size > _HIGH_WATER
 
     @property

@@ -1,4 +1,4 @@
-"""A link over a byte stream: an asyncio BufferedProtocol, and the receive buffer that its instances share."""
+"""A link over a byte stream, as an asyncio protocol with a shared receive buffer."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Accept = Callable[[Link], LinkReceiver]
 
 
 def peer_address(transport: asyncio.BaseTransport) -> str:
-    """Return ``host:port`` of the other end of a TCP connection, or ``?`` if it is gone already."""
+    """Return ``host:port`` of the other end of a connection, or ``?`` if it is gone."""
     name = transport.get_extra_info("peername")
     return join_host_port(name[0], name[1]) if name else "?"
 
 
 class _SharedBuffer(threading.local):
-    """One receive buffer for all links of a thread: a selector loop fills and empties it at one go."""
+    """The receive buffer of a thread's links; the loop fills and empties it at one go."""
 
     def __init__(self) -> None:
         self.view = memoryview(bytearray(_BUFFER_SIZE))

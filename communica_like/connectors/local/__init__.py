@@ -1,4 +1,4 @@
-"""Links between processes of one user on one machine: Unix sockets, and named pipes on Windows.
+"""Links between processes of one user: Unix sockets, and named pipes on Windows.
 
 ``connector`` holds LocalConnector, which chooses the module by the system. Each of them has three
 functions, to connect, to listen, and to find the path of a name:

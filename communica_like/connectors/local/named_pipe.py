@@ -19,7 +19,7 @@ __all__ = ["connect_pipe", "listen_on_pipe", "pipe_path"]
 
 
 def pipe_path(name: str) -> str:
-    r"""Return the path of a pipe: ``\\.\pipe\communica_like-<user>-<name>``, or *name* if it is a path."""
+    r"""Return ``\\.\pipe\communica_like-<user>-<name>``, or *name* if it is a path."""
     if name.startswith("/"):
         return name.replace("/", "\\")
     return rf"\\.\pipe\communica_like-{getpass.getuser()}-{name}"

@@ -20,7 +20,7 @@ __all__ = ["connect_unix", "listen_on_unix", "socket_path"]
 
 
 def socket_path(name: str) -> str:
-    """Return the path of the socket of a plain name; or *name*, if it is an absolute path.
+    """Return the path of a plain name's socket, or *name* if it is a path.
 
     Raises:
         ValueError: the path is too long for a socket.
@@ -89,7 +89,7 @@ class _UnixListener(Listener):
 
 
 class UnixLink(StreamLink):
-    """A link over a Unix socket, which breaks with PeerGone if the process at the other end ends."""
+    """A link over a Unix socket. It breaks with PeerGone if the other process ends."""
 
     def _report(self, error: Exception | None) -> None:
         pid = self.peer.pid

@@ -26,7 +26,7 @@ _CHILD: Final = "-"  # the URL of a child's connector, which has no command
 
 @dataclass(frozen=True, slots=True)
 class StdioConnector(Connector):
-    """Links between a client and a child process that the client starts, over the child's stdin and stdout.
+    """Links between a client and a child process that it starts, over its stdio.
 
     The client takes ``StdioConnector(command)``; the child serves ``StdioConnector()``::
 
@@ -194,7 +194,7 @@ def _not_on_windows() -> FeatureNotAvailable:
 
 
 def _pass_on(data: bytes) -> None:
-    """Write to the stderr that this process has now; it may have been replaced since the child started."""
+    """Write to this process's stderr, even if it was replaced since the child started."""
     rest = memoryview(data)
     try:
         while rest:

@@ -25,9 +25,10 @@ _taken = False
 
 
 def listen_on_stdio(accept: Callable[[Link], LinkReceiver], address: str, stop_timeout: float) -> Listener:
-    """Take stdin and stdout over, for a link to the parent. *accept* gets it in the loop's next turn.
+    """Take stdin and stdout over, for a link to the parent.
 
-    From now on fd 0 is the null device and fd 1 is stderr, until the process ends.
+    *accept* gets the link in the loop's next turn. Until the process ends, fd 0 is the null device from now
+    on, and fd 1 is stderr.
 
     Args:
         accept, address: see Connector.listen and Listener.

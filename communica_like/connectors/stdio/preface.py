@@ -17,7 +17,7 @@ _NO_ENTITY: Final = "the child process is no entity on a StdioConnector()"
 
 
 class Preface:
-    """Separates what was written to stdout before the connector took it over from the stream.
+    """Separates the stream from what was written to stdout before it.
 
     A program may print while it imports, and a shell on the way to it (``ssh host ...``) often does.
 
@@ -37,7 +37,7 @@ class Preface:
             self._sent += data
 
     def received(self, data: bytes) -> bytes | None:
-        """Take bytes from the child. Return those of the stream, or None if it has not begun.
+        """Take bytes from the child; return those of the stream, or None before it.
 
         Raises:
             LinkError: the child is no entity.
