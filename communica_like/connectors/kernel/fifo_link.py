@@ -24,7 +24,6 @@ class FifoLink(PipeLink, StartedLink):
         self._pair = pair
         self._process = PeerProcess(process, self._process_ended)
         self._established = False
-        self._aborted = False
 
     def start(self) -> None:
         super().start()
@@ -33,7 +32,7 @@ class FifoLink(PipeLink, StartedLink):
             self._loop.call_soon(self._read_all)
 
     def abort(self) -> None:
-        self._aborted = True
+        self._closing = True
         super().abort()
 
     def _received(self, data: bytes) -> None:
@@ -53,5 +52,5 @@ class FifoLink(PipeLink, StartedLink):
 
     def _report(self, error: Exception | None) -> None:
         self._pair.establish()
-        wait = not (self._aborted or self._closing)
+        wait = not self._closing
         self._process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=wait)

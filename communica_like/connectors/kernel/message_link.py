@@ -139,42 +139,36 @@ class MessageLink(StartedLink):
     def _read(self, limit: int, drain: bool = False) -> None:
         """Take messages, up to *limit*, while they are full; with *drain*, all of them."""
         pieces: list[bytes] = []
-        ended = False
-        while limit:
+        message = None
+        while limit and (message := self._get()):
             limit -= 1
-            message = self._get()
-            if message is None:
-                break
-            if not message:
-                ended = True
-                break
             pieces.append(message)
             if len(message) < self._largest and not drain:
                 break
         self._deliver(pieces)
-        if ended:
-            self._break(wait=not self._closing)
+        if message == b"":
+            self._break()
 
     def _deliver(self, pieces: list[bytes]) -> None:
         if pieces and not self._broken:
             self.receiver.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
-    def _break(self, *, wait: bool) -> None:
+    def _break(self) -> None:
         if self._broken:
             return
         self._broken = True
         self.writable = False
         self._unsent.clear()
         self._release()
-        self._loop.call_soon(self._report, wait)
+        self._loop.call_soon(self._report)
 
     def _process_ended(self) -> None:
         if not self._broken:
             self._read(-1, drain=True)  # what the process sent before
-        self._break(wait=not self._closing)
+        self._break()
 
-    def _report(self, wait: bool) -> None:
-        self._process.conclude(lambda error: self.receiver.link_broken(error), wait=wait)
+    def _report(self) -> None:
+        self._process.conclude(lambda error: self.receiver.link_broken(error), wait=not self._closing)
 
     # -- the session's side
 
@@ -200,7 +194,8 @@ class MessageLink(StartedLink):
                 self._write()
 
     def abort(self) -> None:
-        self._break(wait=False)
+        self._closing = True
+        self._break()
 
     # -- writing
 

@@ -109,7 +109,7 @@ class SysVLink(MessageLink):
 
     def _queue_removed(self) -> None:
         # By another program: neither side does so before the other one has closed its pipe.
-        self._loop.call_soon(lambda: self._break(wait=True))
+        self._loop.call_soon(self._break)
 
     def _watch_room(self, wanted: bool) -> None:
         if wanted:
