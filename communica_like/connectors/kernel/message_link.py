@@ -176,13 +176,13 @@ class MessageLink(StartedLink):
         if self._closing or self._broken or not data:
             return
         sent = 0
-        if not self._unsent:
+        if not self._unsent.size:
             while sent < len(data) and self._put(data[sent : sent + self._largest]):
                 sent += self._largest
             if sent >= len(data):
                 return
             self._set_blocked(True)
-        self._unsent.append(memoryview(data)[sent:])
+        self._unsent.append(memoryview(data)[sent:] if sent else data)
         if self._unsent.full:
             self.writable = False
 

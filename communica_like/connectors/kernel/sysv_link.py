@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 from typing import Final
 
 from ...system import ProcessId
@@ -92,8 +93,9 @@ class SysVLink(MessageLink):
 
     def _put(self, message: bytes) -> bool:
         try:
-            if not super()._put(message):
-                return False
+            self._outwards.put_nowait(message)
+        except queue.Full:
+            return False
         except FileNotFoundError:
             self._queue_removed()
             return True

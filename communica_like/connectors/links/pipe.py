@@ -49,7 +49,8 @@ class PipeLink(Link):
         if self._closing or self._writing_ended or not data:
             return
         rest: bytes | memoryview = data
-        if not self._unsent:
+        unsent = self._unsent
+        if not unsent.size:
             try:
                 count = os.write(self._writing, data)
             except BlockingIOError:
@@ -61,8 +62,8 @@ class PipeLink(Link):
                 return
             self._loop.add_writer(self._writing, self._write)
             rest = memoryview(data)[count:]
-        self._unsent.append(rest)
-        if self._unsent.full:
+        unsent.append(rest)
+        if unsent.full:
             self.writable = False
 
     def close(self) -> None:

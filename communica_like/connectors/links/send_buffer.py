@@ -71,12 +71,14 @@ class SendBuffer:
     def discard(self, size: int) -> None:
         """Remove the first *size* bytes, of those that it holds."""
         self.size -= size
+        pieces = self._pieces
         while size:
-            piece = self._pieces.popleft()
+            piece = pieces[0]
             if len(piece) > size:
-                self._pieces.appendleft(piece[size:])
+                pieces[0] = piece[size:]
                 return
             size -= len(piece)
+            pieces.popleft()
 
     def clear(self) -> None:
         """Remove everything."""
