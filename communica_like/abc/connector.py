@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from .inbox import SharedInbox
 from .link import Link, LinkReceiver, Listener
@@ -45,6 +45,14 @@ class ConnectorGuarantees:
     stores: bool = False
 
 
+class _NoPath:
+    """None for instances. A property would be taken for the default of a field of a dataclass."""
+
+    def __get__(self, connector: object, owner: type) -> None:
+        if connector is None:
+            raise AttributeError("path")
+
+
 class Connector(ABC):
     """The address of a server, with secrets, from which both sides make links. It holds no loop or socket.
 
@@ -57,12 +65,21 @@ class Connector(ABC):
         authkey: the shared secret of a mutual challenge on each new link, or None for no challenge.
         guarantees: how its links differ from those of other connectors.
         handshake_timeout: default of the seconds that one attempt to connect may take.
+        path: the path of the file by which clients find the server, as text; None if there is no such file.
+            Read-only. Asking for it may create the private directory that the file is in.
     """
 
     scheme: ClassVar[str]
     guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees()
     handshake_timeout: ClassVar[float] = 5.0
     authkey: bytes | None
+
+    if TYPE_CHECKING:
+
+        @property
+        def path(self) -> str | None: ...
+    else:
+        path = _NoPath()
 
     @property
     def reconnects(self) -> bool:
