@@ -7,22 +7,22 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ..abc import AsyncQueue, Serializer
-from ..aio.waiters import Line
+from ..aio.waiters import Waiters
 from ..exceptions import Closed, SerializerError
 
 __all__ = ["FdWatcher", "WaitingQueue"]
 
 
 class FdWatcher:
-    """Has the event loop watch a descriptor while anybody waits, and a little longer.
+    """Has the event loop watch a descriptor while there are waiters, and a little longer.
 
-    It is watched until it was ready and nobody waited: most who were served come back, and to begin and end
-    watching for each would cost more than the waiting.
+    It is watched until it was ready and nothing waited: most callers come back, and to begin and end watching
+    for each would cost more than the waiting.
 
     Args:
         fd: the descriptor, which the loop can poll.
         event: for what.
-        ready: called when it is; returns whether anybody waits for more.
+        ready: called when it is; returns whether a caller waits for more.
     """
 
     def __init__(self, fd: int, event: Literal["read", "write"], ready: Callable[[], bool]) -> None:
@@ -56,10 +56,10 @@ class WaitingQueue(AsyncQueue):
 
     Args:
         serializer: how items become bytes.
-        getters, putters: where callers wait; the subclass sees to it that they are called up.
+        getters, putters: the callers that wait; the subclass makes sure that they are notified.
     """
 
-    def __init__(self, serializer: Serializer, getters: Line, putters: Line) -> None:
+    def __init__(self, serializer: Serializer, getters: Waiters, putters: Waiters) -> None:
         self._serializer = serializer
         self._getters = getters
         self._putters = putters

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
-from ..aio.waiters import Line
+from ..aio.waiters import Waiters
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
@@ -101,9 +101,9 @@ class PosixMQ(WaitingQueue):
         self._max_items = int(self._mq.max_messages)
         self._max_item_size = int(self._mq.max_message_size)
         # On Linux the descriptor can be polled: mq_overview(7).
-        self._reading = FdWatcher(self._mq.mqd, "read", lambda: getters.call_up(at_once=True))
-        self._writing = FdWatcher(self._mq.mqd, "write", lambda: putters.call_up(at_once=True))
-        getters, putters = Line(queue.Empty, self._reading.watch), Line(queue.Full, self._writing.watch)
+        self._reading = FdWatcher(self._mq.mqd, "read", lambda: getters.notify(at_once=True))
+        self._writing = FdWatcher(self._mq.mqd, "write", lambda: putters.notify(at_once=True))
+        getters, putters = Waiters(queue.Empty, self._reading.watch), Waiters(queue.Full, self._writing.watch)
         super().__init__(serializer or PickleSerializer(1), getters, putters)
 
     @property
@@ -144,10 +144,10 @@ class PosixMQ(WaitingQueue):
         If it is cancelled, the item was not put.
         """
         data = self._dumped(item)
-        await self._putters.enter(lambda: self._send(data, priority), timeout)
+        await self._putters.wait(lambda: self._send(data, priority), timeout)
 
     async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.enter(self._receive, timeout))
+        return self._load(await self._getters.wait(self._receive, timeout))
 
     def qsize(self) -> int:
         self._check_open()

@@ -8,7 +8,7 @@ import queue
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final
 
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import Closed, ConnectionLost
 from ...system.child_process import ChildProcess
 from .reader import LineReader
@@ -25,7 +25,7 @@ class LineChild:
     Args:
         command, env, cwd, on_stderr: as for ChildProcess, which also says what is raised.
         max_waiting_bytes: as for LineReader.
-        getters, putters: called up when ``take`` or ``write`` may have another result; for putters, only
+        getters, putters: notified when ``take`` or ``write`` may have another result; for putters, only
             between ``watch`` and ``ignore``.
 
     Attributes:
@@ -41,8 +41,8 @@ class LineChild:
         cwd: str | os.PathLike[str] | None,
         on_stderr: Callable[[bytes], object] | None,
         max_waiting_bytes: int,
-        getters: Line,
-        putters: Line,
+        getters: Waiters,
+        putters: Waiters,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._getters = getters
@@ -82,7 +82,7 @@ class LineChild:
     def finish_input(self) -> None:
         """Close its stdin after what was taken."""
         self._writer.finish()
-        self._putters.call_up()
+        self._putters.notify()
 
     async def stop(self, patience: float) -> None:
         """See ProcessLines.stop."""
@@ -117,14 +117,14 @@ class LineChild:
 
     def _writable(self) -> None:
         if self._putters:
-            self._putters.call_up()
+            self._putters.notify()
         else:
             self._writer.ignore()
 
     def _lines_came(self) -> None:
         if self.reader.over.is_set():
             self._pipe_ended()
-        self._getters.call_up()
+        self._getters.notify()
 
     def _pipe_ended(self) -> None:
         # Most likely the child has ended, too, and its exit code comes next; but it may go on.
@@ -139,8 +139,8 @@ class LineChild:
 
     def _settle(self) -> None:
         self._settled = True
-        self._getters.call_up()
-        self._putters.call_up()
+        self._getters.notify()
+        self._putters.notify()
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None]:
         try:

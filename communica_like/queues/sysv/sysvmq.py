@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from ...abc import Guarantees, Serializer
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import MessageTooBig, QueueLimitReached
 from ...features import optional_package
 from ...serializers import PickleSerializer
@@ -81,7 +81,7 @@ class SysVMQ(WaitingQueue):
                     self._mq.remove()
                 raise
         self._arrivals = TypeWaiters(self.key, self._holds_some, self._put_back)
-        putters = Line(queue.Full, self._await_room, self._forget_room)
+        putters = Waiters(queue.Full, self._await_room, self._forget_room)
         super().__init__(serializer or PickleSerializer(1), self._arrivals.any, putters)
         self._room_look: asyncio.TimerHandle | None = None
         self._room_delay = _FIRST_LOOK
@@ -125,7 +125,7 @@ class SysVMQ(WaitingQueue):
         looks for it, every 3 ms at the latest.
         """
         data = self._dumped(item, message_type)
-        await self._putters.enter(lambda: self._send(data, message_type), timeout)
+        await self._putters.wait(lambda: self._send(data, message_type), timeout)
 
     async def get(self, *, message_type: int = 0, timeout: float | None = None) -> Any:
         """Take an item out of the queue, when there is one.
@@ -144,7 +144,7 @@ class SysVMQ(WaitingQueue):
         served in the order in which they came.
         """
         attempt = partial(self._receive, message_type)
-        return self._load(await self._arrivals.enter(message_type, attempt, timeout))
+        return self._load(await self._arrivals.wait(message_type, attempt, timeout))
 
     def qsize(self) -> int:
         self._check_open()
@@ -292,7 +292,7 @@ class SysVMQ(WaitingQueue):
     def _await_room(self) -> None:
         self._forget_room()
         loop = asyncio.get_running_loop()
-        self._room_look = loop.call_later(self._room_delay, self._putters.call_up)
+        self._room_look = loop.call_later(self._room_delay, self._putters.notify)
         self._room_delay = min(2 * self._room_delay, LAST_LOOK)
 
     def _forget_room(self) -> None:
