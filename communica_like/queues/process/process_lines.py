@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Self
 
 from ...abc import Guarantees, Serializer
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import Closed, ConnectionLost, FeatureNotAvailable
 from ..base import WaitingQueue
 from .child import LineChild
@@ -98,7 +98,7 @@ class ProcessLines(WaitingQueue):
         if not words:
             raise ValueError("the command is empty")
         super().__init__(
-            LineText(encoding, errors), Line(queue.Empty), Line(queue.Full, self._watch, self._ignore)
+            LineText(encoding, errors), Waiters(queue.Empty), Waiters(queue.Full, self._watch, self._ignore)
         )
         child = partial(LineChild, words, env=env, cwd=cwd, on_stderr=on_stderr)
         bound, getters, putters = max_waiting_bytes, self._getters, self._putters
@@ -173,7 +173,7 @@ class ProcessLines(WaitingQueue):
             Closed: the queue was closed, or not started, or ``end_input`` was called.
         """
         data = self._dump(item)
-        await self._putters.enter(lambda: self._write(data), timeout)
+        await self._putters.wait(lambda: self._write(data), timeout)
 
     def get_nowait(self) -> str:
         return str(self._load(self._take()))
@@ -191,7 +191,7 @@ class ProcessLines(WaitingQueue):
                 stdout. The message has the exit code and the end of stderr.
             Closed: the queue was closed, or not started.
         """
-        return str(self._load(await self._getters.enter(self._take, timeout)))
+        return str(self._load(await self._getters.wait(self._take, timeout)))
 
     async def __anext__(self) -> str:
         """Return the next line. The iteration ends with the child's output, or when the queue is closed."""
