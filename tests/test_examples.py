@@ -49,7 +49,7 @@ EXPECTED = {
         r"not answered: the process \d+ at the other end has ended \(outcome: unknown\)",
     ],
     "connector_rmq": [r"6.5\n6.5\n6.5\nexit codes: \[0, 0, 0\]\n6 = 6 = 6\nclients of each server: 1 1\n"],
-    "connector_rmq_shared": [
+    "connector_rmq_inbox": [
         r"the broker has it\nthe first server is working on a huge one\nanswer: small a huge one\n",
         r"servers that shared the rest: 2\n",
         r"one of the others said: once more, order \d: (a huge|an early) one\nexit codes: -9 \[0, 0\]\n",
@@ -93,7 +93,7 @@ EXPECTED = {
         "with the key: HELLO\nwith another: the server does not know",
     ],
 }
-NEEDS_BROKER = {"connector_rmq", "connector_rmq_shared"}
+NEEDS_BROKER = {"connector_rmq", "connector_rmq_inbox"}
 PAIR = {"simple_server", "simple_client"}
 
 

@@ -70,13 +70,17 @@ def main(arguments: list[str] | None = None) -> int:
     make = _maker(options.url, options.starts_server)
     try:
         meeting = make(None)
+        found = [
+            (check, heavy)
+            for heavy in ([False, True] if options.heavy else [False])
+            for check in checks_for(meeting, heavy=heavy)
+        ]
     except (ValueError, ImportError, TypeError) as exc:
         print(exc, file=sys.stderr)
         return 2
     chosen = [
         (check, heavy)
-        for heavy in ([False, True] if options.heavy else [False])
-        for check in checks_for(meeting, heavy=heavy)
+        for check, heavy in found
         if not options.only or check.__name__.removeprefix("check_") in options.only
     ]
     if not chosen:

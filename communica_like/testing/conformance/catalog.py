@@ -82,7 +82,13 @@ def checks_for(meeting: Meeting, *, heavy: bool = False) -> list[Check]:
     Args:
         meeting: one like those that the checks will be given.
         heavy: True returns only the checks that take minutes, False all others.
+
+    Raises:
+        TypeError: the connector has a shared inbox, which has no links to check.
     """
+    if meeting.server.inbox() is not None:
+        name = type(meeting.server).__name__
+        raise TypeError(f"{name} cannot be checked: a shared inbox has no links")
     checks: list[Check] = []
     if not (heavy or meeting.starts_server):
         checks += CHECKS
