@@ -240,13 +240,15 @@ class SysVMQ(WaitingQueue):
     def _open(self, key: int | None, mode: int, create: bool, exclusive: bool) -> tuple[Any, bool]:
         """Return the queue, and whether it was created here."""
         if key is None:
-            return self._open_any(mode), True
-        if exclusive:
-            return self._open_key(key, mode, create, exclusive), True
-        if create:
+            # sysv_ipc would choose among the first 32,767 keys, which other programs are likely to use.
+            for _ in range(_KEY_ATTEMPTS):
+                with contextlib.suppress(FileExistsError):
+                    return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, True, True), True
+            raise FileExistsError(f"no free key found in {_KEY_ATTEMPTS} attempts")
+        if create and not exclusive:
             with contextlib.suppress(FileExistsError):
-                return self._open_key(key, mode, create, exclusive=True), True
-        return self._open_key(key, mode, create, exclusive), False
+                return self._open_key(key, mode, True, True), True
+        return self._open_key(key, mode, create, exclusive), exclusive
 
     def _open_key(self, key: int, mode: int, create: bool, exclusive: bool) -> Any:
         flags = self._sysv_ipc.IPC_CREAT if create else 0
@@ -265,13 +267,6 @@ class SysVMQ(WaitingQueue):
                 f"cannot create queue {key}: {exc}; the system allows {sysctl('kernel.msgmni')}: raise "
                 "kernel.msgmni with sysctl -w, or remove some with ipcrm(1); ipcs -q lists them"
             ) from exc
-
-    def _open_any(self, mode: int) -> Any:
-        # sysv_ipc would choose among the first 32,767 keys, which other programs are likely to use.
-        for _ in range(_KEY_ATTEMPTS):
-            with contextlib.suppress(FileExistsError):
-                return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, create=True, exclusive=True)
-        raise FileExistsError(f"no free key found in {_KEY_ATTEMPTS} attempts")
 
     def _resize(self, max_bytes: int) -> None:
         try:
