@@ -12,7 +12,7 @@ from ...exceptions import QueueLimitReached
 from ...queues.posixmq import PosixMQ
 from ...serializers import RawSerializer
 from ...system import register
-from ...system.kernel_limit import kernel_limit
+from ...system.sysctl import sysctl
 from .message_link import QueuePair
 
 __all__ = ["PosixMQPair"]
@@ -108,7 +108,7 @@ def _has_room(max_items: int, max_item_size: int) -> bool:
     Only making queues can tell.
     """
     defaults = zip(("msg_max", "msgsize_max"), _DEFAULT_SIZE, strict=True)
-    items, size = (min(wanted, kernel_limit(f"fs.mqueue.{name}") or wanted) for name, wanted in defaults)
+    items, size = (min(wanted, sysctl(f"fs.mqueue.{name}") or wanted) for name, wanted in defaults)
     missing = 2 * (1 + _SPARE_PAIRS) * _cost(max_items, max_item_size) + _cost(*_DEFAULT_SIZE)
     probes: list[PosixMQ] = []
     name = f"/communica_like-{secrets.token_hex(12)}-probe"
