@@ -114,7 +114,7 @@ class TcpConnector(Connector):
             exposed = [info[4][0] for info in infos if not is_loopback(info[4][0])]
             if exposed:
                 raise InsecureAddress(
-                    f"{self.dump_state()} would accept every client that can reach {', '.join(exposed)}: "
+                    f"{self.dump_state()} would be open to all who can reach {', '.join(exposed)}: "
                     "give ssl= or authkey=, or insecure=True if that is intended"
                 )
         sockets = self._bind_all(infos)
