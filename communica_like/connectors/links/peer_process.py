@@ -53,7 +53,7 @@ class PeerProcess:
         if pidfd is not None:
             self._loop.remove_reader(pidfd)
             os.close(pidfd)
-        self._on_end = _ignore
+        self._on_end = lambda: None
 
     def conclude(self, report: Callable[[Exception | None], None], *, wait: bool) -> None:
         """Stop watching, and call *report* once: with PeerGone if the process has ended.
@@ -88,7 +88,3 @@ class PeerProcess:
         on_end = self._on_end
         self.close()
         on_end()
-
-
-def _ignore() -> None:
-    """Do nothing: the callback of a watch that is closed."""

@@ -98,7 +98,7 @@ async def test_both_killed_while_much_is_on_its_way(connector: Connector, state:
 
 
 async def test_a_client_that_stands_still_while_the_server_sends(connector: Connector, state: Path) -> None:
-    """It holds up nobody; others come and go; and its end is noticed."""
+    """It does not hold up others, and its end is noticed."""
     async with serving(connector) as served:
         async with Actor("connect", connector.dump_state()) as client:
             await client.line()

@@ -135,7 +135,7 @@ async def test_abort_while_closing(connector: Connector) -> None:
         assert len(far.data) < len(BLOB)
 
 
-async def test_whoever_is_turned_away_at_once(connector: Connector) -> None:
+async def test_a_client_that_is_turned_away_at_once(connector: Connector) -> None:
     """A server that closes aborts a link while it is given it."""
 
     class Refusal(Recorder):

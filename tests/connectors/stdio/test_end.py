@@ -49,7 +49,7 @@ async def test_its_death_ends_requests_with_its_exit_code_and_stderr(
         assert other.value.message == caught.value.message
     assert f"(pid {pid}) {found}" in caught.value.message
     assert "its stderr ends with:\nsomething is wrong\nvery wrong\n" in caught.value.message
-    # And so for whoever comes later.
+    # And so do later calls.
     for call in (client.request, client.throw):
         with pytest.raises(ConnectionLost) as later:
             await asyncio.wait_for(call(["echo", 1]), PATIENCE)

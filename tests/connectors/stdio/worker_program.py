@@ -112,7 +112,7 @@ class Worker:
         return hold(escapes)
 
     def fork(self) -> str:
-        """Use multiprocessing, whose child must not hold the wire."""
+        """Use multiprocessing, whose child must not hold the pipes."""
         reading, writing = multiprocessing.get_context("fork").Pipe(duplex=False)
         pid = os.fork()
         if pid == 0:
