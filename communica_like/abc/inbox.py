@@ -125,14 +125,14 @@ class Delivery(ABC):
     deliveries: int | None
 
     @abstractmethod
-    def settle(self, kind: int = ANSWER, body: bytes | None = None) -> None:
-        """It is done with: send the answer, if there is a body, and take it out of the inbox for good.
+    def ack(self, kind: int = ANSWER, body: bytes | None = None) -> None:
+        """Take the message out of the inbox for good, after sending *body* as its response, if given.
 
         If the connection on which it came is lost it stays in the inbox, and is delivered once more.
         """
 
     @abstractmethod
-    def put_back(self) -> None:
+    def requeue(self) -> None:
         """Leave it to another server."""
 
 

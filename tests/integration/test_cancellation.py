@@ -75,7 +75,7 @@ class Stage:
             assert peer.session.buffered == peer.session.bulk_buffered == 0, "nothing is left in the outbox"
             waiting = (*peer._requests.waiting, *peer._large_requests.waiting, *peer._throws.waiting)
             assert all(waiter._notified.done() for waiter in waiting), "there is room for what waits"
-            assert not peer.dispatcher._requests
+            assert not peer.dispatcher._tasks
             assert not peer.session._deadlines
 
 

@@ -32,7 +32,6 @@ from ...wire.greetings import Reason
 from ...wire.limits import Limits
 from ..backends import Channel
 from ..handling.context import inherited_deadline
-from ..handling.responses import Responder
 from ..handling.runner import HandlerSet
 from .dispatcher import Dispatcher
 from .receivers import ClosingLink
@@ -109,15 +108,7 @@ class SessionDriver(Channel):
         self._alarm = DeadlineTimer(self._tick)
         self._writer = Writer(self.session)
         self.flush = self._writer.flush
-        self.dispatcher = Dispatcher(
-            self.session,
-            handlers.by_route,
-            Responder(self.session, handlers.missing),
-            client_id,
-            handlers.pool,
-            self.flush,
-            self._on_answer,
-        )
+        self.dispatcher = Dispatcher(self.session, handlers, client_id, self.flush, self._on_response)
         self.identity: PeerIdentity | None = None
         self.closed: Exception | None = None
         self.last_end = ""
@@ -482,7 +473,7 @@ class SessionDriver(Channel):
             self._writer.held = False
             self._settle()
 
-    def _on_answer(self) -> None:
+    def _on_response(self) -> None:
         """A handler that had been suspended has ended."""
         self._look_at_the_clock()
         self._writer.written(0, BURST)

@@ -95,7 +95,7 @@ class Responder:
         else:
             logger.error("a throw failed: %s", failure.message)
 
-    def turn_away(self, ident: int) -> None:
+    def reject(self, ident: int) -> None:
         """The entity is closing; the request is not handled."""
         self._fail(ident, Failure(CLOSING, "the other side is closing"))
 

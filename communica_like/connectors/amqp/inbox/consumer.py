@@ -48,10 +48,10 @@ class AmqpJob(Delivery):
         self.tag = tag
         self._intake = intake
 
-    def settle(self, kind: int = ANSWER, body: bytes | None = None) -> None:
+    def ack(self, kind: int = ANSWER, body: bytes | None = None) -> None:
         self._intake.settle(self, kind, body)
 
-    def put_back(self) -> None:
+    def requeue(self) -> None:
         self._intake.put_back(self)
 
 
