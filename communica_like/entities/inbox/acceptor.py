@@ -37,7 +37,7 @@ class InboxAcceptor(ServerBackend):
         self._address = address
         self._dispatcher = InboxDispatcher(handlers, limits)
         self._pool = handlers.pool
-        self._consumer = inbox.intake(self._dispatcher)
+        self._consumer = inbox.consumer(self._dispatcher)
 
     @property
     def address(self) -> str:
