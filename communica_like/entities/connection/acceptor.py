@@ -81,13 +81,13 @@ class Acceptor(ServerBackend):
         delivered: set[SessionDriver] = set()
         while True:
             await pool.wait_idle()
-            delivered.update(driver for driver in drivers.values() if driver.settled)
+            delivered.update(driver for driver in drivers.values() if driver.calls.settled)
             waiting = [driver for driver in drivers.values() if driver not in delivered]
             if now() > until:
                 waiting = [driver for driver in waiting if driver.live]
             if not waiting and pool.idle:
                 return
-            flushing = {asyncio.ensure_future(driver.flushed()): driver for driver in waiting}
+            flushing = {asyncio.ensure_future(driver.calls.flushed()): driver for driver in waiting}
             try:
                 done, _ = await asyncio.wait(flushing, timeout=_POLL_INTERVAL)
                 delivered.update(flushing[task] for task in done)
@@ -162,8 +162,7 @@ class Acceptor(ServerBackend):
             # An attempt that the client gave up long ago, and that was found in the backlog only now.
             self._reject(receiver, Reason(OTHER, f"the session cannot go on from frame {hello.received}"))
             return
-        if driver.live:
-            driver.drop_link()  # the client noticed first that it is broken
+        driver.drop_link()  # if there is one, the client noticed first that it is broken
         receiver.handshake.accept(hello.session_id, resumed=True, received=driver.session.received)
         receiver.send()
         logger.info("client %r came back from %s", hello.client_id, receiver.link.peer.address)

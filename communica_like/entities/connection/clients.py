@@ -8,7 +8,8 @@ import itertools
 from ...exceptions import ConnectionLost, RequestTimeout
 from ...wire.greetings import Reason
 from ..backends import ClientInfo, Clients
-from ..handling.context import inherited_deadline
+from ..handling.context import deadline_after
+from .calls import SessionCalls
 from .driver import SessionDriver
 
 __all__ = ["ClientSessions"]
@@ -31,31 +32,28 @@ class ClientSessions(Clients):
     def infos(self) -> list[ClientInfo]:
         return [ClientInfo(d.client_id, d.identity, d.live) for d in self.drivers.values()]
 
-    def find(self, client_id: str | None) -> SessionDriver | None:
+    def find(self, client_id: str | None) -> SessionCalls | None:
         """Prefer clients with a live link. See Clients.find."""
         if client_id is not None:
             if client_id not in self.drivers:
                 raise ConnectionLost(f"no client {client_id!r} is connected", sent=False)
-            return self.drivers[client_id]
+            return self.drivers[client_id].calls
         drivers = list(self.drivers.values())
         if not drivers:
             return None
         live = [driver for driver in drivers if driver.live]
-        return (live or drivers)[next(self._turns) % len(live or drivers)]
+        return (live or drivers)[next(self._turns) % len(live or drivers)].calls
 
-    async def wait(self, timeout: float | None) -> tuple[SessionDriver, float | None]:
+    async def wait(self, timeout: float | None) -> tuple[SessionCalls, float | None]:
         now = asyncio.get_running_loop().time
         began = now()
-        deadline = inherited_deadline.get()
-        if timeout is not None:
-            deadline = min(began + timeout, deadline or began + timeout)
         try:
-            async with asyncio.timeout(None if deadline is None else deadline - began):
-                while (driver := self.find(None)) is None:
+            async with asyncio.timeout_at(deadline_after(timeout, began)):
+                while (calls := self.find(None)) is None:
                     await asyncio.shield(self._arrived)
         except TimeoutError as exc:
             raise RequestTimeout("no client came in time") from exc
-        return driver, None if timeout is None else began + timeout - now()
+        return calls, None if timeout is None else began + timeout - now()
 
     def add(self, driver: SessionDriver) -> None:
         """Add a client, and wake the calls that wait for one."""

@@ -39,10 +39,8 @@ class Reconnector(ClientBackend):
         handshake_timeout: seconds for one attempt.
 
     Attributes:
-        channel: the session.
+        driver: drives the session.
     """
-
-    channel: SessionDriver
 
     def __init__(
         self,
@@ -57,7 +55,7 @@ class Reconnector(ClientBackend):
         self._backoff = backoff
         self._handshake_timeout = handshake_timeout
         self._closing_links: set[ClosingLink] = set()
-        self.channel = SessionDriver(
+        self.driver = SessionDriver(
             client_id,
             limits,
             handlers,
@@ -66,6 +64,7 @@ class Reconnector(ClientBackend):
             on_link_lost=self._on_link_lost,
             on_ended=self._on_ended,
         )
+        self.channel = self.driver.calls
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
         self._connected = asyncio.Event()
@@ -92,15 +91,15 @@ class Reconnector(ClientBackend):
             else:
                 await self._connect_once()
         except Exception as exc:
-            logger.error("client %r stops: %s", self.channel.client_id, exc or repr(exc))
-            self.channel.refuse_calls(exc)
+            logger.error("client %r stops: %s", self.driver.client_id, exc or repr(exc))
+            self.driver.refuse_calls(exc)
             raise
 
     def refuse_calls(self, error: Exception) -> None:
-        self.channel.refuse_calls(error)
+        self.driver.refuse_calls(error)
 
     def end(self, reason: Reason) -> None:
-        self.channel.end_for_good(reason)
+        self.driver.end_for_good(reason)
 
     async def disconnect(self, timeout: float, linger: bool) -> None:
         await wait_closed(self._closing_links, timeout, linger)
@@ -113,7 +112,7 @@ class Reconnector(ClientBackend):
             await self._changed.wait()
 
     async def _keep_connected(self) -> None:
-        session = self.channel.session
+        session = self.driver.session
         delays = self._backoff.delays()
         while self._replaced is None:
             try:
@@ -124,7 +123,7 @@ class Reconnector(ClientBackend):
             except HandshakeError as exc:
                 self._failed(exc)
                 self._server_gone(exc)
-                self.channel.fail_waiting(f"the server does not let this client in: {exc}", exc)
+                self.driver.fail_waiting(f"the server does not let this client in: {exc}", exc)
             except (LinkError, ProtocolError) as exc:
                 self._failed(exc)
             else:
@@ -139,7 +138,7 @@ class Reconnector(ClientBackend):
         raise self._replaced
 
     async def _connect_once(self) -> None:
-        driver = self.channel
+        driver = self.driver
         try:
             await self._connect()
         except CommunicaError as exc:
@@ -155,7 +154,7 @@ class Reconnector(ClientBackend):
     def _stopped(self, error: CommunicaError, text: str) -> None:
         self.last_error = error
         self._changed.set()
-        self.channel.fail_waiting(text, error)
+        self.driver.fail_waiting(text, error)
 
     def _on_link_lost(self, driver: SessionDriver) -> None:
         self._connected.clear()
@@ -170,11 +169,10 @@ class Reconnector(ClientBackend):
         self._lost.set()
 
     async def _connect(self) -> None:
-        driver, session = self.channel, self.channel.session
-        if driver.live:
-            # The last attempt succeeded just when its time was over. What HELLO says of the session must
-            # stay true until the answer.
-            driver.drop_link()
+        driver, session = self.driver, self.driver.session
+        # The last attempt may have succeeded just when its time was over. What HELLO says of the session must
+        # stay true until the response.
+        driver.drop_link()
         handshake = ClientHandshake(
             driver.client_id, driver.limits, self._connector.authkey, session.session_id, session.received
         )
@@ -200,7 +198,7 @@ class Reconnector(ClientBackend):
             raise
 
     def _enter(self, link: Link, welcome: Welcome, rest: bytes) -> None:
-        driver, session = self.channel, self.channel.session
+        driver, session = self.driver, self.driver.session
         if welcome.resumed and session.session_id != welcome.session_id:
             raise ProtocolError("the session to resume ended during the handshake")
         self.last_error = None
@@ -229,5 +227,5 @@ class Reconnector(ClientBackend):
 
     def _server_gone(self, error: CommunicaError) -> None:
         self.gone_since = self.gone_since or self._time()
-        if self.channel.session.state is not State.NEW:
-            self.channel.end(f"the server is gone: {error}")
+        if self.driver.session.state is not State.NEW:
+            self.driver.end(f"the server is gone: {error}")

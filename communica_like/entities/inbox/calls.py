@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import queue
 import secrets
 import time
@@ -11,14 +10,13 @@ from typing import Final, TypeVar
 
 from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
 from ...aio.eager import set_result_now
-from ...aio.timer import NEVER
 from ...aio.waiters import Waiters
 from ...exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import MESSAGE_COST, Limits
 from ..backends import Channel
-from ..handling.context import inherited_deadline
+from ..handling.context import deadline_after
 
 __all__ = ["InboxCalls"]
 
@@ -164,12 +162,7 @@ class InboxCalls(Channel):
     # -- one call
 
     def _deadline(self, timeout: float | None) -> float | None:
-        deadline = inherited_deadline.get()
-        if timeout is not None and timeout != NEVER:
-            if math.isnan(timeout):
-                raise ValueError("a timeout is a number of seconds, not nan")
-            own = self._loop.time() + timeout
-            deadline = own if deadline is None else min(deadline, own)
+        deadline = deadline_after(timeout, self._loop.time())
         if deadline is not None and deadline <= self._loop.time():
             raise RequestTimeout("the time was over before it was sent")
         return deadline
