@@ -7,6 +7,7 @@ lives from ``init()`` to ``close()``; a restarted entity gets another.
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from ..exceptions import CommunicaError
 from ..wire.greetings import Reason
 
 __all__ = ["Backend", "Channel", "ClientBackend", "ClientInfo", "Clients", "DuplicatePolicy", "ServerBackend"]
+
+logger = logging.getLogger("communica_like")
 
 DuplicatePolicy = Literal["refuse", "replace"]
 
@@ -125,17 +128,40 @@ class Backend(ABC):
 
 
 class ClientBackend(Backend):
-    """What a client stands on. ``run`` connects, and connects again.
+    """What a client stands on.
 
     Attributes:
+        client_id: the client's id.
         channel: the way to the server.
         last_error: why the last attempt to connect failed, or None.
         gone_since: since when there is no server to reach, by the loop's clock; None: there is one.
     """
 
     channel: Channel
-    last_error: CommunicaError | None
-    gone_since: float | None
+
+    def __init__(self, client_id: str, channel: Channel) -> None:
+        self.client_id = client_id
+        self.channel = channel
+        self.last_error: CommunicaError | None = None
+        self.gone_since: float | None = None
+        self._logged = ""
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled.
+
+        Raises:
+            ClientIdInUse: another client took over.
+            ConnectionLost, LinkError, HandshakeError: of a connector that does not reconnect.
+            Exception: a mistake that no reconnect cures.
+
+        Calls raise it, too.
+        """
+        try:
+            await self._keep_connected()
+        except Exception as exc:
+            logger.error("client %r stops: %s", self.client_id, exc or repr(exc))
+            self.refuse_calls(exc)
+            raise
 
     @abstractmethod
     async def wait_connected(self) -> None:
@@ -144,6 +170,21 @@ class ClientBackend(Backend):
         Raises:
             HandshakeError: the server does not let this client in.
         """
+
+    @abstractmethod
+    async def _keep_connected(self) -> None:
+        """Do what ``run`` does."""
+
+    def _failed(self, error: CommunicaError) -> None:
+        """Remember why an attempt to connect failed, and log it, if the one before failed otherwise."""
+        self.last_error = error
+        if str(error) != self._logged:
+            self._logged = str(error)
+            logger.warning("cannot connect: %s", error)
+
+    def _succeeded(self) -> None:
+        """Forget earlier failures."""
+        self._logged, self.last_error, self.gone_since = "", None, None
 
 
 class ServerBackend(Backend):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import NoReturn
 
 from ...abc import Connector, Link
 from ...exceptions import (
@@ -51,9 +52,6 @@ class Reconnector(ClientBackend):
         handshake_timeout: float,
         handlers: HandlerSet,
     ) -> None:
-        self._connector = connector
-        self._backoff = backoff
-        self._handshake_timeout = handshake_timeout
         self._closing_links: set[ClosingLink] = set()
         self.driver = SessionDriver(
             client_id,
@@ -64,36 +62,16 @@ class Reconnector(ClientBackend):
             on_link_lost=self._on_link_lost,
             on_ended=self._on_ended,
         )
-        self.channel = self.driver.calls
+        super().__init__(client_id, self.driver.calls)
+        self._connector = connector
+        self._backoff = backoff
+        self._handshake_timeout = handshake_timeout
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
         self._connected = asyncio.Event()
         self._changed = asyncio.Event()
         self._replaced: HandshakeError | None = None
-        self._logged = ""
         self._last_link: Link | None = None
-        self.last_error: CommunicaError | None = None
-        self.gone_since: float | None = None
-
-    async def run(self) -> None:
-        """Connect, and connect again whenever the link breaks, until cancelled.
-
-        Raises:
-            ClientIdInUse: another client took over.
-            ConnectionLost, LinkError, HandshakeError: of a connector that does not reconnect.
-            Exception: a mistake that no reconnect cures.
-
-        Calls raise it, too.
-        """
-        try:
-            if self._connector.reconnects:
-                await self._keep_connected()
-            else:
-                await self._connect_once()
-        except Exception as exc:
-            logger.error("client %r stops: %s", self.driver.client_id, exc or repr(exc))
-            self.driver.refuse_calls(exc)
-            raise
 
     def refuse_calls(self, error: Exception) -> None:
         self.driver.refuse_calls(error)
@@ -112,6 +90,8 @@ class Reconnector(ClientBackend):
             await self._changed.wait()
 
     async def _keep_connected(self) -> None:
+        if not self._connector.reconnects:
+            await self._connect_once()
         session = self.driver.session
         delays = self._backoff.delays()
         while self._replaced is None:
@@ -137,7 +117,7 @@ class Reconnector(ClientBackend):
         self.last_error = self._replaced
         raise self._replaced
 
-    async def _connect_once(self) -> None:
+    async def _connect_once(self) -> NoReturn:
         driver = self.driver
         try:
             await self._connect()
@@ -201,10 +181,8 @@ class Reconnector(ClientBackend):
         driver, session = self.driver, self.driver.session
         if welcome.resumed and session.session_id != welcome.session_id:
             raise ProtocolError("the session to resume ended during the handshake")
-        self.last_error = None
+        self._succeeded()
         self._last_link = link
-        self._logged = ""
-        self.gone_since = None
         how = "came back to" if welcome.resumed else "connected to"
         logger.info("client %r %s %s", driver.client_id, how, link.peer.address)
         self._connected.set()
@@ -219,11 +197,8 @@ class Reconnector(ClientBackend):
         driver.establish(link, welcome.session_id, welcome.limits, rest)
 
     def _failed(self, error: CommunicaError) -> None:
-        self.last_error = error
+        super()._failed(error)
         self._changed.set()
-        if str(error) != self._logged:
-            self._logged = str(error)
-            logger.warning("cannot connect: %s", error)
 
     def _server_gone(self, error: CommunicaError) -> None:
         self.gone_since = self.gone_since or self._time()
