@@ -15,7 +15,7 @@ from ..aio.waiters import Waiters
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
-from ..system.kernel_limit import kernel_limit
+from ..system.sysctl import sysctl
 from .base import FdWatcher, WaitingQueue
 
 if sys.platform == "linux":
@@ -217,12 +217,12 @@ def _check_name(name: str) -> None:
 def _explain_limit(name: str, max_items: int, max_item_size: int, error: Exception) -> str:
     what = f"cannot create {name} for {max_items} items of {max_item_size} bytes: "
     for wanted, limit in ((max_items, "msg_max"), (max_item_size, "msgsize_max")):
-        allowed = kernel_limit(f"fs.mqueue.{limit}")
+        allowed = sysctl(f"fs.mqueue.{limit}")
         if allowed is not None and wanted > allowed:
             return f"{what}the system allows {allowed}: raise fs.mqueue.{limit} with sysctl -w"
     if "space" in str(error):  # ENOSPC; posix_ipc does not tell the number
         return (
-            f"{what}there are {kernel_limit('fs.mqueue.queues_max')} queues already: raise "
+            f"{what}there are {sysctl('fs.mqueue.queues_max')} queues already: raise "
             "fs.mqueue.queues_max with sysctl -w, or remove some (files where an mqueue system is mounted)"
         )
     if sys.platform == "linux" and isinstance(error, OSError):  # EMFILE

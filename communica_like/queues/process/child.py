@@ -24,9 +24,9 @@ class LineChild:
 
     Args:
         command, env, cwd, on_stderr: as for ChildProcess, which lists what is raised.
-        max_waiting_bytes: as for LineReader.
         getters, putters: notified when ``take`` or ``write`` may have another result; putters only between
             ``watch`` and ``ignore``.
+        max_waiting_bytes: as for LineReader.
 
     Attributes:
         process: the child.
@@ -36,13 +36,13 @@ class LineChild:
     def __init__(
         self,
         command: Sequence[str],
+        getters: Waiters,
+        putters: Waiters,
+        max_waiting_bytes: int,
         *,
         env: Mapping[str, str] | None,
         cwd: str | os.PathLike[str] | None,
         on_stderr: Callable[[bytes], object] | None,
-        max_waiting_bytes: int,
-        getters: Waiters,
-        putters: Waiters,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._getters = getters

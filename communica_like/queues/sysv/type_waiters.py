@@ -87,7 +87,7 @@ class TypeWaiters:
         return len(self._empty)
 
     def close(self) -> None:
-        """End all waiting with Closed."""
+        """Make all waiters raise Closed."""
         self._closed = True
         self._ignore()
         for watcher in self._watchers.values():
