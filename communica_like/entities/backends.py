@@ -29,8 +29,8 @@ class ClientInfo:
     """One client of a server.
 
     Attributes:
-        client_id: who it says it is.
-        peer: who the link says it is.
+        client_id: the id that it gives.
+        peer: what the link says of it.
         connected: False while its link is broken and its session waits for it to come back.
     """
 
@@ -188,7 +188,7 @@ class ClientBackend(Backend):
 
 
 class ServerBackend(Backend):
-    """What a server stands on. ``run`` returns when no client can come any more.
+    """What a server stands on. ``run`` returns when no more clients can come.
 
     Attributes:
         clients: the clients to call; None: messages come without a way to call their senders.

@@ -233,8 +233,8 @@ class Entity(ABC):
         except asyncio.CancelledError:
             hurried = True
         backend.end(Reason(OTHER, f"{name} closed"))
-        # Even in a hurry, close what is open. Do not try for ever: a client library below may raise a
-        # cancellation of its own.
+        # Even in a hurry, close what is open; but not without end, for a client library below may raise
+        # cancellations of its own.
         for _ in range(_DISCONNECT_ATTEMPTS):
             allowed = _HURRIED_END_TIMEOUT if hurried else _END_TIMEOUT
             try:
@@ -257,8 +257,8 @@ class Entity(ABC):
 
 
 def _fitting(limits: Limits, connector: Connector) -> Limits:
-    # A process that computes for a while is silent. Where another link saves the session, to give this one
-    # up is cheap; where there is none, it would end the session, and a child process with it.
+    # A process that computes for a while is silent. Giving up its link is cheap where another one saves the
+    # session. Where there is none, it would end the session, and a child process with it.
     if connector.guarantees.resumes or limits.heartbeat != Limits().heartbeat:
         return limits
     return replace(limits, heartbeat=_NO_HEARTBEAT)

@@ -10,7 +10,7 @@ links: it waits for the next one while the session is suspended.
 - writer.py: when to write: at once, in bursts, or at the end of the loop's turn.
 - receivers.py: a link's receiver before the handshake is done, and after the session has left the link.
 - reconnector.py: a client's backend. It connects, and connects again; it decides when a session is lost.
-- acceptor.py: a server's backend. It greets new links, and gives them to sessions; clients.py finds those.
+- acceptor.py: a server's backend. It makes handshakes, and gives links to sessions; clients.py finds those.
 
 Everything happens on the event loop, most of it in callbacks of links. Handlers start in such a callback,
 never inside of a task, and results resume the tasks that wait for them before the callback returns. A

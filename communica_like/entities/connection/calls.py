@@ -59,7 +59,7 @@ class SessionCalls(Channel):
         arm: sets the session's timer, if a deadline is earlier.
 
     Attributes:
-        closed: what calls raise, when this side is closed or there will be no session any more.
+        closed: what calls raise when this side is closed or will have no other session; else None.
         waiting: how many callers wait for room.
         flush_waiter: what ``flushed`` waits for, if there is such a call.
         alone: whether requests seem to be made one at a time: then they are written at once.

@@ -35,7 +35,7 @@ class Dispatcher(HandlerRunner[tuple[int, Cost]]):
         on_response: called when a handler that had suspended has ended.
 
     Attributes:
-        peer: who is at the other end.
+        peer: the other end of the link.
         backlog: messages that wait until there is room for more responses.
     """
 

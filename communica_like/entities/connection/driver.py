@@ -47,7 +47,7 @@ class SessionDriver:
         client_id: the client's id.
         limits: this side's limits.
         handlers: for the other side's messages.
-        closing_links: where links go that are not used any more.
+        closing_links: where links go that the session has left.
         keep: whether what was not accepted waits for a next session (on a client), or is lost.
         on_link_lost: called when the link broke; the session waits for another.
         on_ended: called with the reason when the session has ended.
@@ -55,7 +55,7 @@ class SessionDriver:
     Attributes:
         calls: this side's calls.
         dispatcher: runs the handlers.
-        identity: who is at the other end of the last link.
+        identity: the other end of the last link.
         last_end: why the last session ended, as text.
         last_loss: why the last link was given up, as text.
     """

@@ -143,7 +143,7 @@ class HandlerRunner(ABC, Generic[Ticket]):
                         interrupt = exc
                 else:
                     if kind == REQUEST:
-                        responder.give(ident, handler, result)
+                        responder.respond(ident, handler, result)
                 now = monotonic()
                 if now - began > SLOW:
                     warn_if_slow(handler, now - began)
@@ -200,7 +200,7 @@ class HandlerRunner(ABC, Generic[Ticket]):
         elif error is not None and (wanted or not cancelled):
             self._responder.handler_failed(kind, ident if wanted else 0, handler, error)
         elif wanted and kind == REQUEST:
-            self._responder.give(ident, handler, result)
+            self._responder.respond(ident, handler, result)
         self._done(ident, ticket)
 
 
