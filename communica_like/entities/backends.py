@@ -7,6 +7,7 @@ lives from ``init()`` to ``close()``; a restarted entity gets another.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..abc import PeerIdentity
-from ..exceptions import CommunicaError
+from ..exceptions import CommunicaError, HandshakeError
 from ..wire.greetings import Reason
 
 __all__ = ["Backend", "Channel", "ClientBackend", "ClientInfo", "Clients", "DuplicatePolicy", "ServerBackend"]
@@ -145,6 +146,8 @@ class ClientBackend(Backend):
         self.last_error: CommunicaError | None = None
         self.gone_since: float | None = None
         self._logged = ""
+        self._connected = asyncio.Event()
+        self._changed = asyncio.Event()  # _connected or last_error
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled.
@@ -163,13 +166,17 @@ class ClientBackend(Backend):
             self.refuse_calls(exc)
             raise
 
-    @abstractmethod
     async def wait_connected(self) -> None:
-        """Wait for a connection.
+        """Wait for a connection, while ``run`` runs.
 
         Raises:
             HandshakeError: the server does not let this client in.
         """
+        while not self._connected.is_set():
+            if isinstance(self.last_error, HandshakeError):
+                raise self.last_error
+            self._changed.clear()
+            await self._changed.wait()
 
     @abstractmethod
     async def _keep_connected(self) -> None:
@@ -178,13 +185,16 @@ class ClientBackend(Backend):
     def _failed(self, error: CommunicaError) -> None:
         """Remember why an attempt to connect failed, and log it, if the one before failed otherwise."""
         self.last_error = error
+        self._changed.set()
         if str(error) != self._logged:
             self._logged = str(error)
             logger.warning("cannot connect: %s", error)
 
     def _succeeded(self) -> None:
-        """Forget earlier failures."""
+        """Wake ``wait_connected``, and forget earlier failures."""
         self._logged, self.last_error, self.gone_since = "", None, None
+        self._connected.set()
+        self._changed.set()
 
 
 class ServerBackend(Backend):

@@ -68,8 +68,6 @@ class Reconnector(ClientBackend):
         self._handshake_timeout = handshake_timeout
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
-        self._connected = asyncio.Event()
-        self._changed = asyncio.Event()
         self._replaced: HandshakeError | None = None
         self._last_link: Link | None = None
 
@@ -81,13 +79,6 @@ class Reconnector(ClientBackend):
 
     async def disconnect(self, timeout: float, linger: bool) -> None:
         await wait_closed(self._closing_links, timeout, linger)
-
-    async def wait_connected(self) -> None:
-        while not self._connected.is_set():
-            if isinstance(self.last_error, HandshakeError):
-                raise self.last_error
-            self._changed.clear()
-            await self._changed.wait()
 
     async def _keep_connected(self) -> None:
         if not self._connector.reconnects:
@@ -121,20 +112,14 @@ class Reconnector(ClientBackend):
         driver = self.driver
         try:
             await self._connect()
+            await self._lost.wait()
+            if driver.session.state is State.SUSPENDED:
+                driver.end(f"the link broke, and there is no other one: {driver.last_loss}")
+            raise self._replaced or ConnectionLost(driver.last_end, sent=False)
         except CommunicaError as exc:
-            self._stopped(exc, str(exc))
+            self.last_error = exc
+            driver.fail_waiting(driver.last_end or str(exc), exc)
             raise
-        await self._lost.wait()
-        if driver.session.state is State.SUSPENDED:
-            driver.end(f"the link broke, and there is no other one: {driver.last_loss}")
-        error = self._replaced or ConnectionLost(driver.last_end, sent=False)
-        self._stopped(error, driver.last_end)
-        raise error
-
-    def _stopped(self, error: CommunicaError, text: str) -> None:
-        self.last_error = error
-        self._changed.set()
-        self.driver.fail_waiting(text, error)
 
     def _on_link_lost(self, driver: SessionDriver) -> None:
         self._connected.clear()
@@ -185,20 +170,14 @@ class Reconnector(ClientBackend):
         self._last_link = link
         how = "came back to" if welcome.resumed else "connected to"
         logger.info("client %r %s %s", driver.client_id, how, link.peer.address)
-        self._connected.set()
-        self._changed.set()
         if welcome.resumed:
             driver.resume(link, welcome.received, rest)
             return
         if session.state is not State.NEW:
             driver.end("the server does not know the session: it was restarted, or gave it up")
-            self._connected.set()
+            self._succeeded()
             self._lost.clear()
         driver.establish(link, welcome.session_id, welcome.limits, rest)
-
-    def _failed(self, error: CommunicaError) -> None:
-        super()._failed(error)
-        self._changed.set()
 
     def _server_gone(self, error: CommunicaError) -> None:
         self.gone_since = self.gone_since or self._time()

@@ -32,11 +32,7 @@ class InboxReconnector(ClientBackend):
         super().__init__(client_id, InboxCalls(client_id, limits, inbox))
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
-        self._connected = asyncio.Event()
         self.gone_since = self._time()
-
-    async def wait_connected(self) -> None:
-        await self._connected.wait()
 
     def refuse_calls(self, error: Exception) -> None:
         self.channel.refuse(error)
@@ -61,7 +57,6 @@ class InboxReconnector(ClientBackend):
             else:
                 delays = self._backoff.delays()
                 self._succeeded()
-                self._connected.set()
                 logger.info("client %r is connected to %s", self.client_id, publisher.peer.address)
                 reason = await publisher.lost()
                 self._connected.clear()
