@@ -173,21 +173,19 @@ class SessionCalls(Channel):
     def refuse(self, error: Exception) -> None:
         """Make all calls raise *error*, waiting ones too; still deliver what was thrown."""
         self.closed = error
-        for ident, future in list(self._session.pending.items()):
-            self._session.cancel(ident)
-            if not future.done():
-                future.set_exception(error)
+        self._fail_pending(lambda ident: error)
         self.notify()
         self._writer.written(0, BURST)
 
     def fail_waiting(self, text: str, cause: Exception) -> None:
         """Make requests that wait for a session raise ConnectionLost; throws still wait for one."""
-        for ident, future in list(self._session.pending.items()):
+
+        def error(ident: int) -> ConnectionLost:
             error = ConnectionLost(text, sent=self._session.was_sent_before(ident))
             error.__cause__ = cause
-            self._session.cancel(ident)
-            if not future.done():
-                future.set_exception(error)
+            return error
+
+        self._fail_pending(error)
 
     def end_session(self, text: str, *, keep: bool) -> int:
         """End the session and its requests; return how many throws were lost.
@@ -208,6 +206,12 @@ class SessionCalls(Channel):
         return lost.throws
 
     # -- inside
+
+    def _fail_pending(self, error: Callable[[int], Exception]) -> None:
+        for ident, future in list(self._session.pending.items()):
+            if not future.done():
+                future.set_exception(error(ident))
+            self._session.cancel(ident)
 
     async def _request_in_turn(
         self,

@@ -25,7 +25,7 @@ class ClientSessions(Clients):
 
     def __init__(self) -> None:
         self._turns = itertools.count()
-        self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._changed = asyncio.Event()
         self.drivers: dict[str, SessionDriver] = {}
         self.closing: Exception | None = None
 
@@ -50,7 +50,10 @@ class ClientSessions(Clients):
         try:
             async with asyncio.timeout_at(deadline_after(timeout, began)):
                 while (calls := self.find(None)) is None:
-                    await asyncio.shield(self._arrived)
+                    if self.closing is not None:
+                        raise self.closing
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError as exc:
             raise RequestTimeout("no client came in time") from exc
         return calls, None if timeout is None else began + timeout - now()
@@ -58,9 +61,7 @@ class ClientSessions(Clients):
     def add(self, driver: SessionDriver) -> None:
         """Add a client, and wake the calls that wait for one."""
         self.drivers[driver.client_id] = driver
-        arrived, self._arrived = self._arrived, asyncio.get_running_loop().create_future()
-        if not arrived.done():
-            arrived.set_result(None)
+        self._changed.set()
 
     def on_ended(self, driver: SessionDriver, reason: Reason | None) -> None:
         """The session of a client has ended."""
@@ -70,8 +71,6 @@ class ClientSessions(Clients):
     def refuse_calls(self, error: Exception) -> None:
         """Make all calls raise *error*, waiting ones too."""
         self.closing = error
-        if not self._arrived.done():
-            self._arrived.set_exception(error)
-            self._arrived.exception()  # it need not be awaited
+        self._changed.set()
         for driver in list(self.drivers.values()):
             driver.refuse_calls(error)

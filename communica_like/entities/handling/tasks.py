@@ -47,7 +47,7 @@ class EagerTaskPool:
         self._loop = asyncio.get_running_loop()
         self.spare: EagerTask | None = None
         self._running: dict[EagerTask, Handler] = {}
-        self._idle_waiter: asyncio.Future[None] | None = None
+        self._ended = asyncio.Event()
 
     def park(self) -> EagerTask:
         """Return a new parked task."""
@@ -62,9 +62,8 @@ class EagerTaskPool:
     def ended(self, host: EagerTask) -> None:
         """Drop a task whose handler has ended."""
         self._running.pop(host, None)
-        if not self._running and self._idle_waiter is not None:
-            self._idle_waiter.set_result(None)
-            self._idle_waiter = None
+        if not self._running:
+            self._ended.set()
 
     @property
     def idle(self) -> bool:
@@ -74,9 +73,8 @@ class EagerTaskPool:
     async def wait_idle(self) -> None:
         """Wait until no handler is suspended."""
         while self._running:
-            if self._idle_waiter is None:
-                self._idle_waiter = self._loop.create_future()
-            await asyncio.shield(self._idle_waiter)
+            self._ended.clear()
+            await self._ended.wait()
 
     async def close(self, timeout: float) -> None:
         """Cancel all handlers, and give them *timeout* seconds to end."""

@@ -49,7 +49,7 @@ class InboxCalls(Channel):
         self._throws: Futures = {}
         self._under_way = 0  # bytes
         self._room = Waiters(queue.Full)
-        self._no_throws: asyncio.Future[None] | None = None
+        self._no_throws = asyncio.Event()
 
     @property
     def live(self) -> bool:
@@ -82,9 +82,8 @@ class InboxCalls(Channel):
         try:
             await self._call(self._throws, route, body, deadline, key, late)
         finally:
-            if not self._throws and self._no_throws is not None:
-                self._no_throws.set_result(None)
-                self._no_throws = None
+            if not self._throws:
+                self._no_throws.set()
 
     @property
     def settled(self) -> bool:
@@ -94,9 +93,8 @@ class InboxCalls(Channel):
     async def flushed(self) -> None:
         """Wait until the broker has all throws."""
         while self._throws:
-            if self._no_throws is None:
-                self._no_throws = self._loop.create_future()
-            await asyncio.shield(self._no_throws)
+            self._no_throws.clear()
+            await self._no_throws.wait()
 
     # -- closing
 
