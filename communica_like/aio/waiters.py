@@ -54,7 +54,7 @@ class Waiters:
             timeout: seconds; None: no limit.
 
         Raises:
-            Exception: the refusal, if the time is over; whatever else *attempt* raises.
+            Exception: the refusal, when the timeout has passed; anything else that *attempt* raises.
             Closed: ``close`` was called.
         """
         if not self.waiting:
@@ -134,7 +134,7 @@ class Waiter:
                 await self._notified
                 waiters._check_open()
                 if not self.first:
-                    raise waiters._refusal  # its time is over, and others come first
+                    raise waiters._refusal  # the timeout passed, and others come first
                 try:
                     return attempt()
                 except waiters._refusal:
