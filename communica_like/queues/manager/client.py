@@ -1,390 +1,494 @@
-"""The connection of a ManagerQueue to a QueueHost."""
+"""HostClient: the connection of a ManagerQueue to a QueueHost."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import queue
+import select
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
-from ...aio.waiters import Line, Place
+from ...aio.eager import resume
 from ...exceptions import Closed, ConnectionLost
-from .frame_reader import FrameReader
-from .permits import Permits
+from ...system import fork
+from ..base import Readiness
+from .framed_socket import QUICK, FramedSocket, give_way
 from .protocol import LARGE, Frame, Item, Kind, join_frame, split_frame
-from .remote import Claim, Claims, Offer, RemoteQueue
+from .remote import Lease, RemoteQueue
 
 __all__ = ["HostClient"]
 
-_PATIENCE: Final = 5.0  # seconds for an answer that takes no waiting
+_ANSWER_TIMEOUT: Final = 5.0  # seconds for an answer that takes no waiting
 _SLOWEST: Final = 10_000_000  # bytes a second
-# Seconds that the event loop stands still for an answer; most come in a tenth of that.
-_GLANCE: Final = 0.0005
-_FLUSH_TIME: Final = 1.0
+_CLOSE_TIMEOUT: Final = 1.0
 
-T = TypeVar("T")
+_POLLIN: Final = getattr(select, "POLLIN", 1)
+_POLLOUT: Final = getattr(select, "POLLOUT", 4)
 
 Tell = Callable[[Frame | None], object]
 
 
 class HostClient(RemoteQueue):
-    """One queue of a QueueHost.
+    """One queue of a QueueHost, over one socket, without a thread.
 
-    A thread receives, and sends what the socket did not take at once. It sleeps while there is nothing to do.
+    While a task waits, its event loop watches the socket. A call that blocks reads the socket itself, under a
+    lock, and passes on what is for others.
+
+    What changes the queue for good, ACK, COMMIT and POST, is sent whole, and with nothing unsent before it. So
+    a call that has returned has been heard, whatever becomes of this process.
 
     Args:
         sock: connected to the queue; this object owns it from now on.
         where: the host's address, for messages.
         capacity: how many items the queue holds; 0: any number.
-        getters, putters: those who wait here.
     """
 
-    def __init__(self, sock: socket.socket, where: str, capacity: int, getters: Line, putters: Line) -> None:
+    def __init__(self, sock: socket.socket, where: str, capacity: int) -> None:
         self.capacity = capacity
-        self._may_post: bool | None = None
         self._where = where
-        self._frames = FrameReader(sock, self._received)
+        self._frames = FramedSocket(sock, self._received)
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-        self._closed = False
-        self._waiting: dict[int, Tell] = {}
-        self._items = Permits(self, Kind.ASK_ITEM, getters)
-        self._rooms = Permits(self, Kind.ASK_ROOM, putters)
-        self._thread = threading.Thread(target=self._run, name=f"communica_like {where}", daemon=True)
-        self._thread.start()
+        self._requests: dict[int, Tell] = {}
+        self._reading = threading.Lock()  # whoever has it reads, for all
+        self._in_loop = False  # whether that is the event loop, in a callback of its own
+        self._arrived: list[tuple[asyncio.Future[Frame | None], Frame | None]] = []
+        self._quick = False  # whether it paid to look again
+        self._lost = self._closed = False
+        self._process = fork.generation
+        self._ready = _Poll(sock)
+        # What tasks wait for.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks = 0
+        self._puts = 0
+        self._reader = Readiness(sock.fileno(), "read", self._on_readable)
+        self._writer = Readiness(sock.fileno(), "write", self._on_writable)
+        self._drained: list[asyncio.Future[None]] = []
+
+    @property
+    def lost(self) -> bool:
+        if not self._lost and not self._requests and self._ready.hung_up():
+            self._lost = True
+        return self._lost
 
     # -- from any thread
 
-    def put_nowait(self, item: Item) -> None:
-        self._settle()
-        if self._call(Kind.TRY_PUT, item).kind is Kind.REFUSED:
-            raise queue.Full
-
-    def post(self, item: Item) -> None:
-        if self._may_post is None:
-            self._may_post = self._call(Kind.MAY_POST).kind is Kind.DONE
-        if not self._may_post or len(item.data) > LARGE:
-            self.put_nowait(item)
-            return
-        self._check()
-        self._items.settle()  # or it might go to somebody who has given up here
-        try:
-            sent = self._frames.try_send(join_frame(Kind.POST, 0, item))
-        except OSError as exc:
-            self._check_closed()
-            raise self._gone(sent=False) from exc
-        if sent:
-            self._send_all()
-        else:
-            self.put_nowait(item)
-
-    def get_nowait(self, claims: Claims) -> None:
-        self._settle()
-        claim = Claim(self, next(self._numbers))
-        claims.append(claim)
-        claim.item = self._call(Kind.TRY_ITEM, number=claim.number).item
-        if claim.item is None:
-            claim.void()
+    def get_nowait(self, lease: Lease) -> None:
+        number = lease.number = next(self._numbers)
+        answer = self._call(number, join_frame(Kind.GET, number) + join_frame(Kind.NOW, number))
+        lease.item = answer.item
+        if answer.item is None:
+            lease.void()
             raise queue.Empty
 
-    def qsize(self) -> int:
-        self._settle()
-        return self._call(Kind.SIZE).value
+    def put_nowait(self, item: Item) -> None:
+        if self._may_post(item):
+            self._commit(join_frame(Kind.POST, 0, item))
+            return
+        number = next(self._numbers)
+        data = join_frame(Kind.PUT, number, item) + join_frame(Kind.NOW, number)
+        if self._call(number, data, _timeout(item)).kind is Kind.REFUSED:
+            raise queue.Full
+        self._commit(join_frame(Kind.COMMIT, number), number)
+
+    def ack(self, lease: Lease) -> None:
+        self._commit(join_frame(Kind.ACK, lease.number), lease.number)
+
+    def back(self, lease: Lease, *, acked: bool) -> None:
+        if acked:
+            self._send(join_frame(Kind.UNACK, lease.number, lease.item))
+        else:
+            self._give_back(lease.number)
+
+    def size(self) -> Frame:
+        number = next(self._numbers)
+        return self._call(number, join_frame(Kind.SIZE, number))
 
     def task_done(self) -> None:
-        if self._call(Kind.TASK_DONE).kind is Kind.REFUSED:
+        number = next(self._numbers)
+        if self._call(number, join_frame(Kind.TASK_DONE, number), unknown=True).kind is Kind.REFUSED:
             raise ValueError("task_done() called too many times")
-
-    def taken(self, claim: Claim) -> None:
-        # If the host is gone, the queue is, and nobody else will have the item.
-        if not self._frames.send(join_frame(Kind.TAKEN, claim.number)):
-            self._check_closed()
-
-    def unclaim(self, claim: Claim) -> None:
-        self.give_back(claim.number)
-
-    def untake(self, claim: Claim) -> None:
-        self._frames.send(join_frame(Kind.UNTAKE, claim.number, claim.item))
-
-    def request(
-        self, kind: Kind, tell: Tell, item: Item | None = None, *, number: int | None = None
-    ) -> int:
-        """Ask the host; *tell* is called in the thread with the answer, or with None if there will be none.
-
-        Raises:
-            ConnectionLost: there is nobody to ask.
-        """
-        if number is None:
-            number = next(self._numbers)
-        with self._lock:
-            if self.lost:
-                raise self._gone(sent=False)
-            self._waiting[number] = tell
-        self._frames.send(join_frame(kind, number, item))
-        self._frames.wake()
-        return number
-
-    def ask_again(self, kind: Kind, number: int) -> None:
-        """Ask for what was asked for under this number already."""
-        self._check()
-        self._frames.send(join_frame(kind, number))
-        self._frames.wake()
-
-    def give_back(self, number: int) -> None:
-        """What was asked for, or given, under this number is not wanted any more."""
-        with self._lock:
-            self._waiting.pop(number, None)
-        self._frames.send(join_frame(Kind.BACK, number))
 
     # -- from the event loop
 
+    async def get(self, lease: Lease, timeout: float | None) -> None:
+        number = lease.number = next(self._numbers)
+        answer = await self._ask(number, join_frame(Kind.GET, number), timeout)
+        if answer.kind is Kind.REFUSED:
+            raise queue.Empty
+        if self._frames.unsent:
+            await self._until_drained(number)
+        lease.item = answer.item
+
+    async def put(self, item: Item, timeout: float | None) -> None:
+        if self._may_post(item) and self._try_send(join_frame(Kind.POST, 0, item)):
+            return
+        number = next(self._numbers)
+        self._puts += 1
+        try:
+            data = join_frame(Kind.PUT, number, item)
+            answer = await self._ask(number, data, timeout, _timeout(item))
+            if answer.kind is Kind.REFUSED:
+                raise queue.Full
+            if self._frames.unsent:
+                await self._until_drained(number)
+            self._commit(join_frame(Kind.COMMIT, number), number)
+        finally:
+            self._puts -= 1
+
     async def join(self) -> None:
-        await self._ask(Kind.JOIN, limited=False)
-
-    async def offer(self, item: Item) -> Offer:
-        # What says that an item is put must be short, since it cannot be taken back: a large one is sent, and
-        # held by the host, before there is room.
-        if len(item.data) <= LARGE:
-            return Offer(item)
-        return Offer(item, (await self._ask(Kind.OFFER, item)).number)
-
-    def quick_take(self) -> Claim | None:
-        self._check()
-        given = self._items.glance(self._wait_a_moment)
-        if given is not None:
-            return self._claim(given)
-        self._check()
-        return None
-
-    def quick_fill(self, offer: Offer) -> bool:
-        # If the answer comes at once, this is quicker than a way through the event loop.
-        self._items.settle()
-        self._rooms.give_back()  # the caller is the first: those for whom it was asked are gone
-        try:
-            answer = self._answer(Kind.TRY_ROOM, None, None, _GLANCE)
-        except queue.Empty:
-            return False
-        if answer is None:
-            raise self._gone(sent=False)
-        if answer.kind is Kind.REFUSED:
-            raise queue.Full
-        self._fill(answer.number, offer)
-        return True
-
-    async def try_take(self, place: Place) -> Claim:
-        try:
-            try:
-                answer = self._answered()
-            except queue.Empty:
-                answer = await place.wait(self._answered, _PATIENCE)
-            if answer.kind is Kind.COMING:
-                answer = await place.wait(self._given, _PATIENCE + answer.value / _SLOWEST)
-        except queue.Empty:
-            raise self._silent(sent=False) from None
-        return self._claim(answer)
-
-    async def take_now(self) -> Claim:
-        self._settle()
-        return self._claim(await self._ask(Kind.TRY_ITEM, at_once=True))
-
-    async def try_fill(self, offer: Offer) -> None:
-        answer = await self._ask(Kind.TRY_ROOM)
-        if answer.kind is Kind.REFUSED:
-            raise queue.Full
-        self._fill(answer.number, offer)
-
-    def take(self) -> Claim:
-        return self._claim(self._given())
-
-    def fill(self, offer: Offer) -> None:
-        self._check()
-        given = self._rooms.take()
-        if given is None:
-            raise queue.Full
-        self._fill(given.number, offer)
-
-    def withdraw(self, offer: Offer) -> None:
-        if offer.number is not None:
-            self.give_back(offer.number)
-
-    def watch_items(self) -> None:
-        self._items.watch()
-
-    def ignore_items(self) -> None:
-        self._items.ignore()
-
-    def watch_room(self) -> None:
-        self._rooms.watch()
-
-    def ignore_room(self) -> None:
-        self._rooms.ignore()
-
-    def hang_up(self) -> None:
-        self._frames.hang_up()
+        number = next(self._numbers)
+        await self._ask(number, join_frame(Kind.JOIN, number), None)
 
     def close(self) -> None:
-        self._closed = True
-        self._frames.end()
+        self._closed = self._lost = True
+        if self._process != fork.generation:
+            self._frames.close()  # its loop and its lock are the parent's
+            return
+        self._frames.hang_up()  # whoever reads in another thread is done
+        loop = self._loop
+        if loop is None or loop.is_closed() or _running_loop() is loop:
+            self._end()
+        else:
+            try:
+                loop.call_soon_threadsafe(self._end)
+            except RuntimeError:  # closed meanwhile
+                self._end()
 
-    def wait_closed(self) -> None:
-        self._thread.join(_FLUSH_TIME)
+    # -- asking
 
-    # --
+    def _may_post(self, item: Item) -> bool:
+        # Not before items of others here that wait for an answer.
+        return not self.capacity and len(item.data) <= LARGE and not self._puts
 
-    def _run(self) -> None:
+    def _register(self, number: int, tell: Tell) -> None:
+        self._requests[number] = tell
+        if self._lost:
+            self._requests.pop(number, None)
+            raise self._gone(sent=False)
+
+    def _give_back(self, number: int) -> None:
+        """Drop a request, and what was leased or held for it."""
+        self._requests.pop(number, None)
+        self._send(join_frame(Kind.BACK, number))
+
+    def _call(
+        self, number: int, data: bytes, seconds: float = _ANSWER_TIMEOUT, *, unknown: bool = False
+    ) -> Frame:
+        """Ask, and wait for the answer in this thread.
+
+        Args:
+            seconds: to wait at most.
+            unknown: whether something may have been done if there is no answer.
+        """
+        answers: list[Frame | None] = []
+        deadline = time.monotonic() + seconds
         try:
-            self._frames.run()
+            self._register(number, answers.append)
+            self._send(data)
+            while not answers:
+                locked: list[bool] = []
+                try:
+                    # In one step for signals.
+                    locked.extend(map(self._reading.acquire, (True,), (max(0.0, deadline - time.monotonic()),)))
+                    if not locked[0]:
+                        raise self._silent(sent=unknown)
+                    if not answers and not self._read_until(answers, deadline):
+                        raise self._silent(sent=unknown)
+                finally:
+                    if locked and locked[0]:
+                        self._reading.release()
+        except BaseException as exc:  # Ctrl-C among them
+            self._wake_loop()
+            if not isinstance(exc, ConnectionLost) or not self._lost:
+                self._give_back(number)
+            raise
+        if answers[0] is None:
+            raise self._gone(sent=unknown)
+        return answers[0]
+
+    def _read_until(self, answers: list[Frame | None], deadline: float) -> bool:
+        """Read, for all, until there is an answer; return False if it takes too long. The lock is held."""
+        began = time.perf_counter()
+        self._frames.deliver()  # what another thread was interrupted in
+        while not answers:
+            quick = self._quick and time.perf_counter() - began < QUICK
+            if self._frames.unsent:
+                self._flush()
+            elif not quick and not self._ready.wait(_POLLIN, deadline - time.monotonic()):
+                self._quick = False
+                return False
+            count = self._frames.receive()
+            if count < 0:
+                self._lose()
+            elif not count and quick:
+                give_way()  # the other side may be waiting for this very processor
+            elif not count and self._frames.unsent:
+                if not self._ready.wait(_POLLIN | _POLLOUT, deadline - time.monotonic()):
+                    return False
+        self._quick = time.perf_counter() - began < QUICK
+        return True
+
+    async def _ask(
+        self, number: int, data: bytes, timeout: float | None, answer_timeout: float = _ANSWER_TIMEOUT
+    ) -> Frame:
+        """Ask, and wait for the answer in a task.
+
+        Args:
+            timeout: seconds; then the host is to answer at once. None: no limit.
+            answer_timeout: seconds that this may take.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Frame | None] = loop.create_future()
+        timer: asyncio.TimerHandle | None = None
+
+        def press(*, send: bool = True) -> None:
+            nonlocal timer
+            if send:
+                self._send(join_frame(Kind.NOW, number))
+            timer = loop.call_later(answer_timeout, give_up)
+
+        def give_up() -> None:
+            if not done.done():
+                done.set_exception(self._silent(sent=False))
+
+        self._register(number, partial(self._arrive, loop, done))
+        self._tasks += 1
+        try:
+            self._watch(loop)
+            if timeout is None:
+                self._send(data)
+            elif timeout > 0:
+                self._send(data)
+                timer = loop.call_later(timeout, press)
+            else:
+                self._send(data + join_frame(Kind.NOW, number))
+                press(send=False)
+            answer = await done
+        except BaseException:
+            self._give_back(number)
+            raise
         finally:
-            with self._lock:
-                self.lost = True
-                waiting = list(self._waiting.values())
-                self._waiting.clear()
-            for tell in waiting:
-                tell(None)
+            self._tasks -= 1
+            if timer is not None:
+                timer.cancel()
+        if answer is None:
+            raise self._gone(sent=False)
+        return answer
+
+    # -- sending
+
+    def _send(self, data: bytes) -> None:
+        """Send what may wait its turn behind what is not sent yet."""
+        self._frames.send(data)
+        if self._frames.unsent:
+            self._wake_loop()
+
+    def _try_send(self, data: bytes) -> bool:
+        """Send what changes the queue; return False if the socket does not take it now."""
+        try:
+            if not self._frames.try_send(data):
+                return False
+            while self._frames.unsent:  # TCP may take a part
+                self._flush()
+                if self._frames.unsent and not self._ready.wait(_POLLOUT, _ANSWER_TIMEOUT):
+                    raise self._silent(sent=True)
+        except OSError as exc:
+            raise self._gone(sent=False) from exc
+        return True
+
+    def _commit(self, data: bytes, number: int | None = None) -> None:
+        """Send what changes the queue. This thread waits, if it must.
+
+        Args:
+            number: of the request that is dropped if it fails.
+        """
+        deadline = time.monotonic() + _ANSWER_TIMEOUT
+        try:
+            while not self._try_send(data):
+                if not self._ready.wait(_POLLOUT, deadline - time.monotonic()):
+                    raise self._silent(sent=False)
+                self._flush()
+        except BaseException:
+            if number is not None and not self._lost:
+                self._give_back(number)
+            raise
+
+    def _flush(self) -> None:
+        try:
+            self._frames.flush()
+        except OSError:
+            pass  # the end, which is found by receiving
+
+    async def _until_drained(self, number: int) -> None:
+        """Wait until the socket takes what is sent next; drop the request of this number if that fails."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._frames.unsent and not self._lost:
+                drained = loop.create_future()
+                self._drained.append(drained)
+                self._writer.watch()
+                await drained
+            if self._lost:
+                raise self._gone(sent=False)
+        except BaseException:
+            self._give_back(number)
+            raise
+
+    # -- the event loop
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not loop:
+            self._loop = loop
+            self._drained = []
+        try:
+            self._reader.watch()
+        except NotImplementedError:
+            raise RuntimeError(
+                "this event loop cannot watch sockets: on Windows, use asyncio.WindowsSelectorEventLoopPolicy"
+            ) from None
+
+    def _wake_loop(self) -> None:
+        """Have the event loop see to what is left to be sent, or delivered."""
+        loop = self._loop
+        if loop is not None and (self._frames.unsent or self._tasks):
+            try:
+                loop.call_soon_threadsafe(self._see_to_rest, loop)
+            except RuntimeError:
+                pass  # the loop is closed
+
+    def _see_to_rest(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._lost and loop is self._loop:
+            if self._frames.unsent:
+                self._writer.watch()
+            self._on_readable()
+
+    def _on_readable(self) -> bool:
+        """Read in the event loop. Return whether a task waits for more."""
+        if not self._reading.acquire(blocking=False):
+            return True  # another thread reads, also for those who wait here
+        self._in_loop = True
+        try:
+            count = self._frames.receive()
+            while count > 0 and self._frames.more:
+                count = self._frames.receive()
+            if count < 0:
+                self._lose()
+        finally:
+            self._in_loop = False
+            self._reading.release()
+        arrived, self._arrived = self._arrived, []
+        waits = self._tasks > len(arrived)
+        for done, answer in arrived[:-1]:
+            _settle(done, answer)
+        if arrived and not arrived[-1][0].done():
+            resume(*arrived[-1])
+        return not self._lost and (waits or self._tasks > 0)
+
+    def _on_writable(self) -> bool:
+        """Send the rest. Return whether there is more to be done when the socket takes something again."""
+        if self._frames.unsent and not self._lost:
+            self._flush()
+            return True
+        drained, self._drained = self._drained, []
+        for each in drained:
+            if not each.done():
+                each.set_result(None)
+        return False
+
+    def _arrive(
+        self, loop: asyncio.AbstractEventLoop, done: asyncio.Future[Frame | None], answer: Frame | None
+    ) -> None:
+        if self._in_loop and loop is self._loop:
+            self._arrived.append((done, answer))
+            return
+        try:
+            loop.call_soon_threadsafe(_settle, done, answer)
+        except RuntimeError:  # the loop is closed
+            if answer is not None:
+                self._give_back(answer.number)
+
+    # -- receiving; the lock is held
 
     def _received(self, data: bytes) -> None:
         # A signal may interrupt this anywhere: then it is called again.
         frame = split_frame(data)
-        tell = self._waiting.get(frame.number)
+        tell = self._requests.get(frame.number)
         if tell is not None:  # if None, it was given back, and the host knows
             tell(frame)
-            if frame.kind not in (Kind.LATER, Kind.COMING):  # the item comes after that
-                self._waiting.pop(frame.number, None)
+            self._requests.pop(frame.number, None)
 
-    def _call(self, kind: Kind, item: Item | None = None, *, number: int | None = None) -> Frame:
-        unknown = kind in (Kind.TRY_PUT, Kind.TASK_DONE)
+    def _lose(self) -> None:
+        """The connection has ended: nobody who waits will be answered."""
+        self._lost = True
+        while self._requests:
+            number, tell = next(iter(self._requests.items()))
+            tell(None)
+            self._requests.pop(number, None)
+
+    def _end(self) -> None:
+        """Close the socket. In the event loop's thread, if the loop may watch it."""
+        locked = self._reading.acquire(timeout=_CLOSE_TIMEOUT)  # whoever has it is about to leave
         try:
-            answer = self._answer(kind, item, number, _patience(item))
-        except queue.Empty:
-            raise self._silent(sent=unknown) from None
-        if answer is None:
-            self._check_closed()
-            raise self._gone(sent=unknown)
-        return answer
+            self._reader.ignore()
+            self._writer.ignore()
+            self._lose()
+            self._on_writable()
+            self._frames.close()
+        finally:
+            if locked:
+                self._reading.release()
 
-    def _answer(self, kind: Kind, item: Item | None, number: int | None, patience: float) -> Frame | None:
-        """Return the answer, or None if there will be none; or raise queue.Empty if it takes too long."""
-        answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-        if number is None:
-            number = next(self._numbers)
-        try:
-            self.request(kind, answers.put, item, number=number)
-            return self._await(answers, patience)
-        except BaseException as exc:  # Ctrl-C among them
-            if not isinstance(exc, ConnectionLost):
-                self.give_back(number)
-            raise
-
-    def _await(self, answers: queue.SimpleQueue[T], seconds: float) -> T:
-        """Return the first of the answers, or raise queue.Empty if it takes too long."""
-        deadline = time.monotonic() + seconds
-        if len(self._waiting) == 1:
-            try:
-                self._frames.read_for(lambda: not answers.empty(), seconds)
-            finally:
-                if self._waiting:  # others came meanwhile
-                    self._frames.wake()
-        return answers.get(timeout=max(0.0, deadline - time.monotonic()))
-
-    def _wait_a_moment(self, told: queue.SimpleQueue[bool]) -> None:
-        # Most answers come at once: that is quicker than a way through the event loop.
-        with contextlib.suppress(queue.Empty):
-            self._await(told, _GLANCE)
-
-    def _answered(self) -> Frame:
-        self._check()
-        return self._items.answer()
-
-    def _given(self) -> Frame:
-        self._check()
-        given = self._items.take()
-        if given is None:
-            raise queue.Empty
-        return given
-
-    async def _ask(
-        self, kind: Kind, item: Item | None = None, *, limited: bool = True, at_once: bool = False
-    ) -> Frame:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Frame | None] = loop.create_future()
-        answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-
-        def tell(frame: Frame | None) -> None:
-            answers.put(frame)
-            try:
-                loop.call_soon_threadsafe(_settle, done, frame)
-            except RuntimeError:  # the loop is closed
-                if frame is not None:
-                    self.give_back(frame.number)
-
-        number = self.request(kind, tell, item)
-        try:
-            if at_once:  # most answers come so, which is quicker than a way through the event loop
-                with contextlib.suppress(queue.Empty):
-                    done.set_result(self._await(answers, _GLANCE))
-            async with asyncio.timeout(_patience(item) if limited else None):
-                answer = await done
-        except TimeoutError:
-            self.give_back(number)
-            raise self._silent(sent=False) from None
-        except BaseException:
-            self.give_back(number)
-            raise
-        if answer is None:
-            raise self._gone(sent=False)
-        return answer
-
-    def _claim(self, given: Frame) -> Claim:
-        if given.item is None:
-            raise queue.Empty
-        return Claim(self, given.number, given.item)
-
-    def _fill(self, number: int, offer: Offer) -> None:
-        self._items.settle()
-        if offer.number is None:
-            self._frames.send(join_frame(Kind.FILL, number, offer.item))
-        else:
-            self._frames.send(join_frame(Kind.FILL_HELD, number, value=offer.number))
-            offer.number = None
-        self._send_all()
-
-    def _send_all(self) -> None:
-        """If an item that was put is behind others that the socket has not taken, wait until it is there."""
-        if self._frames.unsent:
-            try:
-                self._call(Kind.SIZE)  # with its answer, all that was sent before is there
-            except ConnectionLost as exc:
-                raise self._gone(sent=True) from exc
-
-    def _settle(self) -> None:
-        """Give back what nobody here waits for any more, before looking what there is."""
-        self._items.settle()
-        self._rooms.settle()
-
-    def _check(self) -> None:
-        if self.lost:
-            raise self._gone(sent=False)
-
-    def _check_closed(self) -> None:
+    def _gone(self, *, sent: bool) -> Exception:
         if self._closed:
-            raise Closed("the queue is closed")
-
-    def _gone(self, *, sent: bool) -> ConnectionLost:
+            return Closed("the queue is closed")
         return ConnectionLost(f"the host of queues at {self._where} is gone", sent)
 
     def _silent(self, *, sent: bool) -> ConnectionLost:
         return ConnectionLost(f"the host of queues at {self._where} does not answer", sent)
 
 
-def _patience(item: Item | None) -> float:
-    return _PATIENCE + (len(item.data) / _SLOWEST if item is not None else 0.0)
+class _Poll:
+    """Waiting for one socket, in whichever thread."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._descriptor = sock.fileno()
+
+    def wait(self, events: int, seconds: float) -> bool:
+        """Return whether the socket can be read, or written, within this time."""
+        if not hasattr(select, "poll"):
+            write = [self._socket] if events & _POLLOUT else []
+            return any(select.select([self._socket] if events & _POLLIN else [], write, [], max(0.0, seconds)))
+        poll: Any = select.poll()
+        poll.register(self._descriptor, events)
+        return bool(poll.poll(max(0.0, seconds) * 1000))
+
+    def hung_up(self) -> bool:
+        """Return whether the other side has ended the connection."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
 
 
-def _settle(done: asyncio.Future[Frame | None], frame: Frame | None) -> None:
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _timeout(item: Item) -> float:
+    return _ANSWER_TIMEOUT + len(item.data) / _SLOWEST
+
+
+def _settle(done: asyncio.Future[Frame | None], answer: Frame | None) -> None:
     if not done.done():
-        done.set_result(frame)
+        done.set_result(answer)
