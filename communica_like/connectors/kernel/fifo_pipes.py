@@ -10,7 +10,7 @@ import stat
 import sys
 from typing import Final, Self
 
-from ...system import Entry, enter, fork, state_directory
+from ...system import Registration, fork, register, state_directory
 
 __all__ = ["FifoPair"]
 
@@ -37,7 +37,7 @@ class FifoPair:
         self.token = token
         self._paths = _paths(token)
         self.complete = False
-        self._entries: list[Entry] = []
+        self._entries: list[Registration] = []
         self._stand_ins: list[int] = []  # for the server's ends, until it has them open
 
     @property
@@ -57,7 +57,7 @@ class FifoPair:
         with contextlib.ExitStack() as undo:
             undo.callback(pair.unlink)
             for path in (inwards, outwards):
-                pair._entries.append(enter("fifo", path))
+                pair._entries.append(register("fifo", path))
                 os.mkfifo(path, 0o600)
             pair.reading = _open(inwards, os.O_RDONLY, undo)
             if not _END_NEEDS_A_WRITER:
@@ -94,7 +94,7 @@ class FifoPair:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         for entry in self._entries:
-            entry.strike()
+            entry.remove()
 
     def met(self) -> None:
         """The server has the pipes open, or never will: from now on they end with it."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ...abc import AsyncQueue, Link, LinkReceiver, Listener
 from ...exceptions import AddressInUse, CommunicaError, LinkError
-from ...system import Claim, Entry, enter, reap, reap_in_passing, take_over
+from ...system import AddressLock, Registration, reap, reap_in_passing, register, register_reused
 from .rendezvous import Bell, Knock, StartedLink
 
 __all__ = ["listen_for_knocks"]
@@ -34,11 +34,11 @@ async def listen_for_knocks(bell: Bell[Any], accept: Callable[[Link], LinkReceiv
     """
     try:
         with contextlib.ExitStack() as undo:
-            claim = Claim(bell.address)
+            claim = AddressLock(bell.address)
             undo.callback(claim.release)
             await _remove_what_was_left(bell)
-            entry = take_over(bell.kind, bell.name)
-            undo.callback(entry.strike)
+            entry = register_reused(bell.kind, bell.name)
+            undo.callback(entry.remove)
             made = bell.create()
             undo.callback(made.close)
             undo.callback(bell.remove)
@@ -70,8 +70,8 @@ class _Door(Listener):
         self,
         bell: Bell[Any],
         accept: Callable[[Link], LinkReceiver],
-        claim: Claim,
-        entry: Entry,
+        claim: AddressLock,
+        entry: Registration,
         made: AsyncQueue,
     ) -> None:
         self.address = bell.address
@@ -109,7 +109,7 @@ class _Door(Listener):
         except OSError as exc:
             logger.error("the doorbell of %s stays until this process has ended: %s", self.address, exc)
         else:
-            self._entry.strike()
+            self._entry.remove()
 
     async def _wait_for_knocks(self) -> None:
         while True:
@@ -127,7 +127,7 @@ class _Door(Listener):
     def _serve_again(self) -> None:
         """Somebody removed the directory in which it is written who serves, and what is owned."""
         self._claim.renew()
-        self._entry = enter(self._bell.kind, self._bell.name)
+        self._entry = register(self._bell.kind, self._bell.name)
         logger.warning("the claim of %s was removed, and is there again", self.address)
 
     def _make_another(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 from ...abc import AsyncQueue, Link, LinkReceiver
 from ...exceptions import CommunicaError, LinkError, LinkRefused, QueueLimitReached
-from ...system import Claim, ProcessId, reap_in_passing
+from ...system import AddressLock, ProcessId, reap_in_passing
 
 __all__ = ["LARGEST_KNOCK", "Bell", "Knock", "Pair", "StartedLink", "connect_by_knock", "is_there"]
 
@@ -144,7 +144,7 @@ async def connect_by_knock(bell: Bell[P], receiver: LinkReceiver) -> Link:
     """
     try:
         reap_in_passing()
-        server = Claim.owner(bell.address)
+        server = AddressLock.owner(bell.address)
         if server is None:
             raise LinkRefused(f"nobody serves {bell.address}")
         pair = await _pair(bell)
@@ -200,9 +200,9 @@ async def _knock(bell: Bell[P], server: ProcessId, places: tuple[str, ...]) -> N
                     await knocks.put(data, timeout=_LOOK)
                     break
                 except queue.Full:
-                    if Claim.owner(bell.address) != server:
+                    if AddressLock.owner(bell.address) != server:
                         raise gone from None
     except FileNotFoundError as exc:
         raise gone from exc
-    if Claim.owner(bell.address) != server:
+    if AddressLock.owner(bell.address) != server:
         raise gone

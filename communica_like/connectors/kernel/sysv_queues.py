@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from ...queues.sysv.sysvmq import SysVMQ
 from ...serializers import RawSerializer
-from ...system import Entry, enter
+from ...system import Registration, register
 from .fifo_pipes import FifoPair
 
 __all__ = ["SysVPair"]
@@ -27,7 +27,7 @@ class SysVPair:
     """
 
     def __init__(
-        self, inwards: SysVMQ, outwards: SysVMQ, pipes: FifoPair, entries: tuple[Entry, ...] = ()
+        self, inwards: SysVMQ, outwards: SysVMQ, pipes: FifoPair, entries: tuple[Registration, ...] = ()
     ) -> None:
         self.inwards = inwards
         self.outwards = outwards
@@ -53,7 +53,7 @@ class SysVPair:
             made, entries = [], []
             for _ in range(2):
                 each, entry = _make_queue()
-                undo.callback(entry.strike)
+                undo.callback(entry.remove)
                 undo.callback(each.close)
                 undo.callback(each.unlink)
                 made.append(each)
@@ -93,20 +93,20 @@ class SysVPair:
                 each.unlink()
             each.close()
         for entry in self._entries:
-            entry.strike()
+            entry.remove()
         self.pipes.remove()
 
 
-def _make_queue() -> tuple[SysVMQ, Entry]:
+def _make_queue() -> tuple[SysVMQ, Registration]:
     """Return a queue that nobody had, and its place in the ledger, where it is first."""
     for _ in range(_ATTEMPTS):
         key = secrets.randbelow(2**31 - 1) + 1
-        entry = enter("sysvmq", str(key))
+        entry = register("sysvmq", str(key))
         try:
             return SysVMQ(key, serializer=RawSerializer(), exclusive=True), entry
         except FileExistsError:
-            entry.strike()
+            entry.remove()
         except BaseException:
-            entry.strike()
+            entry.remove()
             raise
     raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")

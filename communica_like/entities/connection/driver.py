@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...abc import Link, PeerIdentity
-from ...aio.eager import resume
-from ...aio.timer import NEVER, Alarm, clock_of
+from ...aio.eager import set_result_now
+from ...aio.timer import NEVER, DeadlineTimer, clock_of
 from ...aio.waiters import Turnstile
 from ...exceptions import ConnectionLost, PeerGone, RequestTimeout, UnknownError
 from ...session import Event, Session
@@ -37,13 +37,13 @@ from .dispatcher import Dispatcher
 from .receivers import Farewell
 from .writer import BURST, THROW_BURST, Writer
 
-__all__ = ["Peer", "wake_all"]
+__all__ = ["Peer", "set_results_now"]
 
 
-def wake_all(results: Sequence[Event], at_once: bool) -> None:
+def set_results_now(results: Sequence[Event], at_once: bool) -> None:
     """Set the results of the futures in these RESULT events, in order.
 
-    A task that waits for one goes on at once: see ``resume``. Inside of a task no other task's step can be
+    A task that waits for one goes on at once: see ``set_result_now``. Inside of a task no other task's step can be
     run: there it is ``set_result`` alone.
 
     Args:
@@ -58,7 +58,7 @@ def wake_all(results: Sequence[Event], at_once: bool) -> None:
             if future.done():
                 continue  # cancelled
             if at_once:
-                resume(future, body)
+                set_result_now(future, body)
             else:
                 future.set_result(body)
     except BaseException:
@@ -105,7 +105,7 @@ class Peer:
         self.client_id = client_id
         self.limits = limits
         self.session = Session(limits)
-        self._alarm = Alarm(self._tick)
+        self._alarm = DeadlineTimer(self._tick)
         self._writer = Writer(self.session)
         self.flush = self._writer.flush
         self.dispatcher = Dispatcher(
@@ -322,7 +322,7 @@ class Peer:
         if session.only == RESULT:
             if session.next_deadline < self._alarm.at:
                 self._arm()
-            wake_all(events, at_once)
+            set_results_now(events, at_once)
             return
         results: list[Event] = []
         self._writer.held = True
@@ -345,7 +345,7 @@ class Peer:
             self._writer.held = False
             self._settle()
             if results:
-                wake_all(results, at_once)
+                set_results_now(results, at_once)
 
     def link_writable(self) -> None:
         self.flush()

@@ -9,7 +9,7 @@ import time
 from typing import Final, TypeVar
 
 from ...abc.inbox import ANSWER, DEAD, Message, Sender, SharedInbox
-from ...aio.eager import resume
+from ...aio.eager import set_result_now
 from ...aio.timer import NEVER
 from ...aio.waiters import Turnstile
 from ...exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
@@ -146,7 +146,7 @@ class InboxPeer:
         if answer is None or answer.done():
             return
         if kind == ANSWER and len(self._requests) == 1:
-            resume(answer, body)
+            set_result_now(answer, body)
         elif kind == ANSWER:
             answer.set_result(body)
         elif kind == DEAD:

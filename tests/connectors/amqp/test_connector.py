@@ -1,4 +1,4 @@
-"""RmqConnector at a broker that is well. All its promises are checked in tests/conformance."""
+"""RmqConnector at a broker that is well. All its promises are checked in tests/testing/conformance."""
 
 from __future__ import annotations
 

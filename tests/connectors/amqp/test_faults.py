@@ -21,7 +21,7 @@ from tests.rmq_broker import PrivateBroker, needs_private_broker
 pytestmark = pytest.mark.chaos  # a private broker takes a while to start
 
 SECRET = "s3cr3t"
-CERTIFICATES = Path(__file__).parents[2] / "conformance" / "certificates"
+CERTIFICATES = Path(__file__).parents[2] / "testing" / "conformance" / "certificates"
 LIMITS = Limits(heartbeat=1.0, resume_window=30.0)
 
 

@@ -17,7 +17,7 @@ from communica_like.connectors.kernel.posixmq_queues import PosixMQPair
 from communica_like.connectors.kernel.rendezvous import Knock
 from communica_like.connectors.kernel.sysv_queues import SysVPair
 from communica_like.exceptions import LinkError, LinkRefused
-from communica_like.system import Claim, ProcessId
+from communica_like.system import AddressLock, ProcessId
 from tests.connectors.actor import Actor
 from tests.connectors.kernel.doorbells import doorbell, works
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving
@@ -135,7 +135,7 @@ async def test_the_state_directory_is_removed_under_it(
         assert await far.until(5) == b"hello"
         far_link.send(b"hello")
         assert await near.until(5) == b"hello"
-        await eventually(lambda: Claim.owner(connector.dump_state()) is not None)
+        await eventually(lambda: AddressLock.owner(connector.dump_state()) is not None)
         assert len(entries_of(state)) == 1, "the doorbell is in it again"
         await works(connector, served)
         link.close()
@@ -143,7 +143,7 @@ async def test_the_state_directory_is_removed_under_it(
     await eventually(lambda: entries_of(state) == [])
 
 
-@pytest.mark.parametrize("what", ["announce", "enter"])
+@pytest.mark.parametrize("what", ["announce", "register"])
 async def test_no_room_to_write_it_down(
     connector: Connector, state: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -152,9 +152,9 @@ async def test_no_room_to_write_it_down(
 
     with monkeypatch.context() as patch:
         if what == "announce":
-            patch.setattr(Claim, "announce", fail)
+            patch.setattr(AddressLock, "announce", fail)
         else:
-            patch.setattr(amqp_listener, "take_over", fail)
+            patch.setattr(amqp_listener, "register_reused", fail)
         with pytest.raises(LinkError, match="No space"):
             await connector.listen(lambda link: Recorder())
     assert entries_of(state) == []

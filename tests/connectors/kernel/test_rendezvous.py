@@ -14,7 +14,7 @@ import pytest
 from communica_like.abc import Connector
 from communica_like.connectors import PosixMQConnector, SysVConnector
 from communica_like.exceptions import AddressInUse, FeatureNotAvailable, LinkRefused
-from communica_like.system import Claim
+from communica_like.system import AddressLock
 from tests.connectors.actor import Actor
 from tests.connectors.kernel.doorbells import doorbell, foreign, works
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving
@@ -67,7 +67,7 @@ async def test_a_foreign_queue_is_neither_stolen_nor_destroyed(connector: Connec
         assert other.get_nowait() == b"precious"
         doorbell(connector).close()  # it has its name still
         assert entries_of(state) == []
-        assert Claim.owner(connector.dump_state()) is None
+        assert AddressLock.owner(connector.dump_state()) is None
     async with serving(connector) as served:
         await works(connector, served)
 

@@ -79,7 +79,7 @@ async def test_promise_in_full(name: str, check: Check, folder: Path) -> None:
 
 def test_every_connector_is_checked() -> None:
     checked = {medium(Path("/nowhere"), None).server.scheme for medium in MEDIA.values()}
-    assert checked == BUILT_IN.keys(), "give tests/conformance/media.py a way to meet for each connector"
+    assert checked == BUILT_IN.keys(), "give media.py a way to meet for each connector"
 
 
 def test_every_check_says_what_it_checks() -> None:

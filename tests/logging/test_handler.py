@@ -20,7 +20,7 @@ from communica_like.blocking import SimpleClient as BlockingClient
 from communica_like.exceptions import FeatureNotAvailable
 from communica_like.logging import LogServer, ThrowHandler
 from tests.blocking.scene import PATIENCE, Scene, gone, soon
-from tests.logging_handler.stage import Sink, serving, throwing
+from tests.logging.stage import Sink, serving, throwing
 
 
 @pytest.fixture

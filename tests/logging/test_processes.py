@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.blocking.scene import Scene, soon
-from tests.logging_handler.stage import serving
+from tests.logging.stage import serving
 
 BEGIN = """
 import logging, os, sys, warnings

@@ -17,7 +17,7 @@ from communica_like.connectors import connector_from
 from communica_like.testing import conformance
 from communica_like.testing.conformance import CHECKS, Check, Meeting, meeting_of
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "own-connector.md"
+PAGE = Path(__file__).parents[3] / "docs" / "howto" / "own-connector.md"
 
 
 @pytest.fixture(autouse=True)

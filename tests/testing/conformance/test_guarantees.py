@@ -9,7 +9,7 @@ import pytest
 from communica_like.abc import Connector
 from communica_like.connectors.registry import BUILT_IN, connector_class
 
-PAGE = Path(__file__).parents[2] / "docs" / "topics" / "promises.md"
+PAGE = Path(__file__).parents[3] / "docs" / "topics" / "promises.md"
 
 
 def cells(connector: type[Connector]) -> list[str]:

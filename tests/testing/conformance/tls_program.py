@@ -6,7 +6,7 @@ import sys
 from functools import partial
 
 from communica_like.testing.conformance import client, server
-from tests.conformance.media import tls_connector
+from tests.testing.conformance.media import tls_connector
 
 role = sys.argv.pop(1)
 make = partial(tls_connector, role)
