@@ -1,7 +1,7 @@
-"""A forked child must not keep its parent's links and locks alive.
+"""What a forked child must let go of, or begin anew.
 
-Otherwise, when the parent is killed, the other side sees no end of the connection, and the address
-stays taken, for as long as any child lives.
+It must not keep its parent's links and locks alive. Otherwise, when the parent is killed, the other side sees
+no end of the connection, and the address stays taken, for as long as any child lives.
 
 ``generation`` is another number in a forked child than in its parent: to compare it is cheaper than the pid.
 """
@@ -9,12 +9,18 @@ stays taken, for as long as any child lives.
 from __future__ import annotations
 
 import os
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-__all__ = ["add", "discard", "generation"]
+__all__ = ["add", "call_in_child", "discard", "generation"]
+
+T = TypeVar("T")
 
 generation = 0
 
 _descriptors: set[int] = set()
+_begin: weakref.WeakKeyDictionary[Any, Callable[[Any], object]] = weakref.WeakKeyDictionary()
 
 
 def add(descriptor: int) -> None:
@@ -27,9 +33,23 @@ def discard(descriptor: int) -> None:
     _descriptors.discard(descriptor)
 
 
-def _let_go() -> None:
+def call_in_child(obj: T, begin: Callable[[T], object]) -> None:
+    """Call ``begin(obj)`` in each process that is forked off this one, as long as there is the object.
+
+    None of its other threads is there, and locks may be as those left them.
+    """
+    _begin[obj] = begin
+
+
+def _forked() -> None:
     global generation
     generation += 1
+    _let_go()
+    for obj, begin in list(_begin.items()):
+        begin(obj)
+
+
+def _let_go() -> None:
     if not _descriptors:
         return
     null = os.open(os.devnull, os.O_RDWR)
@@ -41,4 +61,4 @@ def _let_go() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go)
+    os.register_at_fork(after_in_child=_forked)

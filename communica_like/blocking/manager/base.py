@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...managers.client import dial, request
+from ...system import fork
 from ..portal.portal import Portal
 from .address import checked_address, prepare_address
-from .forks import when_forked
 from .queue import ManagerQueue
 
 __all__ = ["QueueManager"]
@@ -40,7 +40,7 @@ class QueueManager(BaseManager):
         self._queues_lock = threading.Lock()
         self._queues_portal = portal
         self._over = threading.Event()
-        when_forked(self, QueueManager._start_anew)
+        fork.call_in_child(self, QueueManager._start_anew)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._address!r})"

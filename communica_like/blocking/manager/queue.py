@@ -14,10 +14,10 @@ from ... import queues
 from ...abc import Serializer
 from ...exceptions import Closed, SerializerError
 from ...queues.manager import open as manager_open  # noqa: F401 - not later, when a process may be forked off meanwhile
-from ...queues.manager.remote import Claims
+from ...queues.manager.remote import Lease
+from ...system import fork
 from ..facade import Adapted, awaited, called
 from ..portal.portal import Portal
-from .forks import when_forked
 
 __all__ = ["ManagerQueue"]
 
@@ -68,7 +68,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             "max_item_size": max_item_size,
         }
         super().__init__(self._make_core(), portal)
-        when_forked(self, ManagerQueue._start_anew)
+        fork.call_in_child(self, ManagerQueue._start_anew)
 
     def __repr__(self) -> str:
         address, ident = self._arguments
@@ -79,7 +79,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         return _load, (*self._arguments, self._key, self._options)
 
     _wait_for_room = awaited(queues.ManagerQueue.put)
-    _wait_for_item = awaited(queues.ManagerQueue._claim)
+    _wait_for_item = awaited(queues.ManagerQueue._lease)
     _end = called(queues.ManagerQueue.close)
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
@@ -100,7 +100,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         """
         limit = _limit(block, timeout)
         try:
-            self._core._post(item)
+            self._core.put_nowait(item)
         except queue.Full:
             if limit is not None and limit <= 0:
                 raise
@@ -119,20 +119,20 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             SerializerError: the item cannot be loaded. It is out of the queue now.
         """
         limit = _limit(block, timeout)
-        core = self._core
-        claims = Claims()
+        core, lease = self._core, Lease()
         try:
             try:
-                core._claim_nowait(claims)
+                core._lease_nowait(lease)
             except queue.Empty:
                 if limit is not None and limit <= 0:
                     raise
-                self._wait_for_item(claims, timeout=limit)
-            return core._taken(claims[-1])
+                lease = Lease()
+                self._wait_for_item(lease, timeout=limit)
+            return core._taken(lease)
         except (queue.Empty, SerializerError):
             raise
         except BaseException:  # Ctrl-C among them, in whatever line
-            claims.back()
+            lease.back()
             raise
 
     def put_nowait(self, item: Any) -> None:
@@ -212,7 +212,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
     def _make_core(self) -> queues.ManagerQueue:
         address, ident = self._arguments
         core = queues.ManagerQueue(address, bytes(self._key), ident, **self._options)
-        # Whoever drops the queue without a word leaves neither a thread nor a socket here.
+        # A queue that is dropped without close() leaves neither a thread nor a socket here.
         weakref.finalize(self, core._hang_up).atexit = False
         return core
 

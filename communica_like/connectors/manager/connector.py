@@ -74,9 +74,14 @@ class ManagerConnector(Connector):
         # multiprocessing takes longer to import than all of this library.
         links = import_module(_MACHINERY)
         key_path = "" if self.authkey is not None else _key_path(where)
-        sock = await daemon_call(
-            lambda: links.dial_link(where, self.authkey, key_path), lambda sock: sock.close()
-        )
+        attempt = links.Attempt()
+        try:
+            sock = await daemon_call(
+                lambda: links.dial_link(where, self.authkey, key_path, attempt), lambda sock: sock.close()
+            )
+        except asyncio.CancelledError:
+            attempt.end()  # before another one may begin
+            raise
         link: StreamLink = links.new_link(
             lambda _: receiver, lambda transport: _identify(transport, where, serving=False), where
         )

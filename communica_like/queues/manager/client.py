@@ -9,14 +9,12 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
-from ...aio.eager import resume
+from ...aio.eager import set_result_now
 from ...exceptions import Closed, ConnectionLost
 from ...system import fork
-from ..base import Readiness
+from ..base import FdWatcher
 from .framed_socket import QUICK, FramedSocket, give_way
 from .protocol import LARGE, Frame, Item, Kind, join_frame, split_frame
 from .remote import Lease, RemoteQueue
@@ -24,13 +22,29 @@ from .remote import Lease, RemoteQueue
 __all__ = ["HostClient"]
 
 _ANSWER_TIMEOUT: Final = 5.0  # seconds for an answer that takes no waiting
+_LOOK_TIMEOUT: Final = 0.0005  # for which the event loop stands still; most come in a tenth of that
 _SLOWEST: Final = 10_000_000  # bytes a second
 _CLOSE_TIMEOUT: Final = 1.0
 
 _POLLIN: Final = getattr(select, "POLLIN", 1)
 _POLLOUT: Final = getattr(select, "POLLOUT", 4)
 
-Tell = Callable[[Frame | None], object]
+
+class _Question:
+    """What is asked under one number.
+
+    Attributes:
+        answers: its answer, perhaps twice; None: there will be none.
+        later: whether the host has hinted that the answer will take its time.
+        waits: what is to be done for a task that waits; None: the caller reads for itself.
+    """
+
+    __slots__ = ("answers", "later", "waits")
+
+    def __init__(self) -> None:
+        self.answers: list[Frame | None] = []
+        self.later = False
+        self.waits: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
 
 class HostClient(RemoteQueue):
@@ -39,8 +53,8 @@ class HostClient(RemoteQueue):
     While a task waits, its event loop watches the socket. A call that blocks reads the socket itself, under a
     lock, and passes on what is for others.
 
-    What changes the queue for good, ACK, COMMIT and POST, is sent whole, and with nothing unsent before it. So
-    a call that has returned has been heard, whatever becomes of this process.
+    What changes the queue for good, ACK, COMMIT and POST, is sent whole, and with nothing unsent before it.
+    So a call that has returned has been heard, whatever becomes of this process.
 
     Args:
         sock: connected to the queue; this object owns it from now on.
@@ -53,10 +67,10 @@ class HostClient(RemoteQueue):
         self._where = where
         self._frames = FramedSocket(sock, self._received)
         self._numbers = itertools.count(1)
-        self._requests: dict[int, Tell] = {}
+        self._requests: dict[int, _Question] = {}
         self._reading = threading.Lock()  # whoever has it reads, for all
         self._in_loop = False  # whether that is the event loop, in a callback of its own
-        self._arrived: list[tuple[asyncio.Future[Frame | None], Frame | None]] = []
+        self._arrived: list[asyncio.Future[None]] = []
         self._quick = False  # whether it paid to look again
         self._lost = self._closed = False
         self._process = fork.generation
@@ -65,8 +79,8 @@ class HostClient(RemoteQueue):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks = 0
         self._puts = 0
-        self._reader = Readiness(sock.fileno(), "read", self._on_readable)
-        self._writer = Readiness(sock.fileno(), "write", self._on_writable)
+        self._reader = FdWatcher(sock.fileno(), "read", self._on_readable)
+        self._writer = FdWatcher(sock.fileno(), "write", self._on_writable)
         self._drained: list[asyncio.Future[None]] = []
 
     @property
@@ -165,11 +179,12 @@ class HostClient(RemoteQueue):
         # Not before items of others here that wait for an answer.
         return not self.capacity and len(item.data) <= LARGE and not self._puts
 
-    def _register(self, number: int, tell: Tell) -> None:
-        self._requests[number] = tell
+    def _register(self, number: int) -> _Question:
+        question = self._requests[number] = _Question()
         if self._lost:
             self._requests.pop(number, None)
             raise self._gone(sent=False)
+        return question
 
     def _give_back(self, number: int) -> None:
         """Drop a request, and what was leased or held for it."""
@@ -185,19 +200,16 @@ class HostClient(RemoteQueue):
             seconds: to wait at most.
             unknown: whether something may have been done if there is no answer.
         """
-        answers: list[Frame | None] = []
         deadline = time.monotonic() + seconds
         try:
-            self._register(number, answers.append)
+            question = self._register(number)
             self._send(data)
-            while not answers:
+            while not question.answers:
                 locked: list[bool] = []
                 try:
-                    # In one step for signals.
-                    locked.extend(map(self._reading.acquire, (True,), (max(0.0, deadline - time.monotonic()),)))
-                    if not locked[0]:
-                        raise self._silent(sent=unknown)
-                    if not answers and not self._read_until(answers, deadline):
+                    left = max(0.0, deadline - time.monotonic())
+                    locked.extend(map(self._reading.acquire, (True,), (left,)))  # in one step for signals
+                    if not locked[0] or not self._read_for(question, deadline):
                         raise self._silent(sent=unknown)
                 finally:
                     if locked and locked[0]:
@@ -207,29 +219,29 @@ class HostClient(RemoteQueue):
             if not isinstance(exc, ConnectionLost) or not self._lost:
                 self._give_back(number)
             raise
-        if answers[0] is None:
-            raise self._gone(sent=unknown)
-        return answers[0]
+        return self._answer(question, unknown)
 
-    def _read_until(self, answers: list[Frame | None], deadline: float) -> bool:
-        """Read, for all, until there is an answer; return False if it takes too long. The lock is held."""
+    def _read_for(self, question: _Question, deadline: float, *, hint: bool = False) -> bool:
+        """Read, for all, until there is an answer; return False if it takes too long. The lock is held.
+
+        Args:
+            hint: whether the hint that there will be none soon ends it, too.
+        """
         began = time.perf_counter()
         self._frames.deliver()  # what another thread was interrupted in
-        while not answers:
+        while not (question.answers or (hint and question.later)):
             quick = self._quick and time.perf_counter() - began < QUICK
-            if self._frames.unsent:
-                self._flush()
-            elif not quick and not self._ready.wait(_POLLIN, deadline - time.monotonic()):
+            events = _POLLIN | _POLLOUT if self._frames.unsent else _POLLIN
+            if not quick and not self._ready.wait(events, deadline - time.monotonic()):
                 self._quick = False
                 return False
+            if self._frames.unsent:
+                self._flush()
             count = self._frames.receive()
             if count < 0:
                 self._lose()
-            elif not count and quick:
+            elif not count:
                 give_way()  # the other side may be waiting for this very processor
-            elif not count and self._frames.unsent:
-                if not self._ready.wait(_POLLIN | _POLLOUT, deadline - time.monotonic()):
-                    return False
         self._quick = time.perf_counter() - began < QUICK
         return True
 
@@ -242,42 +254,58 @@ class HostClient(RemoteQueue):
             timeout: seconds; then the host is to answer at once. None: no limit.
             answer_timeout: seconds that this may take.
         """
+        try:
+            question = self._register(number)
+            if timeout is not None and timeout <= 0:
+                data += join_frame(Kind.NOW, number)
+            self._send(data)
+            # Most answers come at once: that is quicker than a way through the event loop.
+            if not self._tasks and self._reading.acquire(blocking=False):
+                try:
+                    self._read_for(question, time.monotonic() + _LOOK_TIMEOUT, hint=True)
+                finally:
+                    self._reading.release()
+            if not question.answers:
+                await self._wait(question, number, timeout, answer_timeout)
+        except BaseException:
+            self._give_back(number)
+            raise
+        return self._answer(question)
+
+    async def _wait(
+        self, question: _Question, number: int, timeout: float | None, answer_timeout: float
+    ) -> None:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Frame | None] = loop.create_future()
+        done = loop.create_future()
         timer: asyncio.TimerHandle | None = None
 
-        def press(*, send: bool = True) -> None:
+        def hurry() -> None:
             nonlocal timer
-            if send:
-                self._send(join_frame(Kind.NOW, number))
+            self._send(join_frame(Kind.NOW, number))
             timer = loop.call_later(answer_timeout, give_up)
 
         def give_up() -> None:
             if not done.done():
                 done.set_exception(self._silent(sent=False))
 
-        self._register(number, partial(self._arrive, loop, done))
+        if timeout is not None:
+            first = (timeout, hurry) if timeout > 0 else (answer_timeout, give_up)
+            timer = loop.call_later(*first)
         self._tasks += 1
         try:
             self._watch(loop)
-            if timeout is None:
-                self._send(data)
-            elif timeout > 0:
-                self._send(data)
-                timer = loop.call_later(timeout, press)
-            else:
-                self._send(data + join_frame(Kind.NOW, number))
-                press(send=False)
-            answer = await done
-        except BaseException:
-            self._give_back(number)
-            raise
+            question.waits = loop, done
+            if not question.answers:  # by another thread, just now
+                await done
         finally:
             self._tasks -= 1
             if timer is not None:
                 timer.cancel()
+
+    def _answer(self, question: _Question, unknown: bool = False) -> Frame:
+        answer = question.answers[0]
         if answer is None:
-            raise self._gone(sent=False)
+            raise self._gone(sent=unknown)
         return answer
 
     # -- sending
@@ -382,12 +410,12 @@ class HostClient(RemoteQueue):
             self._in_loop = False
             self._reading.release()
         arrived, self._arrived = self._arrived, []
-        waits = self._tasks > len(arrived)
-        for done, answer in arrived[:-1]:
-            _settle(done, answer)
-        if arrived and not arrived[-1][0].done():
-            resume(*arrived[-1])
-        return not self._lost and (waits or self._tasks > 0)
+        if len(arrived) == 1 and not arrived[0].done():
+            set_result_now(arrived[0], None)
+        else:
+            for done in arrived:  # in their order
+                _settle(done)
+        return not self._lost and self._tasks > 0
 
     def _on_writable(self) -> bool:
         """Send the rest. Return whether there is more to be done when the socket takes something again."""
@@ -396,38 +424,43 @@ class HostClient(RemoteQueue):
             return True
         drained, self._drained = self._drained, []
         for each in drained:
-            if not each.done():
-                each.set_result(None)
+            _settle(each)
         return False
-
-    def _arrive(
-        self, loop: asyncio.AbstractEventLoop, done: asyncio.Future[Frame | None], answer: Frame | None
-    ) -> None:
-        if self._in_loop and loop is self._loop:
-            self._arrived.append((done, answer))
-            return
-        try:
-            loop.call_soon_threadsafe(_settle, done, answer)
-        except RuntimeError:  # the loop is closed
-            if answer is not None:
-                self._give_back(answer.number)
 
     # -- receiving; the lock is held
 
     def _received(self, data: bytes) -> None:
         # A signal may interrupt this anywhere: then it is called again.
         frame = split_frame(data)
-        tell = self._requests.get(frame.number)
-        if tell is not None:  # if None, it was given back, and the host knows
-            tell(frame)
+        question = self._requests.get(frame.number)
+        if question is None:
+            pass  # it was given back, and the host knows
+        elif frame.kind is Kind.LATER:
+            question.later = True
+        else:
+            self._tell(question, frame)
             self._requests.pop(frame.number, None)
 
+    def _tell(self, question: _Question, answer: Frame | None) -> None:
+        question.answers.append(answer)
+        if question.waits is None:
+            return
+        loop, done = question.waits
+        if self._in_loop and loop is self._loop:
+            self._arrived.append(done)
+            return
+        try:
+            loop.call_soon_threadsafe(_settle, done)
+        except RuntimeError:  # the loop is closed
+            if answer is not None:
+                self._give_back(answer.number)
+
     def _lose(self) -> None:
-        """The connection has ended: nobody who waits will be answered."""
+        """Tell all who wait that there will be no answer: the connection has ended."""
         self._lost = True
         while self._requests:
-            number, tell = next(iter(self._requests.items()))
-            tell(None)
+            number, question = next(iter(self._requests.items()))
+            self._tell(question, None)
             self._requests.pop(number, None)
 
     def _end(self) -> None:
@@ -463,7 +496,8 @@ class _Poll:
         """Return whether the socket can be read, or written, within this time."""
         if not hasattr(select, "poll"):
             write = [self._socket] if events & _POLLOUT else []
-            return any(select.select([self._socket] if events & _POLLIN else [], write, [], max(0.0, seconds)))
+            read = [self._socket] if events & _POLLIN else []
+            return any(select.select(read, write, [], max(0.0, seconds)))
         poll: Any = select.poll()
         poll.register(self._descriptor, events)
         return bool(poll.poll(max(0.0, seconds) * 1000))
@@ -489,6 +523,6 @@ def _timeout(item: Item) -> float:
     return _ANSWER_TIMEOUT + len(item.data) / _SLOWEST
 
 
-def _settle(done: asyncio.Future[Frame | None], answer: Frame | None) -> None:
+def _settle(done: asyncio.Future[None]) -> None:
     if not done.done():
-        done.set_result(answer)
+        done.set_result(None)

@@ -17,7 +17,7 @@ __all__ = ["LARGEST_FRAME", "QUICK", "FramedSocket", "give_way"]
 
 LARGEST_FRAME: Final = 2**32 - 1  # bytes
 QUICK: Final = 0.00015
-"""Seconds for which it pays to look again before going to sleep: longer than the other side takes to answer."""
+"""Seconds to look again before going to sleep: longer than the other side takes to answer."""
 
 give_way: Final[Callable[[], object]] = getattr(os, "sched_yield", lambda: None)
 """Let another process have this processor, which may be the one that is waited for."""

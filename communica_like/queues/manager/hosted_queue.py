@@ -15,7 +15,9 @@ __all__ = ["Client", "HostedQueue"]
 class Client(Protocol):
     """A connection that gets items and puts items."""
 
-    def tell(self, kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0, /) -> object:
+    def tell(
+        self, kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0, /
+    ) -> object:
         """Answer what was asked for under this number. Must not wait, or raise."""
 
 
@@ -29,12 +31,12 @@ WhenHeard = Callable[[Callable[[], object]], object]
 class HostedQueue:
     """Items, first in, first out, for any number of clients. No call waits; all are made by one thread.
 
-    An item that is leased stays out of others' reach until its client says ``ack``. If the client says ``back``,
-    or leaves, the item is where it was, before all that came after it. Leased items, and those for which room
-    is kept, take places in a queue with a limit.
+    An item that is leased stays out of others' reach until its client says ``ack``. If the client says
+    ``back``, or leaves, the item is where it was, before all that came after it. Leased items, and those for
+    which room is kept, take places in a queue with a limit.
 
-    What an answer depends on may have been said, and not been heard yet: an item was put, a reader is gone. So
-    what a client asks is answered when all is heard that was said before it asked.
+    What an answer depends on may have been said, and not been heard yet: an item was put, a reader is gone.
+    So what a client asks is answered when all is heard that was said before it asked.
 
     Args:
         when_heard: see WhenHeard.
@@ -53,32 +55,35 @@ class HostedQueue:
         self._getters: dict[Key, None] = {}
         self._putters: dict[Key, Item] = {}
         self._joiners: dict[Key, None] = {}
-        self._requests: tuple[dict[Key, Any], ...] = (self._getters, self._putters, self._joiners, self._rooms)
-        self._unheard: set[Key] = set()  # getters and joiners before whom not all is heard
+        self._requests: tuple[dict[Key, Any], ...]
+        self._requests = self._getters, self._putters, self._joiners, self._rooms
+        self._unheard: set[Key] = set()  # requests before which not all is heard
+        self._hurried: set[Key] = set()  # those that are to be answered NOW
         self._unfinished = 0  # items put, whenever that was, for which task_done was not called
 
     # -- what is asked
 
     def get(self, client: Client, number: int) -> None:
-        """Lease an item to the client, when there is one."""
+        """Lease an item to the client, when there is one; tell LATER if that is not now."""
         self._getters[client, number] = None
         self._admit_later((client, number), self._serve)
 
     def put(self, client: Client, number: int, item: Item) -> None:
-        """Hold an item; tell ROOM when there is some."""
+        """Hold an item; tell ROOM when there is some, and LATER if that is not now."""
         self._putters[client, number] = item
-        self._serve()
+        self._admit_later((client, number), self._serve)
 
     def now(self, client: Client, number: int) -> None:
         """Answer a get or put at once: as it asks, or with REFUSED."""
 
         def refuse() -> None:
-            waits = (client, number) in self._getters or (client, number) in self._putters
-            if waits:
-                self._forget((client, number))
+            if self._waits(key):
+                self._forget(key)
                 client.tell(Kind.REFUSED, number)
                 self._serve()
 
+        key = client, number
+        self._hurried.add(key)
         self._when_heard(refuse)
 
     def size(self, client: Client, number: int) -> None:
@@ -115,7 +120,7 @@ class HostedQueue:
             self._serve()
 
     def unack(self, client: Client, number: int, item: Item) -> None:
-        """Take an item back whose ack was sent, or may have been: into its place, or else before all others."""
+        """Take an item back whose ack may have been sent: into its place, or else before all others."""
         if (client, number) in self._leases:
             self.back(client, number)
         else:
@@ -157,11 +162,17 @@ class HostedQueue:
     def _admit(self, key: Key, then: Callable[[], object]) -> None:
         self._unheard.discard(key)
         then()
+        if self._waits(key) and key not in self._hurried:
+            key[0].tell(Kind.LATER, key[1])
+
+    def _waits(self, key: Key) -> bool:
+        return key in self._getters or key in self._putters
 
     def _forget(self, key: Key) -> None:
         for table in self._requests:
             table.pop(key, None)
         self._unheard.discard(key)
+        self._hurried.discard(key)
         lease = self._leases.pop(key, None)
         if lease is not None:
             place = 0
@@ -179,10 +190,14 @@ class HostedQueue:
             if key in self._unheard:
                 break
             del self._getters[key]
+            self._hurried.discard(key)
             lease = self._leases[key] = self._items.popleft()
             key[0].tell(Kind.ITEM, key[1], lease[1])
         while self._putters and (not self.max_items or self._used() < self.max_items):
             key = next(iter(self._putters))
+            if key in self._unheard:
+                break
+            self._hurried.discard(key)
             self._rooms[key] = self._putters.pop(key)
             key[0].tell(Kind.ROOM, key[1])
 

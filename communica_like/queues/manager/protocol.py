@@ -1,11 +1,11 @@
 """What a QueueHost and a ManagerQueue say to each other after the manager's handshake: bytes, no pickles.
 
-A frame is its length, a kind, the number of the request that it belongs to, and what its kind needs. The client
-chooses the numbers, and never uses one twice.
+A frame is its length, a kind, the number of the request that it belongs to, and what its kind needs. The
+client chooses the numbers, and never uses one twice.
 
 ==========  =========================================================================================
-GET         Lease me an item, when there is one. -> ITEM
-PUT         Hold this item, and keep room for it, when there is some. -> ROOM
+GET         Lease me an item, when there is one. -> ITEM; or LATER, which is a hint, and then ITEM
+PUT         Hold this item, and keep room for it, when there is some. -> ROOM; or LATER, and then ROOM
 NOW         Answer the GET or PUT of this number at once: as it asks, or REFUSED.
 ACK         The leased item of this number is mine: forget it.
 COMMIT      Put the item of this number, for which there is ROOM.
@@ -17,8 +17,8 @@ TASK_DONE   Work on an item is done. -> DONE or REFUSED
 JOIN        Tell me when work on all items that were put is done. -> DONE
 ==========  =========================================================================================
 
-So an item has left the queue when its reader says ACK, and is in the queue when its writer says COMMIT or POST.
-What is between the two when a connection ends is as if it had not been asked for.
+So an item has left the queue when its reader says ACK, and is in the queue when its writer says COMMIT or
+POST. What is between the two when a connection ends is as if it had not been asked for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ from typing import Any, Final, NamedTuple
 
 from ...exceptions import RemoteProtocolError
 
-__all__ = ["LARGE", "VERSION", "Frame", "Item", "Kind", "join_frame", "split_frame"]
+__all__ = ["ATTACH_QUEUE", "LARGE", "VERSION", "Frame", "Item", "Kind", "join_frame", "split_frame"]
+
+ATTACH_QUEUE: Final = "communica_like_queue"
+"""The server's function after which a connection carries frames: VERSION, ident, max_items -> capacity."""
 
 VERSION: Final = 2
 
@@ -61,6 +64,7 @@ class Kind(IntEnum):
     DONE = 34
     REFUSED = 35
     COUNT = 36
+    LATER = 37
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}  # quicker than Kind(code)
@@ -100,8 +104,8 @@ class Frame(NamedTuple):
     """One message.
 
     Attributes:
-        size, used: of COUNT: how many items the queue holds, and how many places are taken, by items, by those
-            that are leased, and by those for which room is kept.
+        size, used: of COUNT: how many items the queue holds, and how many places are taken, by items, by
+            those that are leased, and by those for which room is kept.
     """
 
     kind: Kind

@@ -14,21 +14,19 @@ _LEASED, _ACKED, _VOID = range(3)
 class Lease:
     """An item on its way out of a queue. It is out when ``ack`` returns.
 
-    It is made before the item is asked for, so that whoever is interrupted has what is to go back.
-
-    Args:
-        remote: the connection that the item comes by.
+    It is made before the item is asked for, so that a caller who is interrupted has what is to go back.
 
     Attributes:
+        remote: the connection that the item comes by.
         number: under which the other side knows of it; 0: it was not asked for yet.
         item: None: it has not come.
     """
 
-    __slots__ = ("_remote", "_state", "item", "number")
+    __slots__ = ("_state", "item", "number", "remote")
 
-    def __init__(self, remote: RemoteQueue) -> None:
-        self._remote = remote
+    def __init__(self, remote: RemoteQueue | None = None) -> None:
         self._state = _LEASED
+        self.remote = remote
         self.number = 0
         self.item: Item | None = None
 
@@ -43,14 +41,15 @@ class Lease:
         Raises:
             ConnectionLost: the other side does not hear of it any more: the item is not taken.
         """
+        assert self.remote is not None
         self._state = _ACKED  # before it is: a signal may come at any point
-        self._remote.ack(self)
+        self.remote.ack(self)
 
     def back(self) -> None:
         """Give the item back, even if ``ack`` was called, and even if it has not come. From any thread."""
         state, self._state = self._state, _VOID
-        if state != _VOID and self.number:
-            self._remote.back(self, acked=state == _ACKED)
+        if state != _VOID and self.number and self.remote is not None:
+            self.remote.back(self, acked=state == _ACKED)
 
     def void(self) -> None:
         """Forget it: there is no such item."""
@@ -90,7 +89,7 @@ class RemoteQueue(ABC):
 
     @abstractmethod
     def ack(self, lease: Lease) -> None:
-        """Say that the item of a lease is taken. Returns when nothing can keep the other side from hearing it."""
+        """Say that the item of a lease is taken; return when the other side is certain to hear it."""
 
     @abstractmethod
     def back(self, lease: Lease, *, acked: bool) -> None:
@@ -131,3 +130,7 @@ class RemoteQueue(ABC):
     def hang_up(self) -> None:
         """End the connection, and wait for nothing. It may be called anywhere, at any time."""
         self.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until ``close`` has done all that it does, a second or so at most."""
+        return

@@ -1,4 +1,4 @@
-"""QueueServer: the manager's server of a QueueHost, with queues by their idents, for our clients and for ipcq's."""
+"""QueueServer: the manager's server of a QueueHost, for our clients and for ipcq's."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from multiprocessing.reduction import ForkingPickler
 from types import MappingProxyType
 from typing import Any, Final
 
-from ...managers.client import ATTACH_QUEUE
 from ...managers.connection import SocketConnection
 from ...managers.server import ManagerServer
 from .hosted_queue import HostedQueue
 from .ipcq_proxy import IpcqProxy, ProxiedQueue, ProxyConnection
-from .protocol import VERSION
+from .protocol import ATTACH_QUEUE, VERSION
 from .server_loop import ServerLoop
 from .service import QueueService
 

@@ -1,4 +1,4 @@
-"""ServerLoop: one thread that reads all connections of a host, and knows when it has heard all that was said."""
+"""ServerLoop: one thread that reads all connections of a host, and knows when it has heard them all."""
 
 from __future__ import annotations
 
