@@ -110,7 +110,7 @@ class HostClient(RemoteQueue):
         self._commit(join_frame(Kind.COMMIT, number), number)
 
     def ack(self, lease: Lease) -> None:
-        self._commit(join_frame(Kind.ACK, lease.number), lease.number)
+        self._commit(join_frame(Kind.ACK, lease.number))
 
     def back(self, lease: Lease, *, acked: bool) -> None:
         if acked:

@@ -77,6 +77,8 @@ class IpcqProxy:
     # -- the queue's side: see Client
 
     def tell(self, kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0) -> None:
+        if kind is Kind.LATER:
+            return
         self._loop.dismiss(self)
         self._answers.put(Frame(kind, number, item, size, used))
 

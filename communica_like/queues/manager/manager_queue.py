@@ -207,15 +207,15 @@ class ManagerQueue(WaitingQueue):
         """Return the object of an item, which is out of the queue then; also if it cannot be loaded."""
         assert lease.item is not None
         try:
-            obj = self._object_of(lease.item)
+            try:
+                return self._object_of(lease.item)
+            finally:
+                lease.ack()
         except SerializerError:
-            lease.ack()
             raise
         except BaseException:
             lease.back()
             raise
-        lease.ack()
-        return obj
 
     def _hang_up(self, *, wait: bool = False) -> None:
         """End the connection. With *wait*, do so in order; without, from any thread, at any time."""
