@@ -41,7 +41,7 @@ class FifoPair:
         self._stand_ins: list[int] = []  # for the server's ends, until it has them open
 
     @property
-    def places(self) -> tuple[str]:
+    def endpoints(self) -> tuple[str]:
         """How a client tells a server of it."""
         return (self.token,)
 
@@ -68,7 +68,7 @@ class FifoPair:
         return pair
 
     @classmethod
-    def of_client(cls, *places: str) -> Self:
+    def of_client(cls, *endpoints: str) -> Self:
         """Open what a client made, and remove the names.
 
         Raises:
@@ -76,9 +76,9 @@ class FifoPair:
             FileNotFoundError: it is not there any more.
             OSError: it cannot be opened.
         """
-        if len(places) != 1 or not _TOKEN.fullmatch(places[0]):
-            raise ValueError(f"no pair of pipes is called {places!r}")
-        pair = cls(places[0])
+        if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
+            raise ValueError(f"no pair of pipes is called {endpoints!r}")
+        pair = cls(endpoints[0])
         outwards, inwards = pair._paths
         with contextlib.ExitStack() as undo:
             pair.reading = _open(inwards, os.O_RDONLY, undo)

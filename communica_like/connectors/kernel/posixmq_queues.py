@@ -44,7 +44,7 @@ class PosixMQPair:
         self._entries = entries
 
     @property
-    def places(self) -> tuple[str]:
+    def endpoints(self) -> tuple[str]:
         """How a client tells a server of it."""
         return (self.token,)
 
@@ -67,7 +67,7 @@ class PosixMQPair:
         return cls._make(*_SIZES[-1])
 
     @classmethod
-    def of_client(cls, *places: str) -> Self:
+    def of_client(cls, *endpoints: str) -> Self:
         """Open what a client made, and remove the names.
 
         Raises:
@@ -75,15 +75,15 @@ class PosixMQPair:
             FileNotFoundError: it is not there any more.
             PermissionError: it is another user's.
         """
-        if len(places) != 1 or not _TOKEN.fullmatch(places[0]):
-            raise ValueError(f"no pair of queues is called {places!r}")
-        outwards, inwards = _names(places[0])
+        if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
+            raise ValueError(f"no pair of queues is called {endpoints!r}")
+        outwards, inwards = _names(endpoints[0])
         with contextlib.ExitStack() as opened:
             reading = PosixMQ(inwards, serializer=RawSerializer(), create=False)
             opened.callback(reading.close)
             writing = PosixMQ(outwards, serializer=RawSerializer(), create=False)
             opened.pop_all()
-        pair = cls(places[0], reading, writing)
+        pair = cls(endpoints[0], reading, writing)
         pair.unlink()
         return pair
 

@@ -36,7 +36,7 @@ class SysVPair:
         self.largest = outwards.guarantees.largest_item or 0
 
     @property
-    def places(self) -> tuple[str, str, str]:
+    def endpoints(self) -> tuple[str, str, str]:
         """How a client tells a server of it."""
         return (str(self.inwards.key), str(self.outwards.key), self.pipes.token)
 
@@ -63,7 +63,7 @@ class SysVPair:
         return pair
 
     @classmethod
-    def of_client(cls, *places: str) -> Self:
+    def of_client(cls, *endpoints: str) -> Self:
         """Open what a client made.
 
         Raises:
@@ -71,14 +71,15 @@ class SysVPair:
             FileNotFoundError: it is not there any more.
             OSError: it cannot be opened.
         """
-        if len(places) != 3 or not all(key.isascii() and key.isdecimal() and int(key) for key in places[:2]):
-            raise ValueError(f"two keys and the name of a pair of pipes are expected, not {places!r}")
+        keys = endpoints[:2]
+        if len(endpoints) != 3 or not all(key.isascii() and key.isdecimal() and int(key) for key in keys):
+            raise ValueError(f"two keys and the name of a pair of pipes are expected, not {endpoints!r}")
         with contextlib.ExitStack() as undo:
             opened = []
-            for key in (places[1], places[0]):
+            for key in (endpoints[1], endpoints[0]):
                 opened.append(SysVMQ(int(key), serializer=RawSerializer(), create=False))
                 undo.callback(opened[-1].close)
-            pair = cls(opened[0], opened[1], FifoPair.of_client(places[2]))
+            pair = cls(opened[0], opened[1], FifoPair.of_client(endpoints[2]))
             undo.pop_all()
         return pair
 

@@ -14,7 +14,7 @@ from communica_like.abc import Connector
 from communica_like.connectors.kernel import listener as amqp_listener
 from communica_like.connectors.kernel.fifo_pipes import FifoPair
 from communica_like.connectors.kernel.posixmq_queues import PosixMQPair
-from communica_like.connectors.kernel.rendezvous import Knock
+from communica_like.connectors.kernel.rendezvous import ConnectRequest
 from communica_like.connectors.kernel.sysv_queues import SysVPair
 from communica_like.exceptions import LinkError, LinkRefused
 from communica_like.system import AddressLock, ProcessId
@@ -30,17 +30,18 @@ PAIRS: dict[str, Any] = {"posixmq": PosixMQPair, "sysv": SysVPair, "fifo": FifoP
 
 
 def knocks(connector: Connector) -> list[bytes]:
-    """What is no knock, or one that nobody waits for."""
+    """What is no request, or one that nobody waits for."""
     own, init, token = ProcessId.own(), ProcessId.of(1), "0" * 24
-    places = {"sysv": ["1", "2", token]}.get(connector.scheme, [token])
+    endpoints = {"sysv": ["1", "2", token]}.get(connector.scheme, [token])
     dead = own._replace(start=own.start + 1)
     elsewhere = own._replace(namespace=own.namespace + 1, pid=10**40)
     texts: list[Any] = [
-        [], {}, 5, None, "x", [2, str(own), *places], [1], [1, 5], [1, "x"], [1, str(own), 5], [1, str(own)],
+        [], {}, 5, None, "x", [2, str(own), *endpoints], [1], [1, 5], [1, "x"], [1, str(own), 5],
+        [1, str(own)],
         [1, str(own), "../../x"], [1, str(own), token, token], [1, str(own), "\ud800" * 24],
         [1, str(own), "0", "0", token], [1, str(own), "9" * 900, "1", token], [1, str(own), "²", "1", token],
-        [1, str(own), *places], [1, str(dead), *places], [1, str(elsewhere), *places],
-        [1, f"1.{init.start if init else 0}.{own.namespace}", *places],
+        [1, str(own), *endpoints], [1, str(dead), *endpoints], [1, str(elsewhere), *endpoints],
+        [1, f"1.{init.start if init else 0}.{own.namespace}", *endpoints],
     ]  # fmt: skip
     return [b"\xff\xfe", b"{", b"[" * 900, bytes(20), *[json.dumps(each).encode() for each in texts]]
 
@@ -68,23 +69,23 @@ async def test_what_a_server_leaves_that_is_only_just_dying(
 
 async def test_garbage_and_stale_knocks(connector: Connector) -> None:
     async with serving(connector) as served:
-        async with doorbell(connector) as bell:
+        async with doorbell(connector) as rendezvous:
             for data in [*knocks(connector), b""]:
-                await bell.put(data, timeout=PATIENCE)
-            await eventually(lambda: bell.qsize() == 0)
+                await rendezvous.put(data, timeout=PATIENCE)
+            await eventually(lambda: rendezvous.qsize() == 0)
         await works(connector, served)
         assert len(served.links) == 1
 
 
 async def test_a_knock_that_names_the_wrong_process(connector: Connector) -> None:
-    """The kernel watches whom the knock names; whether the link lasts is up to those who have it."""
+    """The kernel watches whom the request names; whether the link lasts is up to those who have it."""
     async with serving(connector) as served:
         pair = PAIRS[connector.scheme].make()
         async with Actor(Path("/nowhere"), "lurk", "-") as other, doorbell(connector) as knocking:
             await other.line()
             process = ProcessId.of(other.pid)
             assert process is not None
-            await knocking.put(Knock(process, pair.places).encode())
+            await knocking.put(ConnectRequest(process, pair.endpoints).encode())
             _, far = await served.link()
             await other.kill()
             await far.until_broken()
@@ -97,14 +98,14 @@ async def test_a_flood_of_knocks_does_not_stop_the_loop(
     connector: Connector, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = 0
-    really_open = amqp_listener._Door._open
+    really_open = amqp_listener.RendezvousListener._open
 
-    def count(door: amqp_listener._Door, data: bytes) -> None:
+    def count(door: amqp_listener.RendezvousListener, data: bytes) -> None:
         nonlocal opened
         opened += 1
         really_open(door, data)
 
-    monkeypatch.setattr(amqp_listener._Door, "_open", count)
+    monkeypatch.setattr(amqp_listener.RendezvousListener, "_open", count)
     async with (
         serving(connector) as served,
         Actor(state.parent, "ring", connector.dump_state(), "-") as other,

@@ -77,11 +77,11 @@ async def test_a_full_doorbell(connector: Connector, state: Path) -> None:
     async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
-        async with doorbell(connector) as bell:
+        async with doorbell(connector) as rendezvous:
             for size in (500, 20, 1):
                 with contextlib.suppress(queue.Full):
                     while True:
-                        bell.put_nowait(b" " * size)
+                        rendezvous.put_nowait(b" " * size)
         entries = entries_of(state)
         impatient = [asyncio.ensure_future(connector.connect(Recorder())) for _ in range(3)]
         await eventually(lambda: len(entries_of(state)) >= len(entries) + 6)
