@@ -103,15 +103,22 @@ def dial(
 
 
 def request(
-    connection: SocketConnection, ident: str | None, method: str, *arguments: Any, timeout: float = _TIMEOUT
+    connection: SocketConnection,
+    ident: str | None,
+    method: str,
+    *arguments: Any,
+    timeout: float | None = None,
 ) -> Any:
     """Return what a server's function, or a method of one of its objects, returns.
+
+    Args:
+        timeout: seconds; None: some.
 
     Raises:
         LinkError: the connection ended, or there was no answer in time.
         Exception: what the other side raised.
     """
-    connection.limit(timeout)
+    connection.limit(_TIMEOUT if timeout is None else timeout)
     try:
         return managers.dispatch(connection, ident, method, arguments)  # type: ignore[attr-defined]
     except (TimeoutError, BlockingIOError) as exc:

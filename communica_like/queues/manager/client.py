@@ -105,7 +105,7 @@ class HostClient(RemoteQueue):
             return
         number = next(self._numbers)
         data = join_frame(Kind.PUT, number, item) + join_frame(Kind.NOW, number)
-        if self._call(number, data, _timeout(item)).kind is Kind.REFUSED:
+        if self._call(number, data).kind is Kind.REFUSED:
             raise queue.Full
         self._commit(join_frame(Kind.COMMIT, number), number)
 
@@ -145,7 +145,7 @@ class HostClient(RemoteQueue):
         self._puts += 1
         try:
             data = join_frame(Kind.PUT, number, item)
-            answer = await self._ask(number, data, timeout, _timeout(item))
+            answer = await self._ask(number, data, timeout)
             if answer.kind is Kind.REFUSED:
                 raise queue.Full
             if self._frames.unsent:
@@ -191,16 +191,13 @@ class HostClient(RemoteQueue):
         self._requests.pop(number, None)
         self._send(join_frame(Kind.BACK, number))
 
-    def _call(
-        self, number: int, data: bytes, seconds: float = _ANSWER_TIMEOUT, *, unknown: bool = False
-    ) -> Frame:
+    def _call(self, number: int, data: bytes, *, unknown: bool = False) -> Frame:
         """Ask, and wait for the answer in this thread.
 
         Args:
-            seconds: to wait at most.
             unknown: whether something may have been done if there is no answer.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _answer_timeout(data)
         try:
             question = self._register(number)
             self._send(data)
@@ -245,14 +242,11 @@ class HostClient(RemoteQueue):
         self._quick = time.perf_counter() - began < QUICK
         return True
 
-    async def _ask(
-        self, number: int, data: bytes, timeout: float | None, answer_timeout: float = _ANSWER_TIMEOUT
-    ) -> Frame:
+    async def _ask(self, number: int, data: bytes, timeout: float | None) -> Frame:
         """Ask, and wait for the answer in a task.
 
         Args:
             timeout: seconds; then the host is to answer at once. None: no limit.
-            answer_timeout: seconds that this may take.
         """
         try:
             question = self._register(number)
@@ -266,7 +260,7 @@ class HostClient(RemoteQueue):
                 finally:
                     self._reading.release()
             if not question.answers:
-                await self._wait(question, number, timeout, answer_timeout)
+                await self._wait(question, number, timeout, _answer_timeout(data))
         except BaseException:
             self._give_back(number)
             raise
@@ -519,8 +513,8 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _timeout(item: Item) -> float:
-    return _ANSWER_TIMEOUT + len(item.data) / _SLOWEST
+def _answer_timeout(data: bytes) -> float:
+    return _ANSWER_TIMEOUT + len(data) / _SLOWEST
 
 
 def _settle(done: asyncio.Future[None]) -> None:

@@ -259,7 +259,7 @@ async def test_closing_the_host_ends_all_and_leaves_nothing(folder: str) -> None
         silent = socket.socket(socket.AF_UNIX)
         silent.connect(str(host.address))
         async with asyncio.timeout(PATIENCE):
-            while not all(len(each._getters) for each in queues):
+            while not all(each._remote is not None and not each._remote.lost for each in queues):
                 await asyncio.sleep(0.001)
     for call in calls:
         with pytest.raises(ConnectionLost) as caught:
@@ -323,12 +323,12 @@ async def test_what_a_client_puts_is_not_unpickled_by_the_host(host: QueueHost, 
 
 
 @pytest.mark.parametrize("frame", [
-    b"", b"\xff" * 9, b"\x01", b"\x20" + bytes(8), b"\x06" + bytes(8), b"\x08" + bytes(8), b"\x08" + bytes(16)
+    b"", b"\xff" * 9, b"\x01", b"\x02" + bytes(8), b"\x06" + bytes(8), b"\x20" + bytes(8), b"\x20" + bytes(16)
 ])  # fmt: skip
 async def test_a_client_that_breaks_the_protocol_is_sent_away(host: QueueHost, frame: bytes) -> None:
     def speak() -> None:
         with Client(str(host.address), authkey=b"key") as client:
-            client.send((None, "communica_like_queue", (1, None, 0), {}))
+            client.send((None, "communica_like_queue", (2, None, 0), {}))
             assert client.recv() == ("#RETURN", 0)
             client.send_bytes(frame)
             with pytest.raises((EOFError, ConnectionError)):
@@ -342,7 +342,7 @@ async def test_a_client_that_breaks_the_protocol_is_sent_away(host: QueueHost, f
 async def test_a_client_of_another_version(host: QueueHost) -> None:
     def speak() -> None:
         attach = "communica_like_queue"
-        calls: list[Any] = [(None, attach, each, {}) for each in ((99, None, 0), (1, 1.5, 0), ())]
+        calls: list[Any] = [(None, attach, each, {}) for each in ((1, None, 0), (99, None, 0), (2, 1.5, 0), ())]
         calls += [(None, "shutdown", (), {}), 5]
         for call in calls:
             with Client(str(host.address), authkey=b"key") as client:
