@@ -342,7 +342,8 @@ async def test_a_client_that_breaks_the_protocol_is_sent_away(host: QueueHost, f
 async def test_a_client_of_another_version(host: QueueHost) -> None:
     def speak() -> None:
         attach = "communica_like_queue"
-        calls: list[Any] = [(None, attach, each, {}) for each in ((1, None, 0), (99, None, 0), (2, 1.5, 0), ())]
+        wrong: list[tuple[Any, ...]] = [(1, None, 0), (99, None, 0), (2, 1.5, 0), ()]
+        calls: list[Any] = [(None, attach, each, {}) for each in wrong]
         calls += [(None, "shutdown", (), {}), 5]
         for call in calls:
             with Client(str(host.address), authkey=b"key") as client:

@@ -1,4 +1,4 @@
-"""What a ManagerQueue says to its host, and when; in which order its readers get items, however late these come."""
+"""What a ManagerQueue says to its host, and when; in which order its readers get items."""
 
 from __future__ import annotations
 
@@ -390,7 +390,7 @@ async def test_those_who_wait_for_the_connection_go_on_as_they_came(
         mq.close()
 
 
-async def test_all_who_wait_for_the_connection_hear_why_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_who_wait_for_the_connection_hear_why_there_is_none() -> None:
     async with asyncio.timeout(PATIENCE):
         mq = ManagerQueue("/nowhere/at/all", b"key")
         for _ in range(2):
