@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
 import tempfile
 from typing import Any, Final
 
-from ...exceptions import InsecureAddress, LinkError
+from ...exceptions import LinkError
+from ...managers.peer import check_key
 
 if sys.platform != "win32":
     from ...system.socket_file import runtime_directory
@@ -69,30 +69,16 @@ def checked_address(address: Any) -> str | tuple[str, int] | None:
     raise TypeError(f"an address is the path of a socket, or (host, port), not {address!r}")
 
 
-def prepare_address(address: str | tuple[str, int] | None, authkey: bytes | None = None) -> None:
-    """Look whether an address can be trusted.
-
-    Args:
-        authkey: of who is about to serve there; None: somebody is about to connect.
+def prepare_address(address: str | tuple[str, int] | None, authkey: bytes) -> None:
+    """Check that an address, and a key there, can be trusted.
 
     Raises:
-        LinkError: it is in this user's private directory, which is not private.
-        InsecureAddress: it could be reached from other machines, with a key that everybody knows.
+        LinkError: the address is in this user's private directory, which is not private.
+        InsecureAddress: everybody knows the key, and the address is not a Unix socket.
     """
-    if isinstance(address, tuple):
-        if authkey in (AuthKey.DEFAULT, AuthKey.EMPTY) and not _is_loopback(address[0]):
-            raise InsecureAddress(
-                f"{address[0]}:{address[1]} could be reached from other machines, and everybody knows "
-                f"the key {authkey!r}: give another authkey"
-            )
-    elif address == Address.DEFAULT:
+    if address is not None:
+        check_key(address, authkey)
+    if address == Address.DEFAULT:
         if sys.platform == "win32":
             raise LinkError("this system has no Unix sockets: give host and port")
         runtime_directory()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"

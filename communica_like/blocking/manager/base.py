@@ -82,7 +82,7 @@ class QueueManager(BaseManager):
         """
         if self._address is None:
             raise ValueError("the address of a server is needed; AUTO is for servers")
-        prepare_address(self._address)
+        prepare_address(self._address, self._authkey)
         connection = dial(self._address, self._authkey, foreign=True)
         try:
             request(connection, None, "dummy")

@@ -69,7 +69,7 @@ class HostClient(RemoteQueue):
         self._numbers = itertools.count(1)
         self._requests: dict[int, _Question] = {}
         self._reading = threading.Lock()  # whoever has it reads, for all
-        self._in_loop = False  # whether that is the event loop, in a callback of its own
+        self._loop_reads = 0  # the event loop's thread, while it does that in a callback of its own
         self._arrived: list[asyncio.Future[None]] = []
         self._quick = False  # whether it paid to look again
         self._lost = self._closed = False
@@ -306,21 +306,19 @@ class HostClient(RemoteQueue):
 
     def _send(self, data: bytes) -> None:
         """Send what may wait its turn behind what is not sent yet."""
-        self._frames.send(data)
-        if self._frames.unsent:
-            self._wake_loop()
+        if not self._lost:
+            self._frames.send(data)
+            if self._frames.unsent:
+                self._wake_loop()
 
     def _try_send(self, data: bytes) -> bool:
         """Send what changes the queue; return False if the socket does not take it now."""
         try:
             if not self._frames.try_send(data):
                 return False
-            while self._frames.unsent:  # TCP may take a part
-                self._flush()
-                if self._frames.unsent and not self._ready.wait(_POLLOUT, _ANSWER_TIMEOUT):
-                    raise self._silent(sent=True)
         except OSError as exc:
             raise self._gone(sent=False) from exc
+        self._send_rest(sent=True)  # TCP may take a part
         return True
 
     def _commit(self, data: bytes, number: int | None = None) -> None:
@@ -329,22 +327,31 @@ class HostClient(RemoteQueue):
         Args:
             number: of the request that is dropped if it fails.
         """
-        deadline = time.monotonic() + _ANSWER_TIMEOUT
         try:
             while not self._try_send(data):
-                if not self._ready.wait(_POLLOUT, deadline - time.monotonic()):
-                    raise self._silent(sent=False)
-                self._flush()
+                self._send_rest(sent=False)
         except BaseException:
-            if number is not None and not self._lost:
+            if number is not None:
                 self._give_back(number)
             raise
+
+    def _send_rest(self, *, sent: bool) -> None:
+        """Wait in this thread until nothing is unsent, and the socket takes more."""
+        deadline = time.monotonic() + _ANSWER_TIMEOUT
+        while self._frames.unsent or not sent:
+            if self._lost:
+                raise self._gone(sent=sent)
+            if not self._ready.wait(_POLLOUT, deadline - time.monotonic()):
+                raise self._silent(sent=sent)
+            if not self._frames.unsent:
+                return
+            self._flush()
 
     def _flush(self) -> None:
         try:
             self._frames.flush()
         except OSError:
-            pass  # the end, which is found by receiving
+            self._lose()
 
     async def _until_drained(self, number: int) -> None:
         """Wait until the socket takes what is sent next; drop the request of this number if that fails."""
@@ -377,14 +384,18 @@ class HostClient(RemoteQueue):
     def _wake_loop(self) -> None:
         """Have the event loop see to what is left to be sent, or delivered."""
         loop = self._loop
-        if loop is not None and (self._frames.unsent or self._tasks):
+        if loop is not None and (self._frames.unsent or self._tasks or self._drained):
             try:
                 loop.call_soon_threadsafe(self._see_to_rest, loop)
             except RuntimeError:
                 pass  # the loop is closed
 
     def _see_to_rest(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._lost and loop is self._loop:
+        if loop is not self._loop or self._closed:
+            return
+        if self._lost:
+            self._on_writable()
+        else:
             if self._frames.unsent:
                 self._writer.watch()
             self._on_readable()
@@ -393,7 +404,7 @@ class HostClient(RemoteQueue):
         """Read in the event loop. Return whether a task waits for more."""
         if not self._reading.acquire(blocking=False):
             return True  # another thread reads, also for those who wait here
-        self._in_loop = True
+        self._loop_reads = threading.get_ident()
         try:
             count = self._frames.receive()
             while count > 0 and self._frames.more:
@@ -401,7 +412,7 @@ class HostClient(RemoteQueue):
             if count < 0:
                 self._lose()
         finally:
-            self._in_loop = False
+            self._loop_reads = 0
             self._reading.release()
         arrived, self._arrived = self._arrived, []
         if len(arrived) == 1 and not arrived[0].done():
@@ -415,7 +426,7 @@ class HostClient(RemoteQueue):
         """Send the rest. Return whether there is more to be done when the socket takes something again."""
         if self._frames.unsent and not self._lost:
             self._flush()
-            return True
+            return True  # once more, since the socket may be full now
         drained, self._drained = self._drained, []
         for each in drained:
             _settle(each)
@@ -440,7 +451,7 @@ class HostClient(RemoteQueue):
         if question.waits is None:
             return
         loop, done = question.waits
-        if self._in_loop and loop is self._loop:
+        if self._loop_reads == threading.get_ident() and loop is self._loop:
             self._arrived.append(done)
             return
         try:
@@ -450,8 +461,9 @@ class HostClient(RemoteQueue):
                 self._give_back(answer.number)
 
     def _lose(self) -> None:
-        """Tell all who wait that there will be no answer: the connection has ended."""
+        """Tell all who wait that there will be no answer: the connection has ended. From any thread."""
         self._lost = True
+        self._wake_loop()
         while self._requests:
             number, question = next(iter(self._requests.items()))
             self._tell(question, None)

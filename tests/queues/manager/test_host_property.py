@@ -76,7 +76,7 @@ class Model:
         self.items: dict[bytes, ModelItem] = {}
         self.grants: list[int] = []  # when ROOM was heard of
         self.players = [Player(scene.client()) for _ in range(3)]
-        scene.meanwhile = lambda: self.random.random() < 0.3 and self.act()
+        scene.meanwhile = self.act_perhaps
 
     def used(self) -> int:
         rooms = sum(len(player.rooms) for player in self.players if player.alive)
@@ -86,6 +86,10 @@ class Model:
         return next((each for each in self.players if item in each.leases.values()), None)
 
     # -- what clients say
+
+    def act_perhaps(self) -> None:
+        if self.random.random() < 0.3:
+            self.act()
 
     def act(self) -> None:
         self.now += 1
@@ -147,7 +151,7 @@ class Model:
         if number in player.leases:
             player.leases.pop(number).since = self.now
         for table in (player.gets, player.puts, player.rooms):
-            table.pop(number, None)  # type: ignore[attr-defined]
+            table.pop(number, None)
         player.end.say(Kind.BACK, number)
 
     def kill(self, player: Player) -> None:

@@ -76,8 +76,7 @@ def test_what_a_killed_reader_had_is_back_before_others_are_answered(
     ask(asking, 77)
     scene.settle()
     assert asking.hear() == (Kind.ITEM, 77, b"first")
-    for number, item in ((78, b"second"), (79, b"third"), (80, None)):
-        assert took(scene, asking, number) == item
+    assert [took(scene, asking, number) for number in (78, 79, 80)] == [b"second", b"third", None]
 
 
 @pytest.mark.parametrize("looks", [0, 1])
