@@ -40,7 +40,7 @@ class QueueManager(BaseManager):
         self._queues_lock = threading.Lock()
         self._queues_portal = portal
         self._over = threading.Event()
-        fork.call_in_child(self, QueueManager._start_anew)
+        fork.reset_in_child(self, QueueManager._start_anew)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._address!r})"

@@ -68,7 +68,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             "max_item_size": max_item_size,
         }
         super().__init__(self._make_core(), portal)
-        fork.call_in_child(self, ManagerQueue._start_anew)
+        fork.reset_in_child(self, ManagerQueue._start_anew)
 
     def __repr__(self) -> str:
         address, ident = self._arguments

@@ -34,9 +34,9 @@ class LocalConnector(Connector):
     end: a process of another user, unless that is root, is refused.
 
     Args:
-        name: a plain name: the socket is then in a private directory of this user's, the same for all
-            processes that share the directory for temporary files (``TMPDIR``). Or an absolute path for
-            the socket. A name has no slash, so that it cannot leave the directory.
+        name: a plain name: the socket is then in this user's private directory, the same for all processes:
+            ``/tmp/communica_like-<uid>``, or what the environment variable ``COMMUNICA_LIKE_DIR`` names.
+            Or an absolute path for the socket. A name has no slash, so that it cannot leave the directory.
         authkey: a shared secret for a mutual challenge, or None.
 
     Raises:
@@ -69,11 +69,21 @@ class LocalConnector(Connector):
         """Whether ``name`` is an absolute path."""
         return self.name.startswith("/")
 
+    @property
+    def path(self) -> str:
+        """The socket's path; on Windows, the pipe's.
+
+        Raises:
+            ValueError: it is too long for a socket.
+            LinkError: this user's private directory cannot be used.
+        """
+        return _locate(self.name)
+
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await _connect(_locate(self.name), receiver)
+        return await _connect(self.path, receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await _listen(_locate(self.name), accept, self.dump_state())
+        return await _listen(self.path, accept, self.dump_state())
 
     def dump_state(self) -> str:
         return join_url(self.scheme, self.name, safe="/")
