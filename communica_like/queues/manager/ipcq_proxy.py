@@ -13,7 +13,7 @@ from .hosted_queue import HostedQueue
 from .protocol import Frame, Item, Kind
 from .server_loop import ServerLoop
 
-__all__ = ["IpcqProxy", "ProxiedQueue", "ProxyConnection"]
+__all__ = ["IpcqProxy", "ProxiedQueue"]
 
 
 class IpcqProxy:
@@ -40,7 +40,7 @@ class IpcqProxy:
         self._leased = False
 
     def get(self, source: HostedQueue, block: bool, timeout: float | None) -> Item:
-        """Lease an item; see ``answered``."""
+        """Lease an item, until it is sent to the program."""
         answer = self._ask(source, source.get, timeout=timeout if block else 0.0)
         if answer.item is None:
             raise queue.Empty
@@ -68,8 +68,17 @@ class IpcqProxy:
         """Return how many items there are, and places taken."""
         return self._ask(source, source.size)
 
+    def send(self, answer: Any) -> None:
+        """Send an answer to the program: acknowledge its item, or give it back if that fails."""
+        try:
+            SocketConnection.send(self._connection, answer)
+        except BaseException:
+            self.answered(False)
+            raise
+        self.answered(True)
+
     def answered(self, sent: bool) -> None:
-        """The answer was sent to the program, or could not be: acknowledge its item, or give it back."""
+        """Acknowledge the item of the last answer, or give it back."""
         if self._leased and self._queue is not None:
             self._leased = False
             self._loop.call(partial(self._queue.ack if sent else self._queue.back, self, self._number))
@@ -163,27 +172,3 @@ class ProxiedQueue:
     def _proxy(self) -> IpcqProxy:
         proxy: IpcqProxy = self._proxies.current
         return proxy
-
-
-class ProxyConnection:
-    """A connection that tells the proxy what became of an answer.
-
-    Args:
-        connection: the program's.
-        proxy: of this thread.
-    """
-
-    def __init__(self, connection: SocketConnection, proxy: IpcqProxy) -> None:
-        self._proxy = proxy
-        self._connection = connection
-        self.recv = connection.recv
-        self.close = connection.close
-
-    def send(self, message: Any) -> None:
-        """Send an answer."""
-        try:
-            self._connection.send(message)
-        except BaseException:
-            self._proxy.answered(False)
-            raise
-        self._proxy.answered(True)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from ...managers.connection import SocketConnection
 from ...managers.server import ManagerServer
 from .hosted_queue import HostedQueue
-from .ipcq_proxy import IpcqProxy, ProxiedQueue, ProxyConnection
+from .ipcq_proxy import IpcqProxy, ProxiedQueue
 from .protocol import ATTACH_QUEUE, VERSION
 from .server_loop import ServerLoop
 from .service import QueueService
@@ -86,8 +86,9 @@ class QueueServer(ManagerServer):
         """Serve the proxies of one thread of another program, until it ends."""
         proxy = IpcqProxy(conn, self._loop)
         self._proxies.current = proxy
+        conn.send = proxy.send
         try:
-            super().serve_client(ProxyConnection(conn, proxy))  # type: ignore[arg-type]
+            super().serve_client(conn)
         finally:
             proxy.answered(False)
 

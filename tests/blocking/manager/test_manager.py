@@ -274,7 +274,7 @@ def test_a_server_that_is_killed_or_shut_down_ends_all_that_wait(folder: str) ->
 def until_they_wait(items: Any, tasks: int) -> None:
     """Wait until so many threads wait in a queue, and the host knows."""
     deadline = time.monotonic() + PATIENCE
-    while (remote := items._core._remote) is None or remote._tasks != tasks:
+    while (remote := items._core._remote) is None or remote._channel._tasks != tasks:
         assert time.monotonic() < deadline
         time.sleep(0.001)
     items.qsize()

@@ -105,7 +105,7 @@ class Scene:
         for victim in victims:
             for _ in range(self.random.randrange(300)):
                 await asyncio.sleep(0)
-            victim._frames.hang_up()
+            victim._channel._frames.hang_up()
 
     def rest(self) -> list[bytes]:
         """Take all that is left, by a client that comes last."""

@@ -212,7 +212,7 @@ async def test_get_returns_when_its_ack_is_behind_nothing(played: End, finish: s
         large = asyncio.create_task(mq.put(bytes(5_000_000)))
         await turns()
         assert isinstance(mq._remote, HostClient)
-        assert mq._remote._frames.unsent
+        assert mq._remote._channel.unsent
         played.say(Kind.ITEM, number, b"item")
         await turns(200)
         assert not getting.done()  # were this process killed now, another reader would get the item
@@ -220,10 +220,9 @@ async def test_get_returns_when_its_ack_is_behind_nothing(played: End, finish: s
             getting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await getting
-            await hear(played, Kind.PUT)
-            assert await hear(played, Kind.BACK) == number
+            assert await hear(played, Kind.PUT, Kind.SIZE, Kind.BACK, Kind.BACK) == number
         else:
-            await hear(played, Kind.PUT)
+            played.say(Kind.COUNT, await hear(played, Kind.PUT, Kind.SIZE))
             assert await asyncio.wait_for(getting, PATIENCE) == b"item"
             assert await hear(played, Kind.ACK) == number
         large.cancel()
@@ -240,7 +239,7 @@ async def test_put_returns_when_its_word_is_behind_nothing(played: End) -> None:
         played.say(Kind.ROOM, number)
         await turns(200)
         assert not putting.done()
-        await hear(played, Kind.PUT)
+        played.say(Kind.COUNT, await hear(played, Kind.PUT, Kind.SIZE))
         await asyncio.wait_for(putting, PATIENCE)
         assert await hear(played, Kind.COMMIT) == number
         large.cancel()

@@ -180,7 +180,7 @@ async def test_a_host_that_is_killed_ends_all_that_wait_and_its_address_is_used_
 
 def tasks_of(mq: ManagerQueue) -> int:
     """How many tasks wait for the host."""
-    return mq._remote._tasks if isinstance(mq._remote, HostClient) else 0
+    return mq._remote._channel._tasks if isinstance(mq._remote, HostClient) else 0
 
 
 @contextlib.contextmanager
@@ -197,7 +197,7 @@ async def test_a_host_that_hangs_does_not_hold_up_the_event_loop(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Longer than a loaded machine may hold up this process.
-    monkeypatch.setattr("communica_like.queues.manager.client._ANSWER_TIMEOUT", 1.0)
+    monkeypatch.setattr("communica_like.queues.manager.request_channel._ANSWER_TIMEOUT", 1.0)
     monkeypatch.setattr("communica_like.managers.client._TIMEOUT", 1.0)
     longest = 0.0
 
