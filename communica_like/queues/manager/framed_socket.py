@@ -63,39 +63,28 @@ class FramedSocket:
 
     # -- from any thread
 
-    def send(self, data: bytes) -> bool:
-        """Send frames; keep what the socket does not take now. Return False if the connection has ended."""
-        with self._lock:
-            if self._closed:
-                return False
-            sent: list[int] = []
-            try:
-                if not self.unsent:
-                    _send(self._socket, data, sent)
-            except OSError:
-                return False  # receiving finds that out, too
-            finally:
-                self._keep_rest(data, sent)
-            return True
+    def send(self, data: bytes, *, wait: bool = True) -> bool:
+        """Send frames; keep what the socket does not take.
 
-    def try_send(self, data: bytes) -> bool:
-        """Send a frame if the socket takes it, or the beginning of it, now; else return False.
+        Args:
+            wait: whether they may wait behind what is unsent. If not, and the socket takes none of it now, this
+                returns False, and they are not sent.
 
         Raises:
             OSError: the connection has ended.
         """
         with self._lock:
-            if self._closed:
-                raise ConnectionAbortedError("the connection has ended")
-            if self.unsent:
-                return False
             sent: list[int] = []
             try:
-                _send(self._socket, data, sent)
+                if not self.unsent:
+                    _send(self._socket, data, sent)
+                elif not wait:
+                    return False
             finally:
-                if sent:
-                    self._keep_rest(data, sent)
-            return bool(sent)
+                count = sum(sent)
+                if count < len(data) and (wait or count):
+                    self.unsent.append(memoryview(data)[count:])
+            return wait or count > 0
 
     def flush(self) -> bool:
         """Send what was not sent; return whether nothing is left.
@@ -104,7 +93,7 @@ class FramedSocket:
             OSError: the connection has ended.
         """
         with self._lock:
-            while self.unsent and not self._closed:
+            while self.unsent:
                 sent: list[int] = []
                 rest = self.unsent[0]
                 try:
@@ -171,14 +160,6 @@ class FramedSocket:
                     data = bytes(view[_LENGTH.size : end])
             self._received(data)
             del buffer[:end]
-
-    # --
-
-    def _keep_rest(self, data: bytes, sent: list[int]) -> None:
-        # The lock is held.
-        count = sum(sent)
-        if count < len(data):
-            self.unsent.append(memoryview(data)[count:])
 
 
 def _send(sock: socket.socket, data: bytes | memoryview, sent: list[int]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from ...exceptions import RemoteProtocolError
 from .protocol import Item, Kind
 
 __all__ = ["Client", "HostedQueue"]
@@ -132,14 +133,13 @@ class HostedQueue:
         """Put the held item for which room was kept."""
         item = self._rooms.pop((client, number), None)
         if item is not None:
-            self.post(item)
+            self._append(item)
 
-    def post(self, item: Item) -> None:
-        """Put an item."""
-        self._items.append((self._next_age, item))
-        self._next_age += 1
-        self._unfinished += 1
-        self._serve()
+    def post(self, client: Client, number: int, item: Item) -> None:
+        """Put an item, into a queue without a limit."""
+        if self.max_items:
+            raise RemoteProtocolError("POST into a queue with a limit")
+        self._append(item)
 
     def back(self, client: Client, number: int) -> None:
         """Drop a request, or what was held for it; put the item that was leased where it was."""
@@ -154,6 +154,12 @@ class HostedQueue:
         self._serve()
 
     # --
+
+    def _append(self, item: Item) -> None:
+        self._items.append((self._next_age, item))
+        self._next_age += 1
+        self._unfinished += 1
+        self._serve()
 
     def _admit_later(self, key: Key, then: Callable[[], object]) -> None:
         self._unheard.add(key)

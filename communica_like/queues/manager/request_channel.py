@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import select
 import socket
@@ -222,14 +223,15 @@ class RequestChannel:
     def send(self, data: bytes) -> None:
         """Send what may wait its turn behind what is not sent yet."""
         if not self._lost:
-            self._frames.send(data)
+            with contextlib.suppress(OSError):  # the end, which is found by receiving
+                self._frames.send(data)
             if self._frames.unsent:
                 self._wake_loop()
 
     def try_commit(self, data: bytes) -> bool:
         """Send what changes the queue, whole; return False if the socket does not take it now."""
         try:
-            if not self._frames.try_send(data):
+            if not self._frames.send(data, wait=False):
                 return False
         except OSError as exc:
             raise self._gone(sent=False) from exc

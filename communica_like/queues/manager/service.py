@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from ...exceptions import RemoteProtocolError
@@ -69,35 +71,29 @@ class QueueService:
     # --
 
     def _send(self, data: bytes) -> None:
-        self._frames.send(data)
+        with contextlib.suppress(OSError):  # the end, which is found by receiving
+            self._frames.send(data)
         if self._frames.unsent:
             self._loop.watch_room(self)
 
     def _received(self, data: bytes) -> None:
         frame = split_frame(data)
-        queue, number, item = self._queue, frame.number, frame.item
-        match frame.kind:
-            case Kind.ACK:
-                queue.ack(self, number)
-            case Kind.GET:
-                queue.get(self, number)
-            case Kind.NOW:
-                queue.now(self, number)
-            case Kind.POST if item is not None and not queue.max_items:
-                queue.post(item)
-            case Kind.PUT if item is not None:
-                queue.put(self, number, item)
-            case Kind.COMMIT:
-                queue.commit(self, number)
-            case Kind.BACK:
-                queue.back(self, number)
-            case Kind.UNACK if item is not None:
-                queue.unack(self, number, item)
-            case Kind.SIZE:
-                queue.size(self, number)
-            case Kind.TASK_DONE:
-                queue.task_done(self, number)
-            case Kind.JOIN:
-                queue.join(self, number)
-            case _:
-                raise RemoteProtocolError(f"not from a client: {frame.kind.name} {number}")
+        call = _CALLS.get(frame.kind)
+        if call is None:
+            raise RemoteProtocolError(f"not from a client: {frame.kind.name} {frame.number}")
+        call(self._queue, self, frame.number, *(() if frame.item is None else (frame.item,)))
+
+
+_CALLS: Final[dict[Kind, Callable[..., object]]] = {
+    Kind.GET: HostedQueue.get,
+    Kind.PUT: HostedQueue.put,
+    Kind.NOW: HostedQueue.now,
+    Kind.ACK: HostedQueue.ack,
+    Kind.COMMIT: HostedQueue.commit,
+    Kind.POST: HostedQueue.post,
+    Kind.BACK: HostedQueue.back,
+    Kind.UNACK: HostedQueue.unack,
+    Kind.SIZE: HostedQueue.size,
+    Kind.TASK_DONE: HostedQueue.task_done,
+    Kind.JOIN: HostedQueue.join,
+}

@@ -211,7 +211,7 @@ def test_now_for_what_was_answered_already(scene: Stage) -> None:
 def test_one_that_reads_nothing_holds_up_no_other(scene: Stage) -> None:
     deaf, other = scene.client(), scene.client()
     large = bytes(3_000_000)
-    scene.hosted.post(Item(False, large))
+    scene.hosted._append(Item(False, large))
     deaf.say(Kind.GET, 1)
     scene.settle()
     for number in range(10):
