@@ -67,8 +67,8 @@ class FramedSocket:
         """Send frames; keep what the socket does not take.
 
         Args:
-            wait: whether they may wait behind what is unsent. If not, and the socket takes none of it now, this
-                returns False, and they are not sent.
+            wait: whether they may wait behind what is unsent. If not, and the socket takes none of it now,
+                this returns False, and they are not sent.
 
         Raises:
             OSError: the connection has ended.

@@ -11,7 +11,6 @@ import threading
 import time
 from typing import Any, Final
 
-from ...aio.eager import set_result_now
 from ...exceptions import Closed, ConnectionLost
 from ...system import fork
 from ..base import FdWatcher
@@ -68,8 +67,6 @@ class RequestChannel:
         self._numbers = itertools.count(1)
         self._questions: dict[int, _Question] = {}
         self._reading = threading.Lock()  # its holder reads, for all
-        self._loop_thread = 0  # the event loop's, while that reads in a callback of its own
-        self._arrived: list[asyncio.Future[None]] = []  # for whom there were answers in this callback
         self._quick = False  # whether it paid to look again
         self._lost = self._closed = False
         self._generation = fork.generation
@@ -284,6 +281,8 @@ class RequestChannel:
         self._loop = loop
         try:
             self._reader.watch()
+            if self._frames.unsent:
+                self._writer.watch()
         except NotImplementedError:
             text = "this event loop cannot watch sockets: use asyncio.SelectorEventLoop"
             raise RuntimeError(text) from None
@@ -312,7 +311,6 @@ class RequestChannel:
         """Read in the event loop. Return whether a task waits for more."""
         if not self._reading.acquire(blocking=False):
             return True  # another thread reads, also for those who wait here
-        self._loop_thread = threading.get_ident()
         try:
             count = self._frames.receive()
             while count > 0 and self._frames.more:
@@ -320,14 +318,7 @@ class RequestChannel:
             if count < 0:
                 self._lose()
         finally:
-            self._loop_thread = 0
             self._reading.release()
-        arrived, self._arrived = self._arrived, []
-        if len(arrived) == 1 and not arrived[0].done():
-            set_result_now(arrived[0], None)
-        else:
-            for done in arrived:  # in their order
-                _settle(done)
         return self._tasks > 0 and not self._lost
 
     # -- receiving; the lock is held
@@ -349,8 +340,8 @@ class RequestChannel:
         if question.waits is None:
             return
         loop, done = question.waits
-        if self._loop_thread == threading.get_ident() and loop is self._loop:
-            self._arrived.append(done)
+        if loop is _running_loop():
+            _settle(done)
             return
         try:
             loop.call_soon_threadsafe(_settle, done)

@@ -247,6 +247,16 @@ async def test_put_returns_when_its_word_is_behind_nothing(played: End) -> None:
             await large
 
 
+async def test_a_long_item_goes_on_when_the_host_reads_again(played: End) -> None:
+    async with queue_there() as mq:
+        putting = asyncio.create_task(mq.put(bytes(5_000_000)))
+        await asyncio.sleep(0.01)  # the first part is sent, and the task waits
+        number = await hear(played, Kind.PUT)
+        played.say(Kind.ROOM, number)
+        await asyncio.wait_for(putting, PATIENCE)
+        assert await hear(played, Kind.COMMIT) == number
+
+
 async def test_a_call_of_a_thread_sends_what_is_before_it(played: End) -> None:
     async with queue_there(max_items=1) as mq:
         large = asyncio.create_task(asyncio.to_thread(mq.put_nowait, bytes(5_000_000)))
