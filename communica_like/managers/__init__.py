@@ -1,7 +1,7 @@
 """multiprocessing's managers: servers, and connections to them that are safe to make.
 
-What travels on a manager's connection is pickles, and to load a pickle is to run what is in it. So whoever
-is let into a server may run code there, and a server may run code in its clients. All that is here serves
+Pickles travel on a manager's connection, and to load a pickle is to run what is in it. So a client that is
+let into a server can run code there, and a server can run code in its clients. All that is here serves
 one end: that no pickle is loaded before it is certain whose it is.
 
 How a connection begins. A ``ManagerServer`` (server) accepts it on its ``ListeningAddress`` (listening); a
@@ -11,16 +11,14 @@ before it reads a byte. Then both prove that they know the key, by bytes that ar
 
 - The server speaks first, as multiprocessing has it: a challenge. Ours bears a mark.
 - A client of ours answers a marked challenge with our own handshake: an HMAC over its role and both sides'
-random
-  bytes, to which the server answers with its own. A proof of one role, or of one connection, is none of
+  random bytes. The server answers with its own. A proof of one role, or of one connection, is none of
   another.
-- Another program's client does not see the mark: it answers, and challenges the server, as multiprocessing
-does.
+- Another program's client does not see the mark. It answers, and challenges the server, as multiprocessing
+  does.
 - A client of ours that meets a challenge without the mark is at another program's server, such as ipcq's.
-Only
-  clients that may use such servers go on, in multiprocessing's protocol. That has no direction: what one end
-  is asked may be passed to another end, which answers. So the challenges of our clients bear a mark as well,
-  and no client of ours answers one that has any mark.
+  Only clients that may use such servers go on, in multiprocessing's protocol. That has no direction: a
+  question of one end may be passed to another end, which answers. So the challenges of our clients bear a
+  mark as well, and no client of ours answers one that has any mark.
 
 After that come requests and answers, in pickles: see ``request``. A server hands a connection over to other
 uses, such as queues' frames or links, with ``keep``.

@@ -63,7 +63,7 @@ def dial(
         attempt: may end this.
 
     Raises:
-        LinkRefused: nobody serves there.
+        LinkRefused: no process serves it.
         AuthenticationError: it has another key.
         InsecureAddress: everybody knows the key, and the kernel cannot tell whose the server is.
         PeerNotTrusted: it is another user's.
@@ -135,7 +135,7 @@ def _connected(address: Address) -> socket.socket:
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         if sock.getsockname() == sock.getpeername():
-            # A port in the ephemeral range that nobody serves may connect to itself.
+            # A port in the ephemeral range that is not served may connect to itself.
             sock.close()
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
         return sock

@@ -46,8 +46,8 @@ class SocketConnection(_Connection):
 
     def send(self, obj: Any) -> None:
         """Send an object."""
-        # Not the view that the base class sends: if that fails, and whoever keeps the error is in a cycle,
-        # the collector comes to the view's owner first, and since CPython 3.13 complains that it has a view.
+        # Not the view that the base class sends: if that fails, and the error is kept in a cycle, the
+        # collector comes to the view's owner first, and since CPython 3.13 complains that it has a view.
         self.send_bytes(bytes(ForkingPickler.dumps(obj)))
 
     def detach(self) -> socket.socket:

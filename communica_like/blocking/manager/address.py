@@ -1,4 +1,4 @@
-"""Addresses and keys that have names."""
+"""Address and AuthKey: addresses and keys that have names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Address", "AuthKey", "checked_address", "prepare_address"]
 
 
 class _Places(type):
-    """What is looked up when it is asked for: directories change."""
+    """Looks addresses up when they are asked for, since directories change."""
 
     @property
     def DEFAULT(cls) -> str:  # noqa: N802
-        """The one place where all programs of this user find the server that said so."""
+        """Where all programs of this user find the server that has this address."""
         if sys.platform == "win32":
             return os.path.join(tempfile.gettempdir(), f"communica_like-{os.getlogin()}", "queue-manager")
         else:
@@ -37,7 +37,7 @@ class Address(metaclass=_Places):
     """Addresses for QueueManagerServer and QueueManagerClient.
 
     ``DEFAULT``: a socket in this user's private directory, the same for all of this user's programs.
-    ``AUTO``: a free one, which the server's ``address`` tells, once it has started. Not for clients.
+    ``AUTO``: a free one, which the server's ``address`` tells once it has started. Not for clients.
     ``CWD``: a socket in the current working directory.
     """
 
@@ -48,7 +48,8 @@ class AuthKey:
     """Keys for QueueManagerServer and QueueManagerClient.
 
     ``AUTO``: this process's ``multiprocessing.current_process().authkey``, which its children have, too.
-    ``DEFAULT`` and ``EMPTY``: keys that everybody knows. With them, only the socket's mode keeps others out.
+    ``DEFAULT`` and ``EMPTY``: keys that everybody knows. They are for Unix sockets only, where the kernel
+    keeps other users out.
     """
 
     AUTO: Final = None

@@ -13,7 +13,9 @@ from typing import Any, Self
 from ... import queues
 from ...abc import Serializer
 from ...exceptions import Closed, SerializerError
-from ...queues.manager import open as manager_open  # noqa: F401 - not later, when a process may be forked off meanwhile
+
+# Not imported later, when a process may be forked off meanwhile.
+from ...queues.manager import open as manager_open  # noqa: F401
 from ...queues.manager.remote import Lease
 from ...system import fork
 from ..facade import Adapted, awaited, called
@@ -34,7 +36,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         portal: whose loop waits; None: the one that all share.
 
     Raises (all methods, but ``close``):
-        LinkRefused: nobody serves the address.
+        LinkRefused: no process serves the address.
         AuthenticationError: the key is another one. It is multiprocessing's AuthenticationError, too.
         ConnectionLost: the server ended, or does not answer. If ``sent`` is False nothing was put or taken.
         LinkError: any other failure to connect.
@@ -95,7 +97,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             MessageTooBig: the item is larger than ``max_item_size``.
             SerializerError: it cannot be dumped.
 
-        It may return before the server has the item, which whoever is told of it finds there nevertheless. If
+        It may return before the server has the item. Calls that are made after it find the item there. If
         Ctrl-C ends it the item may have been put.
         """
         limit = _limit(block, timeout)
@@ -167,11 +169,11 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
     join = awaited(queues.ManagerQueue.join)
 
     def close(self) -> None:
-        """Let go of the queue; whoever waits here ends with Closed. Items stay where they are."""
+        """Let go of the queue; calls that wait here raise Closed. Items stay where they are."""
         with self._entering:
             entered = self._portal is not None
             if not entered:
-                self._core.close()  # whoever enters from now on finds that
+                self._core.close()  # calls that enter from now on find that
         try:
             if entered:
                 with contextlib.suppress(Closed):  # another thread closed it at the same time
@@ -199,7 +201,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
 
     def _enter(self) -> Portal:
         if self._core.closed:
-            raise Closed("the queue is closed")  # and needs no loop, which nobody would leave again
+            raise Closed("the queue is closed")  # and needs no loop
         return super()._enter()
 
     def _enter_first(self) -> Portal:

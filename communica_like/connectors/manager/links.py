@@ -1,4 +1,4 @@
-"""The two ends of a ManagerConnector: what needs multiprocessing."""
+"""The two ends of a ManagerConnector, which need multiprocessing."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class _LinkServer(ManagerServer):
         self._take = take
 
     def communica_like_link(self, conn: SocketConnection, version: int) -> Any:
-        """Let the connection become a link."""
+        """Turn the connection into a link."""
         if version != _VERSION:
             return _VERSION
         conn.send(("#RETURN", version))

@@ -254,7 +254,7 @@ class IpcqClient(RemoteQueue):
             while not self._closed:
                 self._wanted.wait()
                 if self._kept:
-                    self._wanted.clear()  # before it is told, since whoever comes then sets it
+                    self._wanted.clear()  # before it is told: the next getter sets it
                     self._tell(self._getters.call_up)
                 elif not self._closed:
                     self._fetch(connection)

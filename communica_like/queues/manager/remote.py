@@ -1,4 +1,4 @@
-"""RemoteQueue: what a ManagerQueue needs of the connection to its queue, whoever hosts it."""
+"""RemoteQueue: what a ManagerQueue needs of the connection to its queue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LEASED, _ACKED, _VOID = range(3)
 class Lease:
     """An item on its way out of a queue. It is out when ``ack`` returns.
 
-    It is made before the item is asked for, so that a caller who is interrupted has what is to go back.
+    It is made before the item is asked for, so that an interrupted caller has what is to go back.
 
     Attributes:
         remote: the connection that the item comes by.
