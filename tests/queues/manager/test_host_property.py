@@ -31,7 +31,7 @@ class ModelItem:
 
     Attributes:
         since: the time since which it has been in the queue, for all who ask; None: it is not.
-        place: what its writer has put earlier has a lower one.
+        place: what its writer has put earlier has a lower one. Below 0: it was taken back after its ACK.
     """
 
     def __init__(self, writer: int, number: int) -> None:
@@ -150,6 +150,8 @@ class Model:
     def back(self, player: Player, number: int) -> None:
         if number in player.leases:
             player.leases.pop(number).since = self.now
+        if number in player.puts:
+            self.grants.append(self.now)  # which may have been on its way
         for table in (player.gets, player.puts, player.rooms):
             table.pop(number, None)
         player.end.say(Kind.BACK, number)
@@ -160,6 +162,7 @@ class Model:
         for item in player.leases.values():
             item.since = self.now
         player.leases.clear()
+        self.grants += [self.now for _ in player.puts]
         if player.gets:  # what it waited for may have been on its way
             for item in self.items.values():
                 item.since = item.since and self.now
@@ -171,22 +174,34 @@ class Model:
         self.now += 1
         refused: list[int] = []
         younger: list[tuple[int, ModelItem]] = []
+        full: list[tuple[int, ModelItem, int]] = []
+        counted: list[tuple[int, int]] = []
         for player in self.players:
             for frame in player.end.heard() if player.alive else []:
-                self.hear(player, frame, refused, younger)
-        for asked in refused:
-            left = [item.data for item in self.items.values() if item.since and item.since < asked]
-            assert not left, f"refused, and there were {left}"
+                self.hear(player, frame, refused, younger, full, counted)
+        counted += [(asked, 0) for asked in refused]
+        for asked, size in counted:
+            there = [item.data for item in self.items.values() if item.since and item.since < asked]
+            assert size >= len(there), f"{size} items, and there were {there}"
+        for asked, _, used in full:
+            assert used + sum(time > asked for time in self.grants) >= self.limit, "it was not full"
         for asked, item in younger:
             for each in self.items.values():
-                if each.writer == item.writer and each.place < item.place and each.since:
+                before = each.place < item.place and item.place > 0  # else the host knows which
+                if before and each.writer == item.writer and each.since:
                     assert each.since >= asked, f"{item.data!r} came before {each.data!r}"
         hosted = self.scene.hosted
         assert not self.limit or hosted._used() <= self.limit
         assert len({age for age, _ in hosted._items}) == len(hosted._items)
 
     def hear(
-        self, player: Player, frame: Frame, refused: list[int], younger: list[tuple[int, ModelItem]]
+        self,
+        player: Player,
+        frame: Frame,
+        refused: list[int],
+        younger: list[tuple[int, ModelItem]],
+        full: list[tuple[int, ModelItem, int]],
+        counted: list[tuple[int, int]],
     ) -> None:
         number = frame.number
         match frame.kind:
@@ -207,13 +222,10 @@ class Model:
             case Kind.REFUSED if number in player.gets:
                 refused.append(player.gets.pop(number))
             case Kind.REFUSED if number in player.puts:
-                asked, _, used = player.puts.pop(number)
                 assert self.limit, "a queue without a limit was full"
-                assert used + sum(time > asked for time in self.grants) >= self.limit, "it was not full"
+                full.append(player.puts.pop(number))
             case Kind.COUNT:
-                asked = player.sizes.pop(number)
-                there = [item for item in self.items.values() if item.since and item.since < asked]
-                assert frame.size >= len(there)
+                counted.append((player.sizes.pop(number), frame.size))
                 assert frame.used >= frame.size
 
     def end(self) -> None:
