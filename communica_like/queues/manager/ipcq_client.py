@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import Closed, CommunicaError, ConnectionLost, FeatureNotAvailable, LinkError
 from ...managers.client import dial, request
 from ...managers.connection import SocketConnection
@@ -44,8 +44,8 @@ class IpcqClient(RemoteQueue):
     def __init__(self, address: Address, authkey: bytes, ident: Any) -> None:
         self._address = address
         self._authkey = authkey
-        self._getters = Line(queue.Empty, self._watch_items, self._ignore_items)
-        self._putters = Line(queue.Full, self._watch_room, self._ignore_room)
+        self._getters = Waiters(queue.Empty, self._watch_items, self._ignore_items)
+        self._putters = Waiters(queue.Full, self._watch_room, self._ignore_room)
         self._lock = threading.Lock()  # of the calls' connection
         self._kept: deque[Item] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,7 +93,7 @@ class IpcqClient(RemoteQueue):
     # -- from the event loop. These calls are short, and made in one step: one that is cancelled was not made.
 
     async def get(self, lease: Lease, timeout: float | None) -> None:
-        if not len(self._getters):
+        if not self._getters.waiting:
             try:
                 self.get_nowait(lease)
                 return
@@ -104,7 +104,7 @@ class IpcqClient(RemoteQueue):
             await place.wait(partial(self._take_kept, lease), timeout)
 
     async def put(self, item: Item, timeout: float | None) -> None:
-        await self._putters.enter(partial(self.put_nowait, item), timeout)
+        await self._putters.wait(partial(self.put_nowait, item), timeout)
 
     async def join(self) -> None:
         raise self._no_tasks()
@@ -172,7 +172,7 @@ class IpcqClient(RemoteQueue):
 
     def _look_for_room(self) -> None:
         self._room_timer = None
-        self._putters.call_up()
+        self._putters.notify()
 
     # -- the other side
 
@@ -255,7 +255,7 @@ class IpcqClient(RemoteQueue):
                 self._wanted.wait()
                 if self._kept:
                     self._wanted.clear()  # before it is told: the next getter sets it
-                    self._tell(self._getters.call_up)
+                    self._tell(self._getters.notify)
                 elif not self._closed:
                     self._fetch(connection)
             self._put_back(partial(request, connection, self._ident, "put"))  # what came meanwhile
@@ -274,7 +274,7 @@ class IpcqClient(RemoteQueue):
     def _tell_lost(self, cause: Exception) -> None:
         self._failure = cause
         self._lost = True
-        self._tell(self._getters.call_up)
+        self._tell(self._getters.notify)
 
     def _tell(self, call: Callable[[], object]) -> None:
         try:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...abc import Guarantees, Serializer
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import Closed, MessageTooBig, SerializerError
 from ...serializers import PickleSerializer
 from ..base import WaitingQueue
@@ -110,7 +110,7 @@ class ManagerQueue(WaitingQueue):
         self._opening_for: asyncio.AbstractEventLoop | None = None
         self._failure: Exception | None = None
         # Tasks wait here for the connection alone. What they put and get comes in order at the host.
-        self._entering = Line(_NotOpen, self._begin_to_open, self._forget_failure)
+        self._entering = Waiters(_NotOpen, self._begin_to_open, self._forget_failure)
         super().__init__(serializer or PickleSerializer(), self._entering, self._entering)
         self._takes_objects = isinstance(self._serializer, PickleSerializer)
 
@@ -261,7 +261,7 @@ class ManagerQueue(WaitingQueue):
 
     async def _entered(self) -> RemoteQueue:
         """Return the connection, when it is there, to one task after the other, as they came."""
-        return await self._entering.enter(self._current, None)
+        return await self._entering.wait(self._current, None)
 
     def _current(self) -> RemoteQueue:
         self._check_open()
@@ -294,7 +294,7 @@ class ManagerQueue(WaitingQueue):
         if self._opening_for is loop:
             self._opening_for = None
             self._failure = failure  # of all that wait now
-            if not self._entering.call_up():
+            if not self._entering.notify():
                 self._failure = None
 
     def _forget_failure(self) -> None:

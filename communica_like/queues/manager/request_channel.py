@@ -208,6 +208,8 @@ class RequestChannel:
             pass
         finally:
             self._tasks -= 1
+            if not self._tasks:
+                self._reader.ignore()
 
     def _answer(self, question: _Question, unknown: bool = False) -> Frame:
         answer = question.answers[0]

@@ -333,7 +333,7 @@ async def test_closed_in_the_turn_in_which_it_is_opened(played: End, method: str
     mq = queue_there()
     waiting = asyncio.create_task(mq.get() if method == "get" else mq.put(b"item"))
     async with asyncio.timeout(PATIENCE):
-        while not any(place._called_up.done() for place in mq._entering._places):
+        while not any(waiter._notified.done() for waiter in mq._entering.waiting):
             await asyncio.sleep(0)
     mq.close()
     with pytest.raises(Closed):
