@@ -275,6 +275,46 @@ async def test_closing_the_host_ends_all_and_leaves_nothing(folder: str) -> None
     assert os.listdir(folder) == []
 
 
+async def test_an_idle_queue_finds_the_next_host(folder: str) -> None:
+    queues = [ManagerQueue(f"{folder}/s", b"key", number) for number in range(3)]
+    for turn in range(3):
+        async with QueueHost(f"{folder}/s", b"key"):
+            await queues[0].put(turn)
+            assert await queues[0].get() == turn
+            queues[1].put_nowait(turn)
+            assert queues[1].get_nowait() == turn
+            assert queues[2].qsize() == 0
+    for each in queues:
+        each.close()
+
+
+async def test_a_host_that_ends_gives_no_answers_to_proxies(folder: str) -> None:
+    class Manager(managers.BaseManager):
+        """As ipcq's client is made."""
+
+    Manager.register("get_queue")
+
+    def wait(call: Any, *arguments: Any) -> object:
+        try:
+            return call(*arguments)
+        except (EOFError, ConnectionError) as exc:
+            return exc
+
+    async with QueueHost(f"{folder}/s", b"key", max_items=1) as host:
+        manager = Manager(f"{folder}/s", b"key")
+        manager.connect()
+        empty, full = (manager.get_queue(ident) for ident in ("empty", "full"))  # type: ignore[attr-defined]
+        full.put("item")
+        calls = [asyncio.to_thread(wait, *call) for call in ((empty.get,), (full.put, "more"), (full.join,))]
+        waiting = [asyncio.ensure_future(call) for call in calls]
+        assert host._server is not None
+        async with asyncio.timeout(PATIENCE):
+            while len(host._server._loop._members) != len(calls):
+                await asyncio.sleep(0.001)
+    for answer in await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE):
+        assert isinstance(answer, EOFError | ConnectionError), answer
+
+
 # -- strangers
 
 
