@@ -1,4 +1,4 @@
-"""Connecting to a manager's server, and asking it. Blocking, but not for long."""
+"""Connecting to a manager's server, and calling it. Blocking, but not for long."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TIMEOUT: Final = 5.0  # seconds: to connect; for the handshake; for a request
 
 
 class _AnotherKey(AuthenticationError, KeyRefused):
-    """Users of multiprocessing expect its own exception."""
+    """Is multiprocessing's own exception, too, which its users expect."""
 
 
 class Attempt:
-    """One attempt to connect, which another thread may end, for certain, before it begins another one."""
+    """One attempt to connect, which another thread can end for certain."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -43,7 +43,7 @@ class Attempt:
             self._socket = sock
 
     def end(self) -> None:
-        """From now on, nothing is read or sent."""
+        """End the attempt. From now on nothing is read or sent."""
         with self._lock:
             self._over = True
             if self._socket is not None:
@@ -109,7 +109,7 @@ def request(
     *arguments: Any,
     timeout: float | None = None,
 ) -> Any:
-    """Return what a server's function, or a method of one of its objects, returns.
+    """Call a server's function, or a method of one of its objects.
 
     Args:
         timeout: seconds; None: some.

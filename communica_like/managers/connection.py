@@ -21,7 +21,7 @@ _READ_SIZE: Final = 256 * 1024
 
 
 class SocketConnection(_Connection):
-    """Speaks multiprocessing's protocol over a blocking socket, which can be had back.
+    """Speaks multiprocessing's protocol over a blocking socket.
 
     Attributes:
         socket: the socket.
@@ -36,7 +36,10 @@ class SocketConnection(_Connection):
         self._deadline: float | None = None
 
     def limit(self, seconds: float | None) -> None:
-        """Let reads and writes fail with TimeoutError or BlockingIOError after this time; None: never."""
+        """Let reads and writes fail after this time; None: never.
+
+        They raise TimeoutError or BlockingIOError.
+        """
         if seconds is not None:
             self._deadline = time.monotonic() + seconds
         elif self._deadline is not None:

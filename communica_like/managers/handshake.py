@@ -1,4 +1,4 @@
-"""How the two ends of a manager's connection prove that they know the key, before either loads a pickle."""
+"""The handshake: both ends prove that they know the key, before they load a pickle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MAC: Final = 32
 
 
 class NotAManager(Exception):
-    """What the other end says is no manager's handshake, or not one that is wanted here."""
+    """The other end speaks no manager's handshake, or not one that is wanted here."""
 
 
 def greet_client(connection: SocketConnection, authkey: bytes) -> None:
@@ -98,7 +98,7 @@ class _Replay:
 
 
 def _check_answer(connection: SocketConnection, authkey: bytes, challenge: bytes, answer: bytes) -> None:
-    """Check an answer to a challenge of multiprocessing's protocol, and say how that came out."""
+    """Check an answer to a challenge of multiprocessing's protocol, and reply to it."""
     asked = challenge[len(_CHALLENGE) :]
     expected = {_DIGEST + hmac.digest(authkey, asked, "sha256")}
     try:

@@ -1,4 +1,4 @@
-"""Who may be at the other end of a manager's connection, and with which key."""
+"""Which processes and keys may be at the other end of a manager's connection."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ def address_text(address: Address) -> str:
 
 
 def check_key(address: Address, authkey: bytes) -> None:
-    """Refuse a key that everybody knows, unless the address is a Unix socket, where the kernel tells users
-    apart.
+    """Refuse a key that everybody knows, unless the address is a Unix socket.
 
     Raises:
         InsecureAddress: with this key, any user who reaches the address could run code here.
@@ -37,7 +36,7 @@ def check_key(address: Address, authkey: bytes) -> None:
 
 
 def check_peer(sock: socket.socket, where: str, authkey: bytes) -> None:
-    """Refuse the process at the other end of a Unix socket if it is another user's. Others are left alone.
+    """Refuse the process at the other end of a Unix socket if it is another user's.
 
     Raises:
         PeerNotTrusted: it is; or the kernel does not tell, and everybody knows the key.

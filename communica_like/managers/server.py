@@ -30,7 +30,7 @@ _RETRY_INTERVAL: Final = 0.1
 
 
 class ManagerServer(Server):
-    """Serves the protocol of ``multiprocessing.managers`` on a socket that is listening already.
+    """Serves the protocol of ``multiprocessing.managers`` on a listening socket.
 
     Each connection has a thread: one that is silent, that sends garbage or that ends in the middle harms no
     other. Nothing is unpickled before both sides have proved that they know the key. A connection that does
@@ -83,7 +83,7 @@ class ManagerServer(Server):
         self._accepter.start()
 
     def stop_accepting(self) -> None:
-        """Let no more connections in. May wait a moment."""
+        """Stop accepting connections. May wait a moment."""
         if not self._ended:
             self._ended = True
             self.stop_event.set()
@@ -108,7 +108,7 @@ class ManagerServer(Server):
     # -- for subclasses
 
     def keep(self, connection: SocketConnection) -> socket.socket:
-        """Take a connection's socket over; ``stop`` does not end it any more. The caller closes it."""
+        """Hand a connection's socket over to the caller, who closes it. ``stop`` does not."""
         with self._guard:
             self._forget(connection.socket)
         return connection.detach()

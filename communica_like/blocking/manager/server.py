@@ -86,8 +86,7 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
         self._state.value = State.STARTED
 
     def shutdown(self) -> None:  # type: ignore[override]
-        """Remove the socket, and close all connections. All calls that wait, here and elsewhere, raise an
-        error.
+        """Remove the socket and close all connections. Calls that wait anywhere raise an error.
 
         What is in the queues is lost. May be called several times, and before the server was started.
         """

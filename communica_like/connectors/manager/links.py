@@ -99,7 +99,7 @@ class _LinkServer(ManagerServer):
 
 
 def new_link(accept: Callable[[Link], LinkReceiver], identify: Identify, where: Address) -> StreamLink:
-    """Return a link that is to be connected: over a Unix socket it tells of the other process's end."""
+    """Return a link to be connected; over a Unix socket it tells when the other process ends."""
     if sys.platform != "win32" and isinstance(where, str):
         return UnixLink(accept, identify)
     return StreamLink(accept, identify)

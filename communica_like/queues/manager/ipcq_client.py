@@ -1,4 +1,4 @@
-"""IpcqClient: the connection of a ManagerQueue to a queue of another program's manager, such as ipcq's."""
+"""IpcqClient: the connection of a ManagerQueue to another program's manager, such as ipcq's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROOM_POLL_INTERVAL: Final = 0.05
 
 
 class IpcqClient(RemoteQueue):
-    """Proxies' calls on a queue.Queue, or what else it is, over there.
+    """A queue.Queue of another program's manager, called as proxies do.
 
     That one knows no leases: what it hands out is gone from it. So while a task waits here, a thread calls
     its get, for a quarter of a second at a time. If an item comes and no task waits any more, it is kept for

@@ -1,4 +1,4 @@
-"""IpcqProxy: calls on a HostedQueue for a program that uses the manager's own protocol, such as ipcq."""
+"""IpcqProxy: calls on a HostedQueue for a program that uses the manager's own protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["IpcqProxy", "ProxiedQueue"]
 
 
 class IpcqProxy:
-    """Makes the calls of one of a program's threads, in a thread of the host, which waits for the answers.
+    """Makes the calls of one thread of another program, in a thread of the host.
 
     The loop makes them on the queues. While a call waits, the loop reads the program's connection, too, which
     has nothing to say then but its end.

@@ -26,11 +26,11 @@ _LARGEST: Final = 2**32 - 64  # bytes; a frame's length has 32 bits
 
 
 class _NotOpen(Exception):
-    """The connection has to be opened first."""
+    """There is no connection yet."""
 
 
 class ManagerQueue(WaitingQueue):
-    """A queue in a QueueHost of another process, or of this one; or in the manager of an ipcq server.
+    """A queue in a QueueHost, of any process; or in the manager of an ipcq server.
 
     It connects when it is first used, or entered by ``async with``, and again after the host was lost and is
     back.
@@ -151,7 +151,7 @@ class ManagerQueue(WaitingQueue):
         return 0 < remote.capacity <= remote.size().used
 
     def task_done(self) -> None:
-        """Count the work on an item that was taken as done. The last one ends ``join``, wherever that waits.
+        """Count the work on an item that was taken as done. The last one ends ``join``.
 
         Raises:
             ValueError: it was called for all items already.
@@ -160,8 +160,7 @@ class ManagerQueue(WaitingQueue):
         self._open().task_done()
 
     async def join(self) -> None:
-        """Wait until ``task_done`` was called, in whatever process, for all that was put, by whatever
-        process.
+        """Wait until ``task_done`` was called, in any process, for all that was put.
 
         Raises:
             FeatureNotAvailable: the queue is in another program's manager, such as ipcq's.

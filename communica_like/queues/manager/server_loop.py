@@ -1,4 +1,4 @@
-"""ServerLoop: one thread that reads all connections of a host, and knows when it has heard them all."""
+"""ServerLoop: one thread that hears all connections of a host, in rounds."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ class Member(Protocol):
 
 
 class ServerLoop:
-    """Runs rounds, in a thread: it hears all connections, then does what was to be done when all is heard.
+    """Reads all connections of a host, in rounds, in one thread.
+
+    In each round it hears all of them. Then it does what was due when all is heard.
 
     Connections that have ended are heard before others. So what their ends change is known to those who speak
     after them. The thread looks for more for a moment before it goes to sleep, while frames come in quick
@@ -108,7 +110,7 @@ class ServerLoop:
         self._poll.register(member.fileno(), _READ)
 
     def dismiss(self, member: Member) -> bool:
-        """Read it no more. Return False if it was not read."""
+        """Stop reading this connection. Return False if it was not read."""
         descriptor = member.fileno()
         if self._members.get(descriptor) is not member:
             return False
