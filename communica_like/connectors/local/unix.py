@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import struct
-import sys
 from collections.abc import Callable
 
 from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import LinkError, LinkRefused, PeerNotTrusted
 from ...system import ProcessId, state_directory
+from ...system.peer_credentials import peer_credentials
 from ...system.socket_file import SocketFile, check_path_length, try_connect
 from ..links.peer_process import PeerProcess
 from ..links.stream import StreamLink
@@ -113,14 +112,4 @@ def _identify(transport: asyncio.BaseTransport, path: str, *, serving: bool) -> 
 
 
 def _credentials(sock: socket.socket, path: str) -> PeerIdentity:
-    if sys.platform == "linux":
-        # struct ucred, see SO_PEERCRED in unix(7)
-        pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        return PeerIdentity("local", path, pid, uid, gid)
-    elif sys.platform == "darwin":
-        # struct xucred, see LOCAL_PEERCRED in sys/un.h
-        data = sock.getsockopt(0, 1, 76)
-        uid, groups, gid = struct.unpack_from("4xih2xi", data)
-        return PeerIdentity("local", path, None, uid, gid if groups else None)
-    else:
-        return PeerIdentity("local", path)
+    return PeerIdentity("local", path, *peer_credentials(sock))

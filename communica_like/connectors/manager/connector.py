@@ -1,4 +1,4 @@
-"""ManagerConnector: two processes that meet at the server of a multiprocessing manager."""
+"""ManagerConnector: links between two processes that meet at a multiprocessing manager's server."""
 
 from __future__ import annotations
 
@@ -43,12 +43,14 @@ Address = str | tuple[str, int]
 class ManagerConnector(Connector):
     """Links through the server of a ``multiprocessing`` manager, which runs in the listening process.
 
-    A client is let in by the manager's own challenge, each side proving to know the key, before anything
-    that it sends is unpickled. It asks for a link in the manager's protocol, and from then on its connection
-    carries bytes only. So there is always a key: *authkey*, which is asked for once more as by other
-    connectors; or else 32 random bytes that the server writes into a file that only this user can read,
-    beside the socket (``<path>.key``; of a TCP address, in this user's private directory), and removes when
-    it closes. That is how two processes of one user meet without a key in their code.
+    Both sides prove that they know the key before anything that the other one sends is unpickled. Then the
+    client asks for a link in the manager's protocol, and from there on its connection carries bytes only. On
+    a Unix socket, both sides refuse processes of other users.
+
+    The key is *authkey*, which is asked for once more as by other connectors. Without it, the server writes
+    32 random bytes into a file that only this user can read, beside the socket (``<path>.key``; of a TCP
+    address, in this user's private directory), and removes it when it closes. So two processes of one user
+    meet without a key in their code. A process that knows the key can run code in the server's process.
 
     Args:
         address: a plain name: a Unix socket in this user's private directory, as LocalConnector's. Or the
@@ -58,7 +60,8 @@ class ManagerConnector(Connector):
     Raises:
         ValueError: the address is none of these.
 
-    ``listen`` raises InsecureAddress for an address beyond loopback without *authkey*.
+    ``listen`` raises InsecureAddress for an address beyond loopback without *authkey*. Over TCP, both
+    methods do so for a key that everybody knows.
     """
 
     scheme: ClassVar[str] = "manager"
@@ -81,9 +84,14 @@ class ManagerConnector(Connector):
         # multiprocessing takes longer to import than all of this library.
         links = import_module(_MACHINERY)
         key_path = "" if self.authkey is not None else _key_path(where)
-        sock = await daemon_call(
-            lambda: links.dial_link(where, self.authkey, key_path), lambda sock: sock.close()
-        )
+        attempt = links.Attempt()
+        try:
+            sock = await daemon_call(
+                lambda: links.dial_link(where, self.authkey, key_path, attempt), lambda sock: sock.close()
+            )
+        except asyncio.CancelledError:
+            attempt.end()  # before another one may begin
+            raise
         link: StreamLink = links.new_link(
             lambda _: receiver, lambda transport: _identify(transport, where, serving=False), where
         )

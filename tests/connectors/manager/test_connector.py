@@ -239,7 +239,7 @@ async def test_nothing_is_unpickled_for_strangers(connector: ManagerConnector, f
 async def test_the_silent_stop_nobody_and_are_sent_away(
     connector: ManagerConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("communica_like.managers.server._HANDSHAKE_TIME", 1.0)
+    monkeypatch.setattr("communica_like.managers.server._HANDSHAKE_TIMEOUT", 1.0)
     async with serving(connector), contextlib.AsyncExitStack() as stack:
         silent = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(30)]
         for each in silent:
