@@ -11,7 +11,7 @@ from typing import TypeVar
 from ..exceptions import Closed
 from .eager import set_result_now
 
-__all__ = ["Line", "Place", "Waiter", "Waiters"]
+__all__ = ["Waiter", "Waiters"]
 
 T = TypeVar("T")
 
@@ -91,9 +91,6 @@ class Waiters:
         if self._closed:
             raise Closed("the queue is closed")
 
-    enter = wait
-    call_up = notify
-
 
 class Waiter:
     """A place in a wait queue, while ``with waiter:`` lasts; those that come meanwhile are behind it."""
@@ -156,10 +153,3 @@ class Waiter:
     def _expire(self) -> None:
         self._expired = True
         self.notify()
-
-    call_up = notify
-
-
-# The names that queues.manager uses.
-Line = Waiters
-Place = Waiter
