@@ -23,9 +23,9 @@ LOWEST_PYTHON = PYTHONS[0]
 CORE = ["wire", "session"]
 # Tests of what other packages have a part in: kernel queues, the broker, the portal, serializers.
 USERS = ["tests/serializers", "tests/queues", "tests/interop", "tests/test_exports.py", "tests/blocking"]
-USERS += ["--ignore-glob=tests/blocking/test_*_interrupts.py", "--ignore=tests/blocking/test_exit.py"]
-for name in ("rmq", "posixmq", "sysv"):
-    USERS += sorted(map(str, Path("tests/connectors").glob(f"test_{name}*.py")))
+USERS += ["--ignore-glob=tests/blocking/*/test_interrupts.py", "--ignore=tests/blocking/test_exit.py"]
+for name in ("amqp", "kernel"):
+    USERS.append(f"tests/connectors/{name}")
 # Of the group "interop", what is written in C and has few wheels.
 COMPILED = "ipcqueue"
 # The whole suite: for much of their time its tests wait for other processes.

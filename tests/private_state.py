@@ -1,4 +1,4 @@
-"""A ledger and claims that no other program on this machine looks at."""
+"""A registry and claims that no other program on this machine looks at."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import communica_like.ownership
-from communica_like.ownership import ledger
+import communica_like.system
+from communica_like.system import registry
 
 __all__ = ["clear", "entries_of", "keep_private", "use"]
 
@@ -22,19 +22,19 @@ def use(place: str | Path) -> None:
 def keep_private(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Do so for a test; return the directory, which is made by and by."""
     monkeypatch.setattr(_module(), "_PLACES", (str(place),))
-    return communica_like.ownership.state_directory()
+    return communica_like.system.state_directory()
 
 
 def clear(directory: Path) -> None:
-    """Remove what is in the ledger in *directory*, whoever owns it: who else would, after a failure?"""
+    """Remove what is in the registry in *directory*, whoever owns it: who else would, after a failure?"""
     for path in directory.glob("owned-*"):
-        thing = ledger._read(path)
+        thing = registry._read(path)
         if thing is not None:
-            ledger._REMOVE[thing[0]](thing[1])
+            registry._REMOVE[thing[0]](thing[1])
 
 
 def entries_of(directory: Path) -> list[str]:
-    """Return what the ledger in *directory* holds, and pipes beside it."""
+    """Return what the registry in *directory* holds, and pipes beside it."""
     found = []
     for path in directory.iterdir():
         if path.name.startswith("pipe-"):
@@ -47,4 +47,4 @@ def entries_of(directory: Path) -> list[str]:
 
 def _module() -> object:
     # The package's attribute of that name is the function.
-    return sys.modules["communica_like.ownership.state_directory"]
+    return sys.modules["communica_like.system.state_directory"]

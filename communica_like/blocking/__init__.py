@@ -3,10 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .clients import RouteClient, SimpleClient
-from .portal import Portal
-from .servers import RouteServer, SimpleServer
-from .worker import Worker
+from .entities.clients import RouteClient, SimpleClient
+from .entities.servers import RouteServer, SimpleServer
+from .portal.portal import Portal
+from .worker.worker import Worker
 
 __all__ = ["Portal", "RouteClient", "RouteServer", "SimpleClient", "SimpleServer", "Worker"]
 

@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 
 from ..abc import Serializer
 from ..queues import SysVMQ
-from .adapt import refused
-from .message_queue import Message, MessageQueue
-from .pickled_queue import PickledQueue
-from .portal import Portal
-from .queue_error import TRANSLATED, QueueError, queue_error
+from .portal.portal import Portal
+from .queues.errors import TRANSLATED, QueueError, queue_error
+from .queues.pickled import PickledQueue
+from .queues.raw import Message, MessageQueue
+from .queues.retry import refused
 
 __all__ = ["Queue", "QueueError"]
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from .registry import BUILT_IN, connector_from
 
 if TYPE_CHECKING:
-    from .fifo import FifoConnector
-    from .local import LocalConnector
-    from .manager import ManagerConnector
+    from .amqp.connector import RmqConnector
+    from .kernel.fifo import FifoConnector
+    from .kernel.posixmq import PosixMQConnector
+    from .kernel.sysv import SysVConnector
+    from .local.connector import LocalConnector
+    from .manager.connector import ManagerConnector
     from .memory import MemoryConnector
-    from .posixmq import PosixMQConnector
-    from .rmq import RmqConnector
-    from .stdio import StdioConnector
-    from .sysv import SysVConnector
+    from .stdio.connector import StdioConnector
     from .tcp import TcpConnector
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, LinkRefused
-from .address import check_authkey, check_text, join_url, split_url
+from .url import check_authkey, check_text, join_url, split_url
 
 __all__ = ["MemoryConnector"]
 

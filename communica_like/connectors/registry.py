@@ -24,14 +24,14 @@ GROUP: Final = "communica_like.connectors"
 """The group of entry points that third parties register their connectors in."""
 
 BUILT_IN: Final = {
-    "amqp": ("rmq", "RmqConnector"),
-    "fifo": ("fifo", "FifoConnector"),
-    "local": ("local", "LocalConnector"),
-    "manager": ("manager", "ManagerConnector"),
+    "amqp": ("amqp.connector", "RmqConnector"),
+    "fifo": ("kernel.fifo", "FifoConnector"),
+    "local": ("local.connector", "LocalConnector"),
+    "manager": ("manager.connector", "ManagerConnector"),
     "memory": ("memory", "MemoryConnector"),
-    "posixmq": ("posixmq", "PosixMQConnector"),
-    "stdio": ("stdio", "StdioConnector"),
-    "sysv": ("sysv", "SysVConnector"),
+    "posixmq": ("kernel.posixmq", "PosixMQConnector"),
+    "stdio": ("stdio.connector", "StdioConnector"),
+    "sysv": ("kernel.sysv", "SysVConnector"),
     "tcp": ("tcp", "TcpConnector"),
 }
 """This package's connectors, module and class by scheme. No other distribution can take one of these."""

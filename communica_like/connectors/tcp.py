@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, InsecureAddress, LinkError, LinkRefused
-from ..ownership import fork
-from ._stream import StreamLink
-from .address import check_authkey, check_text, join_url, split_url
+from ..system import fork
+from .links.stream import StreamLink
+from .url import check_authkey, check_text, join_url, split_url
 
 __all__ = ["TcpConnector"]
 

@@ -1,9 +1,9 @@
 """Clients and servers: what a user holds in the hand."""
 
+from .backends import ClientInfo
 from .backoff import Backoff
-from .context import Context
-from .handlers import threaded_handler
-from .reception import ClientInfo
+from .handling.context import Context
+from .handling.handlers import threaded_handler
 from .route import RouteClient, RouteServer
 from .routes import RouteTable
 from .simple import SimpleClient, SimpleServer

@@ -12,12 +12,12 @@ from ..exceptions import Closed, ConnectTimeout
 from ..wire.greetings import Reason
 from ..wire.limits import Limits
 from .backoff import Backoff
-from .dialer import Dialer
+from .connection.driver import Peer
+from .connection.reconnector import Dialer
 from .entity import Entity
-from .host_pool import HostPool
-from .inbox_dialer import InboxDialer
-from .inbox_peer import InboxPeer
-from .peer import Peer
+from .handling.tasks import HostPool
+from .inbox.calls import InboxPeer
+from .inbox.reconnector import InboxDialer
 
 __all__ = ["Client"]
 

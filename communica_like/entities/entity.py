@@ -15,10 +15,10 @@ from ..exceptions import Closed
 from ..wire.failure import Failure
 from ..wire.greetings import OTHER, Reason
 from ..wire.limits import Limits
-from .farewell import Farewell
-from .handlers import Handler
-from .host_pool import HostPool
-from .peer import Peer
+from .connection.driver import Peer
+from .connection.receivers import Farewell
+from .handling.handlers import Handler
+from .handling.tasks import HostPool
 from .signals import stop_signals
 
 __all__ = ["Entity"]

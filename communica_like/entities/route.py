@@ -9,12 +9,11 @@ from ..abc import Connector, Serializer
 from ..serializers import JsonSerializer
 from ..wire.failure import REQ, Failure
 from ..wire.limits import Limits
+from .backends import DuplicatePolicy
 from .backoff import Backoff
 from .client import Client
-from .handlers import Handler
-from .reception import DuplicatePolicy
-from .route_calls import RouteCalls
-from .routes import RouteTable
+from .handling.handlers import Handler
+from .routes import RouteCalls, RouteTable
 from .server import Server
 
 __all__ = ["RouteClient", "RouteServer"]

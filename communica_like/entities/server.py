@@ -9,12 +9,13 @@ from typing import Self
 from ..abc import Connector
 from ..exceptions import Closed, ConnectionLost, FeatureNotAvailable, RequestTimeout
 from ..wire.limits import Limits
-from .context import inherited_deadline
+from .backends import ClientInfo, DuplicatePolicy
+from .connection.acceptor import Reception
+from .connection.driver import Peer
 from .entity import Entity
-from .host_pool import HostPool
-from .inbox_reception import InboxReception
-from .peer import Peer
-from .reception import ClientInfo, DuplicatePolicy, Reception
+from .handling.context import inherited_deadline
+from .handling.tasks import HostPool
+from .inbox.acceptor import InboxReception
 
 __all__ = ["Server"]
 

@@ -9,11 +9,10 @@ from ..abc import Connector, Serializer
 from ..serializers import JsonSerializer
 from ..wire.failure import RESP, Failure
 from ..wire.limits import Limits
+from .backends import DuplicatePolicy
 from .backoff import Backoff
 from .client import Client
-from .codecs import Codecs
-from .handlers import Handler
-from .reception import DuplicatePolicy
+from .handling.handlers import Codecs, Handler
 from .server import Server
 
 __all__ = ["SimpleClient", "SimpleServer"]

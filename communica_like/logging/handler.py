@@ -10,7 +10,7 @@ import weakref
 from typing import Any, Final
 
 from ..abc import Connector
-from ..blocking.portal import Portal, shared_portal
+from ..blocking.portal.portal import Portal, shared_portal
 from ..connectors import connector_from
 from ..entities import Backoff
 from ..exceptions import Closed

@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 from ..abc import Connector
-from ..blocking.entity import BlockingServer
-from ..blocking.portal import Portal
-from ..blocking.workers import Workers
+from ..blocking.entities.base import BlockingServer
+from ..blocking.handler_threads import Workers
+from ..blocking.portal.portal import Portal
 from ..entities import SimpleServer
 from ..wire.limits import Limits
 from .records import decode

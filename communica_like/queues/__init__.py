@@ -4,16 +4,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ..abc import AsyncQueue, Guarantees
-from ..ownership import reap
+from ..system import reap
 
 if TYPE_CHECKING:
-    from .fifo import PipeQueue
-    from .manager import ManagerQueue
-    from .manager_host import QueueHost
+    from .manager.host import QueueHost
+    from .manager.manager_queue import ManagerQueue
     from .memory import MemoryQueue
+    from .pipe.pipe_queue import PipeQueue
     from .posixmq import PosixMQ
-    from .process import ProcessLines
-    from .sysvmq import SysVMQ
+    from .process.process_lines import ProcessLines
+    from .sysv.sysvmq import SysVMQ
 
 __all__ = [
     "AsyncQueue",
@@ -29,13 +29,13 @@ __all__ = [
 ]
 
 _MODULES: Final = {
-    "ManagerQueue": "manager",
+    "ManagerQueue": "manager.manager_queue",
     "MemoryQueue": "memory",
-    "PipeQueue": "fifo",
+    "PipeQueue": "pipe.pipe_queue",
     "PosixMQ": "posixmq",
-    "ProcessLines": "process",
-    "QueueHost": "manager_host",
-    "SysVMQ": "sysvmq",
+    "ProcessLines": "process.process_lines",
+    "QueueHost": "manager.host",
+    "SysVMQ": "sysv.sysvmq",
 }
 
 

@@ -10,10 +10,10 @@ from collections import deque
 from typing import Any
 
 from ..abc import Guarantees, Serializer
+from ..aio.waiters import Line
 from ..exceptions import MessageTooBig
 from ..serializers import PickleSerializer
-from .line import Line
-from .waiting_queue import WaitingQueue
+from .base import WaitingQueue
 
 __all__ = ["MemoryQueue"]
 

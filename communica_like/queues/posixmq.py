@@ -11,12 +11,11 @@ from functools import partial
 from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
+from ..aio.waiters import Line
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
-from .line import Line
-from .readiness import Readiness
-from .waiting_queue import WaitingQueue
+from .base import Readiness, WaitingQueue
 
 if sys.platform == "linux":
     from resource import RLIMIT_MSGQUEUE, RLIMIT_NOFILE, getrlimit

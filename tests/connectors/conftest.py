@@ -1,4 +1,4 @@
-"""Connectors over kernel queues and pipes, with a ledger of the test's own; a shared inbox of its own."""
+"""Connectors over kernel queues and pipes, with a registry of the test's own; a shared inbox of its own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from communica_like.abc import Connector
-from tests.connectors.kernel_media import NAMES, maker
+from tests.connectors.kernel.media import NAMES, maker
 from tests.private_state import clear, keep_private
 from tests.rmq_broker import needs_broker
 
 if TYPE_CHECKING:
-    from tests.connectors.shared_inbox import OwnInbox
+    from tests.connectors.amqp.inbox.stage import OwnInbox
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def connector(request: pytest.FixtureRequest, state: Path) -> Iterator[Connector
 @pytest.fixture
 async def own(request: pytest.FixtureRequest) -> AsyncIterator[OwnInbox]:
     """With ``indirect=True`` its parameter is options of RmqConnector. In the end nobody is connected."""
-    from communica_like.connectors import _amqp_broker
-    from tests.connectors.shared_inbox import OwnInbox  # it needs aiormq
+    from communica_like.connectors.amqp import shared_connection
+    from tests.connectors.amqp.inbox.stage import OwnInbox  # it needs aiormq
 
     needs_broker()
     async with OwnInbox(**getattr(request, "param", {})) as inbox:
         yield inbox
-    assert not _amqp_broker._brokers.get(asyncio.get_running_loop())
+    assert not shared_connection._brokers.get(asyncio.get_running_loop())

@@ -21,7 +21,7 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
-from communica_like.entities.task_host import FINISHED, TaskHost, enter_task, leave_task
+from communica_like.entities.handling.tasks import FINISHED, TaskHost, enter_task, leave_task
 from communica_like.testing import run_with_virtual_clock
 
 PATIENCE = 10.0

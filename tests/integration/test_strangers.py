@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from communica_like import Limits, SimpleClient, SimpleServer, connector_from
-from communica_like.entities.reception import Reception
+from communica_like.entities.connection.acceptor import Reception
 from communica_like.exceptions import AuthenticationError
 from communica_like.session import ClientHandshake
 from communica_like.wire.frames import (

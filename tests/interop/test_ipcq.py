@@ -16,8 +16,8 @@ import pytest
 
 from communica_like.exceptions import AuthenticationError, Closed, ConnectionLost, SerializerError
 from communica_like.queues import ManagerQueue, QueueHost
-from communica_like.queues.foreign_client import ForeignClient
-from communica_like.queues.manager_frames import Item
+from communica_like.queues.manager.ipcq_client import ForeignClient
+from communica_like.queues.manager.protocol import Item
 from communica_like.serializers import JsonSerializer, RawSerializer
 from tests.interop.original import needs
 

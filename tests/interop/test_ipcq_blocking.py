@@ -13,7 +13,7 @@ import pytest
 
 from communica_like.blocking.manager import QueueManagerClient, QueueManagerServer
 from communica_like.exceptions import AuthenticationError, ConnectionLost, FeatureNotAvailable
-from tests.blocking.manager_stage import PATIENCE, Child
+from tests.blocking.manager.stage import PATIENCE, Child
 from tests.interop.original import needs
 
 needs("ipcq")

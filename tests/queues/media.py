@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from communica_like.abc import AsyncQueue, Serializer
+from communica_like.managers.listening import ListeningAddress
 from communica_like.queues import ManagerQueue, MemoryQueue, PipeQueue, PosixMQ, SysVMQ
-from communica_like.queues.manager_address import ListeningAddress
-from communica_like.queues.queue_server import QueueServer
+from communica_like.queues.manager.server import QueueServer
 from communica_like.serializers import LiteralSerializer
 
 __all__ = ["MEDIA", "Medium", "new_name"]

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ...exceptions import InsecureAddress, LinkError
 
 if sys.platform != "win32":
-    from ...ownership.socket_file import runtime_directory
+    from ...system.socket_file import runtime_directory
 
 __all__ = ["Address", "AuthKey", "checked_address", "prepare_address"]
 

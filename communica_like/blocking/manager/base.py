@@ -8,8 +8,8 @@ from multiprocessing.managers import BaseManager, State  # type: ignore[attr-def
 from types import TracebackType
 from typing import Any, Self
 
-from ...queues.manager_dial import dial, request
-from ..portal import Portal
+from ...managers.client import dial, request
+from ..portal.portal import Portal
 from .address import checked_address, prepare_address
 from .forks import when_forked
 from .queue import ManagerQueue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..portal import Portal
+from ..portal.portal import Portal
 from .base import QueueManager
 
 __all__ = ["QueueManagerClient"]

@@ -13,10 +13,10 @@ from typing import Any, Self
 from ... import queues
 from ...abc import Serializer
 from ...exceptions import Closed, SerializerError
-from ...queues import manager_open  # noqa: F401 - not later, when a process may be forked off meanwhile
-from ...queues.remote_queue import Claims
-from ..adapt import Adapted, awaited, called
-from ..portal import Portal
+from ...queues.manager import open as manager_open  # noqa: F401 - not later, when a process may be forked off meanwhile
+from ...queues.manager.remote import Claims
+from ..facade import Adapted, awaited, called
+from ..portal.portal import Portal
 from .forks import when_forked
 
 __all__ = ["ManagerQueue"]

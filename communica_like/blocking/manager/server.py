@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.managers import State  # type: ignore[attr-defined]
 from typing import Any
 
 from ... import queues
-from ..adapt import Adapted, awaited
-from ..portal import Portal
+from ...managers.listening import ListeningAddress
+from ...queues.manager.server import QueueServer
+from ..facade import Adapted, awaited
+from ..portal.portal import Portal
 from .address import prepare_address
 from .base import QueueManager
-from .standing import StandingServer
 
-__all__ = ["QueueManagerServer"]
+__all__ = ["QueueManagerServer", "StandingServer"]
 
 
 class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
@@ -111,3 +112,36 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
 
     def _farewell(self) -> None:
         self.shutdown()
+
+
+class StandingServer(QueueServer):
+    """Serves while ``serve_forever`` lasts. Its address is taken from the beginning.
+
+    Args:
+        address, authkey, max_items, registry: as for QueueHost.
+
+    Attributes:
+        address: as clients know it.
+        stop_event: whoever sets it ends ``serve_forever``.
+    """
+
+    def __init__(
+        self,
+        address: str | tuple[str, int] | None,
+        authkey: bytes,
+        max_items: int,
+        registry: Mapping[str, tuple[Any, ...]],
+    ) -> None:
+        self._place = ListeningAddress(address)
+        super().__init__(self._place.socket, self._place.address, authkey, max_items, registry)
+
+    def serve_forever(self) -> None:
+        """Serve until ``stop_event`` is set, or Ctrl-C, after which it returns; or another exception."""
+        try:
+            self.start()
+            self.stop_event.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._place.release()
+            self.stop()

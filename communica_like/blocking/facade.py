@@ -1,0 +1,144 @@
+"""The one adaptor: blocking methods made of the async ones, with their signatures and their docstrings."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import weakref
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
+
+from .portal.interrupts import undisturbed
+from .portal.portal import Portal, shared_portal
+
+__all__ = ["Adapted", "Attribute", "awaited", "called"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+CoreT = TypeVar("CoreT")
+
+
+class Adapted(Generic[CoreT]):
+    """A blocking object around an async one, which lives on a portal's loop.
+
+    Args:
+        core: the async object.
+        portal: None: the one that all share.
+
+    The portal is entered when it is first needed, and left with ``_leave``.
+    """
+
+    _interruptible: ClassVar[bool] = False
+    """Whether a call that waits ends with InterruptedError after a signal. See Portal.run_made."""
+
+    def __init__(self, core: CoreT, portal: Portal | None) -> None:
+        self._core = core
+        self._given_portal = portal
+        self._entering = threading.Lock()
+        self._portal: Portal | None = None
+        self._user: object = None
+        _adapted.add(self)
+
+    def _enter(self) -> Portal:
+        """Return the portal, which stays until ``_leave``."""
+        portal = self._portal
+        return undisturbed(self._enter_first) if portal is None else portal
+
+    def _enter_first(self) -> Portal:
+        with self._entering:
+            portal = self._portal
+            if portal is None:
+                portal = self._given_portal or shared_portal()
+                self._user = portal.enter(self._farewell)
+                self._portal = portal
+        return portal
+
+    def _leave(self) -> None:
+        """The portal is not needed any more. Does no harm when repeated."""
+        with self._entering:
+            portal, self._portal = self._portal, None
+        if portal is not None:
+            portal.leave(self._user)
+
+    def _farewell(self) -> None:
+        """The interpreter exits, and nobody has closed this."""
+
+    def _forked(self) -> None:
+        """This process was forked off the one that made this; none of its other threads are here.
+
+        Whatever needs the portal raises RuntimeError from now on, if the parent had entered it.
+        """
+        self._entering = threading.Lock()
+
+    def _reclaim(self, result: Any) -> None:
+        """Take back what a call returned when nobody waited for it any more. See Portal.run."""
+
+
+_adapted: weakref.WeakSet[Adapted[Any]] = weakref.WeakSet()
+
+
+def _tell_of_fork() -> None:
+    for adapted in list(_adapted):
+        adapted._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_tell_of_fork)
+
+
+def awaited(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[Any, P], T]:
+    """Return the blocking twin of an async method.
+
+    Args:
+        method: of the async class.
+    """
+    name = method.__name__
+
+    @functools.wraps(method)
+    def wait(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        portal: Portal = self._enter()
+        make = functools.partial(getattr(self._core, name), *args, **kwargs)
+        result: T = portal.run_made(make, self._reclaim)
+        return result
+
+    return wait
+
+
+def called(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """Return the twin of a plain method, which runs on the loop's thread if there is one."""
+    name = method.__name__
+
+    @functools.wraps(method)
+    def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        function = functools.partial(getattr(self._core, name), *args, **kwargs)
+        portal = self._portal
+        result: T = function() if portal is None else portal.call(function)
+        return result
+
+    return call
+
+
+class Attribute(Generic[T]):
+    """The twin of a property of the async class, which is read on the calling thread, and cannot be set.
+
+    Args:
+        of: the property.
+    """
+
+    def __init__(self, of: Callable[[Any], T]) -> None:
+        self.__doc__ = of.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> T:
+        if instance is None:
+            return self  # type: ignore[return-value]
+        value: T = getattr(instance._core, self._name)
+        return value
+
+    def __set__(self, instance: Any, value: Never) -> NoReturn:
+        raise AttributeError(f"{self._name} of {type(instance).__name__} objects can only be read")

@@ -1,0 +1,1 @@
+"""The event loop in its thread, and one call through it."""

@@ -1,0 +1,63 @@
+"""The portal's event loop: what one coroutine raises does not end the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import Any
+
+from ...features import optional_package
+
+__all__ = ["portal_loop"]
+
+logger = logging.getLogger("communica_like")
+
+
+class _Lasting(asyncio.AbstractEventLoop):
+    """Goes on after KeyboardInterrupt and SystemExit, which end other loops.
+
+    No signal reaches the portal's thread, so there they are not the user's wish to end the program, but what
+    a handler or a coroutine raised for itself: its own caller gets it, and all the others go on.
+    """
+
+    _asked_to_stop = False
+
+    def run_forever(self) -> None:
+        self._asked_to_stop = False
+        over = False
+        while not over:
+            try:
+                super().run_forever()
+                over = True
+            except (KeyboardInterrupt, SystemExit) as exc:
+                logger.error("%r was raised on the portal's event loop, which goes on", exc, exc_info=exc)
+                over = self._asked_to_stop
+
+    def stop(self) -> None:
+        self._asked_to_stop = True
+        super().stop()
+
+
+if sys.platform == "win32":
+
+    class _StandardLoop(_Lasting, asyncio.ProactorEventLoop):
+        pass
+
+else:
+
+    class _StandardLoop(_Lasting, asyncio.SelectorEventLoop):
+        pass
+
+
+def portal_loop(uvloop: bool) -> asyncio.AbstractEventLoop:
+    """Return a new event loop: asyncio's, or uvloop's.
+
+    Raises:
+        FeatureNotAvailable: uvloop is not installed.
+    """
+    if not uvloop:
+        return _StandardLoop()
+    base: Any = optional_package("uvloop", "uvloop").Loop
+    loop: asyncio.AbstractEventLoop = type("_UvLoop", (_Lasting, base), {})()
+    return loop

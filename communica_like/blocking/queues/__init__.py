@@ -1,0 +1,1 @@
+"""What the blocking queues share."""

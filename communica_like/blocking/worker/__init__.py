@@ -1,0 +1,1 @@
+"""Worker: a program that is given lines."""

@@ -1,0 +1,1 @@
+"""A shared inbox at a RabbitMQ broker: its two ends."""

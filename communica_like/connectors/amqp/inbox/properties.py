@@ -1,0 +1,181 @@
+"""What travels through a shared inbox: AMQP messages with properties, which the broker's tools show.
+
+=================  =======================================================================================
+``type``           ``request`` or ``throw``
+body               the data, as the serializer dumped it
+``message_id``     the idempotency key
+``correlation_id`` the message: the client's token, a dot, and its number
+``reply_to``       of requests: the routing key of the queue that the client has for answers
+``app_id``         the client's id
+``expiration``     milliseconds that the broker keeps it
+headers            ``route``; ``client``: its token; ``deadline``: milliseconds since 1970; ``again``: for
+                   copies
+=================  =======================================================================================
+
+Answers have no properties. Several travel in one message, each with the request's number, a kind and a size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from struct import Struct
+from typing import Any, Final, NamedTuple
+
+from ....abc.inbox import Message
+from ....features import optional_package
+
+__all__ = [
+    "Delivered",
+    "delivered",
+    "envelope",
+    "has_properties",
+    "largest_message",
+    "replies",
+    "reply",
+    "reply_key",
+]
+
+_REPLIES: Final = "communica_like.replies."
+_REPLY_HEAD: Final = Struct("!QBI")  # the request's number, a kind, the size of what follows
+_BARE: Final = 14  # bytes: class, weight, size of the body, no flags
+_MOST: Final = (1 << 31) - 1  # milliseconds; the broker takes no more than that
+_LATEST: Final = (1 << 63) - 1  # milliseconds since 1970; a header holds no more than that
+
+
+class Delivered(NamedTuple):
+    """A message as it comes out of an inbox.
+
+    Attributes:
+        message: what was sent.
+        ident: tells it apart from all others; its copies have it, too.
+        reply_to: routing key for the answer; empty: nobody waits for one.
+        copy: whether its sender had sent it before.
+        deliveries: how often the broker had delivered it before; None: it does not say.
+    """
+
+    message: Message
+    ident: str
+    reply_to: str
+    copy: bool
+    deliveries: int | None
+
+
+def envelope(message: Message, token: str, reply_to: str, now: float, *, again: bool) -> bytes:
+    """Return the payload of the content header for a message.
+
+    Args:
+        token: the client's.
+        reply_to: the routing key for its answers.
+        now: the wall clock.
+        again: whether it was sent before.
+    """
+    headers: dict[str, Any] = {"route": message.route.decode(), "client": token}
+    expiration = None
+    if message.expires is not None:
+        headers["deadline"] = int(min(message.expires * 1000, _LATEST))
+        expiration = str(max(0, int(min((message.expires - now) * 1000, _MOST))))
+    if again:
+        headers["again"] = True
+    properties = _pamqp("commands").Basic.Properties(
+        headers=headers,
+        delivery_mode=2,
+        correlation_id=f"{token}.{message.ident}",
+        reply_to=reply_to if message.wants_answer else None,
+        expiration=expiration,
+        message_id=message.key,
+        message_type="request" if message.wants_answer else "throw",
+        app_id=message.client_id,
+    )
+    content: bytes = _pamqp("header").ContentHeader(0, len(message.body), properties).marshal()
+    return content
+
+
+def delivered(content: bytes, body: bytes) -> Delivered:
+    """Return the message that *content* and *body* are.
+
+    Raises:
+        ValueError: it is no message of ours.
+    """
+    header = _pamqp("header").ContentHeader()
+    try:
+        header.unmarshal(content)
+    except Exception as exc:
+        raise ValueError(f"properties that cannot be read: {exc!r}") from exc
+    its = header.properties
+    headers = its.headers or {}
+    route, deadline = headers.get("route"), headers.get("deadline")
+    count = headers.get("x-delivery-count")
+    number = (its.correlation_id or "").rpartition(".")[2]
+    if (
+        its.message_type not in ("request", "throw")
+        or not isinstance(route, str)
+        or not (deadline is None or isinstance(deadline, int))
+        or not (number.isascii() and number.isdecimal() and 0 < int(number) < 1 << 64)
+        or (its.message_type == "request" and not (its.reply_to or "").startswith(_REPLIES))
+    ):
+        raise ValueError(f"a message of another program: type {its.message_type!r}, {len(body)} bytes")
+    message = Message(
+        int(number),
+        its.message_type == "request",
+        route.encode(),
+        body,
+        its.message_id or its.correlation_id,
+        its.app_id or "",
+        None if deadline is None else deadline / 1000,
+    )
+    reply_to = its.reply_to if message.wants_answer else ""
+    copy = bool(headers.get("again"))
+    return Delivered(message, its.correlation_id, reply_to, copy, count if isinstance(count, int) else None)
+
+
+def reply_key(token: str) -> str:
+    """Return the routing key for answers to a client."""
+    return _REPLIES + token
+
+
+def reply(ident: int, kind: int, body: bytes) -> bytes:
+    """Return an answer, one of those that a message has."""
+    return _REPLY_HEAD.pack(ident, kind, len(body)) + body
+
+
+def has_properties(content: bytes) -> bool:
+    """Return whether that is the payload of a content header with properties."""
+    return len(content) > _BARE
+
+
+def replies(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Return the answers in a message: number of the request, kind, body.
+
+    Raises:
+        ValueError: it ends too early.
+    """
+    start = 0
+    while start < len(data):
+        if len(data) - start < _REPLY_HEAD.size:
+            raise ValueError("answers that end too early")
+        number, kind, size = _REPLY_HEAD.unpack_from(data, start)
+        start += _REPLY_HEAD.size
+        if len(data) - start < size:
+            raise ValueError("an answer that ends too early")
+        yield number, kind, data[start : start + size]
+        start += size
+
+
+def largest_message(reason: str) -> int | None:
+    """Return how many bytes a message may have, if the broker closed a channel because one had more.
+
+    It says so nowhere else.
+    """
+    found = re.search(r"message size \d+ is larger than configured max size (\d+)", reason)
+    return int(found[1]) if found else None
+
+
+_modules: dict[str, Any] = {}
+
+
+def _pamqp(name: str) -> Any:
+    module = _modules.get(name)
+    if module is None:
+        module = _modules[name] = optional_package(f"pamqp.{name}", "rmq")
+    return module

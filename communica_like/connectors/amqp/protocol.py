@@ -1,0 +1,323 @@
+"""A connection to a broker as asyncio sees it: messages go past aiormq, and all else through it.
+
+aiormq opens the connection, its channels and queues, and keeps it alive. A message would take it a task and
+several turns of the event loop; here it takes none, and is written at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from struct import Struct
+from typing import Final, Protocol, cast
+
+from ...system import fork
+
+__all__ = ["AmqpProtocol", "ChannelUser", "ConnectionUser", "DeliveryUser", "Publisher", "settling"]
+
+_FRAME: Final = Struct("!BHI")  # type, channel, size of the payload; after it comes _END
+_END: Final = b"\xce"
+_OVERHEAD: Final = 8
+_METHOD, _HEADER, _BODY = 1, 2, 3
+_TYPES: Final = (_METHOD, _HEADER, _BODY, 8)
+
+_IDS: Final = Struct("!HH")  # class and method
+_CONNECTION_CLOSE: Final = (10, 50)
+_BLOCKED: Final = (10, 60)
+_UNBLOCKED: Final = (10, 61)
+_CHANNEL_CLOSE: Final = (20, 40)
+_CANCEL: Final = (60, 30)
+_PUBLISH: Final = (60, 40)
+_RETURN: Final = (60, 50)
+_DELIVER: Final = (60, 60)
+_ACK: Final = (60, 80)
+_NACK: Final = (60, 120)
+
+_CONTENT: Final = Struct("!BHIHHQH")  # the frame of a content header without properties, but for its end
+_SETTLE: Final = Struct("!BHIHHQB")
+_MANDATORY: Final = 1
+# aiormq gives up a connection on which it sees nothing: this is what it is shown.
+_HEARTBEAT: Final = _FRAME.pack(8, 0, 0) + _END
+_SHOW_EVERY: Final = 1.0
+
+
+class ChannelUser(Protocol):
+    """Whoever takes the messages of a channel."""
+
+    def message(self, body: bytes, returned: bool, /) -> None:
+        """A message was delivered; or one that was published is returned, for no queue takes it."""
+
+    def channel_closed(self, reason: str, /) -> None:
+        """The broker closed the channel, or its consumer."""
+
+
+class DeliveryUser(Protocol):
+    """Whoever takes the messages of a channel with all that the broker says of them."""
+
+    def delivered(self, method: bytes, header: bytes, body: bytes, /) -> None:
+        """A message was delivered; *method* and *header* are the payloads of those frames."""
+
+    def returned(self, method: bytes, /) -> None:
+        """A message that was published is returned, for no queue takes it."""
+
+    def confirmed(self, tag: int, multiple: bool, taken: bool, /) -> None:
+        """The broker has this message, or all up to it; or (not *taken*) it could not take it."""
+
+    def channel_closed(self, reason: str, /) -> None:
+        """The broker closed the channel, or its consumer."""
+
+
+class ConnectionUser(Protocol):
+    """Whoever the connection belongs to."""
+
+    def connection_lost(self, reason: str, /) -> None:
+        """It is over."""
+
+    def blocked(self, reason: str, /) -> None:
+        """The broker takes no messages; ``""``: it does again."""
+
+    def room(self, there_is: bool, /) -> None:
+        """Whether more may be written now."""
+
+
+class _Content:
+    """A message of which parts have arrived."""
+
+    def __init__(self, method: bytes, returned: bool) -> None:
+        self.method = method
+        self.header = b""
+        self.returned = returned
+        self.size = 0
+        self.got = 0
+        self.pieces: list[bytes] = []
+
+
+class Publisher:
+    """Writes messages for one routing key.
+
+    Args:
+        transport: of the connection.
+        channel: the number of the channel that they are published on.
+        largest_frame: as agreed with the broker.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        channel: int,
+        largest_frame: int,
+        exchange: str,
+        key: str,
+        *,
+        mandatory: bool,
+    ) -> None:
+        names = b"".join(bytes([len(name)]) + name for name in (exchange.encode(), key.encode()))
+        method = _IDS.pack(*_PUBLISH) + b"\0\0" + names + bytes([_MANDATORY if mandatory else 0])
+        self._transport = transport
+        self._channel = channel
+        self._largest = (largest_frame or 128 * 1024) - _OVERHEAD
+        self._method = _FRAME.pack(_METHOD, channel, len(method)) + method + _END
+
+    def publish(self, header: bytes, data: bytes | memoryview) -> None:
+        """Write a message of *header* and *data*, at once."""
+        if not self._transport.is_closing():
+            self._transport.write(self.frames(header, data))
+
+    def frames(self, header: bytes, data: bytes | memoryview, content: bytes = b"") -> bytes:
+        """Return such a message; *content*: the payload of its content header, if it has properties."""
+        size = len(header) + len(data)
+        channel = self._channel
+        parts: list[bytes | memoryview] = [
+            self._method,
+            _FRAME.pack(_HEADER, channel, len(content)) + content
+            if content
+            else _CONTENT.pack(_HEADER, channel, 14, 60, 0, size, 0),
+            _END,
+        ]
+        if 0 < size <= self._largest:
+            parts += (_FRAME.pack(_BODY, channel, size), header, data, _END)
+        else:
+            whole = memoryview(b"".join((header, data)))
+            for start in range(0, size, self._largest):
+                piece = whole[start : start + self._largest]
+                parts += (_FRAME.pack(_BODY, channel, len(piece)), piece, _END)
+        return b"".join(parts)
+
+
+def settling(
+    channel: int, tag: int, *, multiple: bool = False, taken: bool = True, back: bool = False
+) -> bytes:
+    """Return the frame that acknowledges a delivery, or turns it down; *back*: to be delivered again."""
+    if taken:
+        return _SETTLE.pack(_METHOD, channel, 13, *_ACK, tag, multiple) + _END
+    return _SETTLE.pack(_METHOD, channel, 13, *_NACK, tag, 2 if back else 0) + _END
+
+
+class AmqpProtocol(asyncio.StreamReaderProtocol):
+    """asyncio's protocol of a pair of streams, less the messages of the channels that are taken.
+
+    Args:
+        reader: what aiormq reads.
+        user: hears of what concerns the connection.
+
+    Attributes:
+        transport: the connection's.
+        gone: done when the connection is.
+        reads: how often something arrived.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, reader: asyncio.StreamReader, user: ConnectionUser) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(reader, loop=loop)
+        self._clock = loop.time
+        self._user = user
+        self._fd = -1
+        self._rest = b""
+        self._raw = False
+        self._shown = 0.0
+        self._users: dict[int, ChannelUser | DeliveryUser] = {}
+        self._takers: dict[int, DeliveryUser] = {}
+        self._contents: dict[int, _Content] = {}
+        self.reads = 0
+        self.gone: asyncio.Future[None] = loop.create_future()
+
+    def take_channel(self, number: int, user: ChannelUser) -> None:
+        """From now on the messages of this channel are the user's."""
+        self._users[number] = user
+
+    def take_deliveries(self, number: int, user: DeliveryUser) -> None:
+        """From now on the messages of this channel are the user's, and what the broker says of them."""
+        self._users[number] = self._takers[number] = user
+
+    def leave_channel(self, number: int) -> None:
+        """The channel is closed."""
+        self._users.pop(number, None)
+        self._takers.pop(number, None)
+        self._contents.pop(number, None)
+
+    # -- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            self._fd = sock.fileno()
+            fork.add(self._fd)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        fork.discard(self._fd)
+        super().connection_lost(exc)
+        self._user.connection_lost(f"the connection to the broker broke: {exc or 'closed by the broker'}")
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        self._user.connection_lost("the connection to the broker broke: closed by the broker")
+        return False  # asyncio's own would leave this direction open
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._user.room(False)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._user.room(True)
+
+    def data_received(self, data: bytes) -> None:
+        self.reads += 1
+        if self._raw:
+            super().data_received(data)
+            return
+        if self._rest:
+            data = self._rest + data
+        passed: list[bytes] = []
+        start, end = 0, len(data)
+        while end - start >= _OVERHEAD:
+            kind, channel, size = _FRAME.unpack_from(data, start)
+            if kind not in _TYPES:
+                # Not a broker, or a version of the protocol that aiormq has something to say about.
+                self._raw = True
+                passed.append(data[start:])
+                start = end
+                break
+            stop = start + _OVERHEAD + size
+            if stop > end:
+                break
+            payload = data[start + 7 : stop - 1]
+            if channel in self._users:
+                taken = self._take(kind, channel, payload)
+            else:
+                taken = False
+                if channel == 0 and kind == _METHOD:
+                    self._look(payload)
+            if not taken:
+                passed.append(data[start:stop])
+            start = stop
+        self._rest = data[start:]
+        if passed:
+            super().data_received(b"".join(passed))
+            self._shown = self._clock()
+        elif self._clock() - self._shown > _SHOW_EVERY:
+            super().data_received(_HEARTBEAT)
+            self._shown = self._clock()
+
+    # -- frames
+
+    def _take(self, kind: int, channel: int, payload: bytes) -> bool:
+        """Look at a frame of a channel that is taken; return whether it is part of a message."""
+        if kind == _METHOD:
+            method = _IDS.unpack_from(payload)
+            if method in (_DELIVER, _RETURN):
+                self._contents[channel] = _Content(payload, method == _RETURN)
+                return True
+            if method in (_ACK, _NACK) and channel in self._takers:
+                tag, flags = int.from_bytes(payload[4:12]), payload[12]
+                self._takers[channel].confirmed(tag, bool(flags & 1), method == _ACK)
+                return True
+            if method == _CHANNEL_CLOSE:
+                self._users[channel].channel_closed(_reply(payload))
+            elif method == _CANCEL:
+                self._users[channel].channel_closed("the queue was deleted")
+            return False
+        content = self._contents.get(channel)
+        if content is None:
+            return False
+        if kind == _HEADER:
+            content.size = int.from_bytes(payload[4:12])
+            content.header = payload
+        else:
+            content.pieces.append(payload)
+            content.got += len(payload)
+        if content.got >= content.size:
+            del self._contents[channel]
+            pieces = content.pieces
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            taker = self._takers.get(channel)
+            if taker is None:
+                cast(ChannelUser, self._users[channel]).message(body, content.returned)
+            elif content.returned:
+                taker.returned(content.method)
+            else:
+                taker.delivered(content.method, content.header, body)
+        return True
+
+    def _look(self, payload: bytes) -> None:
+        method = _IDS.unpack_from(payload)
+        if method == _CONNECTION_CLOSE:
+            self._user.connection_lost(f"the broker closed the connection: {_reply(payload)}")
+        elif method == _BLOCKED:
+            self._user.blocked(_short(payload, 4) or "no reason given")
+        elif method == _UNBLOCKED:
+            self._user.blocked("")
+
+
+def _short(payload: bytes, start: int) -> str:
+    return payload[start + 1 : start + 1 + payload[start]].decode(errors="replace")
+
+
+def _reply(payload: bytes) -> str:
+    """Return the code and text with which a channel or a connection is closed."""
+    return f"{int.from_bytes(payload[4:6])} {_short(payload, 6)}"

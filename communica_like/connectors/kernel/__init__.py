@@ -1,0 +1,1 @@
+"""Links over the kernel's message queues and named pipes."""

@@ -1,0 +1,1 @@
+"""Links over streams and pipes, which several connectors share."""

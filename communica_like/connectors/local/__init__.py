@@ -1,0 +1,1 @@
+"""Links between processes of one machine, over Unix sockets and Windows named pipes."""

@@ -1,0 +1,83 @@
+"""LocalConnector: two processes of one user on one machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Self
+
+from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ..url import check_authkey, check_text, join_url, split_url
+
+if sys.platform == "win32":
+    from .named_pipe import connect_pipe as _connect
+    from .named_pipe import listen_on_pipe as _listen
+    from .named_pipe import pipe_path as _locate
+else:
+    from .unix import connect_unix as _connect
+    from .unix import listen_on_unix as _listen
+    from .unix import socket_path as _locate
+
+__all__ = ["LocalConnector"]
+
+_FORBIDDEN: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalConnector(Connector):
+    r"""Links over a Unix socket (unix(7)); on Windows, over a named pipe.
+
+    The socket is open to its owner alone (mode 0600), and both sides ask the kernel who is at the other
+    end: a process of another user, unless that is root, is refused.
+
+    Args:
+        name: a plain name: the socket is then in a private directory of this user's, the same for all
+            processes that share the directory for temporary files (``TMPDIR``). Or an absolute path for
+            the socket. A name has no slash, so that it cannot leave the directory.
+        authkey: a shared secret for a mutual challenge, or None.
+
+    Raises:
+        ValueError: the name is neither, or its path is too long for a socket (sun_path, 107 bytes).
+    """
+
+    scheme: ClassVar[str] = "local"
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(verifies_user=True)
+
+    name: str
+    authkey: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        name = os.fspath(self.name)
+        if not isinstance(name, str):
+            raise ValueError(f"a LocalConnector's name is text, not {name!r}")
+        object.__setattr__(self, "name", name)
+        if not self.is_path and (not name or name in (".", "..") or _FORBIDDEN.search(name)):
+            raise ValueError(
+                f"a LocalConnector's name is a plain name without slashes or control characters, "
+                f"or an absolute path; not {name!r}"
+            )
+        if "\x00" in name:
+            raise ValueError(f"a path without NUL is expected, not {name!r}")
+        check_text("a LocalConnector's name", name)
+        check_authkey(self.authkey)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether ``name`` is an absolute path."""
+        return self.name.startswith("/")
+
+    async def connect(self, receiver: LinkReceiver) -> Link:
+        return await _connect(_locate(self.name), receiver)
+
+    async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
+        return await _listen(_locate(self.name), accept, self.dump_state())
+
+    def dump_state(self) -> str:
+        return join_url(self.scheme, self.name, safe="/")
+
+    @classmethod
+    def load_state(cls, text: str, **secrets: Any) -> Self:
+        return cls(split_url(text, cls.scheme), **secrets)

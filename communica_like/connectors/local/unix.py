@@ -1,0 +1,134 @@
+"""Unix sockets (unix(7)): the local links of every system but Windows."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from ...abc import Link, LinkReceiver, Listener, PeerIdentity
+from ...exceptions import LinkError, LinkRefused, PeerNotTrusted
+from ...system import ProcessId
+from ...system.socket_file import SocketFile, runtime_directory, try_connect
+from ..links.peer_process import PeerProcess
+from ..links.stream import StreamLink
+
+__all__ = ["connect_unix", "listen_on_unix", "socket_path"]
+
+# sun_path without its final NUL; the BSDs and macOS have 104 bytes.
+_MAX_PATH: Final = 107 if sys.platform == "linux" else 103
+
+
+def socket_path(name: str) -> str:
+    """Return the path of the socket of this name, which is a plain name or an absolute path.
+
+    Raises:
+        ValueError: it is too long.
+        LinkError: the user's directory cannot be used.
+    """
+    path = name if name.startswith("/") else str(runtime_directory() / name)
+    size = len(os.fsencode(path))
+    if size > _MAX_PATH:
+        raise ValueError(f"a socket's path has at most {_MAX_PATH} bytes; {path!r} has {size}")
+    return path
+
+
+async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
+    """Return a link to the server at *path*, as Connector.connect does."""
+    loop = asyncio.get_running_loop()
+    try:
+        sock = await try_connect(path)
+    except (ConnectionRefusedError, FileNotFoundError) as exc:
+        raise LinkRefused(f"nobody serves {path}: {exc.strerror}") from exc
+    except OSError as exc:
+        raise LinkError(f"cannot connect to {path}: {exc}") from exc
+    link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
+    try:
+        await loop.create_unix_connection(lambda: link, sock=sock)
+    except BaseException as exc:
+        sock.close()
+        if isinstance(exc, OSError):
+            raise LinkError(f"cannot connect to {path}: {exc}") from exc
+        raise
+    if link.refused is not None:
+        raise link.refused
+    return link
+
+
+async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url: str) -> Listener:
+    """Serve *path*, as Connector.listen does."""
+    file = SocketFile(path)
+    server: asyncio.Server | None = None
+    try:
+        server = await asyncio.get_running_loop().create_unix_server(
+            lambda: UnixLink(accept, lambda transport: _identify(transport, path, serving=True)),
+            sock=file.socket,
+            backlog=4096,
+            start_serving=False,
+        )
+        # By itself: cancelled in create_unix_server, it would go on listening, out of reach.
+        await server.start_serving()
+    except BaseException:
+        file.release()
+        if server is not None:
+            server.close()
+        file.socket.close()
+        raise
+    return _UnixListener(url, file, server)
+
+
+class _UnixListener(Listener):
+    def __init__(self, address: str, file: SocketFile, server: asyncio.Server) -> None:
+        self.address = address
+        self._file = file
+        self._server = server
+        self._closed = False
+
+    async def close(self) -> None:
+        if self._closed:
+            return  # its descriptors may be another's by now
+        self._closed = True
+        self._file.release()
+        self._server.close()
+
+
+class UnixLink(StreamLink):
+    """A link over a Unix socket, which also tells that the process at the other end has ended."""
+
+    def _report(self, error: Exception | None) -> None:
+        pid = self.peer.pid
+        if not pid or pid == os.getpid() or self._ended_here:
+            super()._report(error)
+            return
+        # The connection ends before the process does, if only by a moment.
+        process = PeerProcess(ProcessId.of(pid), lambda: None)
+        process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=True)
+
+
+def _identify(transport: asyncio.BaseTransport, path: str, *, serving: bool) -> PeerIdentity:
+    identity = _credentials(transport.get_extra_info("socket"), path)
+    me = os.getuid()
+    # Root may look into anybody's server; nobody but root and oneself may look into one's own.
+    if identity.uid in (None, 0, me) or (me == 0 and not serving):
+        return identity
+    raise PeerNotTrusted(
+        f"process {identity.pid} at {path} belongs to user {identity.uid}; this process belongs to user {me}"
+    )
+
+
+def _credentials(sock: socket.socket, path: str) -> PeerIdentity:
+    if sys.platform == "linux":
+        # struct ucred, see SO_PEERCRED in unix(7)
+        pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return PeerIdentity("local", path, pid, uid, gid)
+    elif sys.platform == "darwin":
+        # struct xucred, see LOCAL_PEERCRED in sys/un.h
+        data = sock.getsockopt(0, 1, 76)
+        uid, groups, gid = struct.unpack_from("4xih2xi", data)
+        return PeerIdentity("local", path, None, uid, gid if groups else None)
+    else:
+        return PeerIdentity("local", path)

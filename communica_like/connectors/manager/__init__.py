@@ -1,0 +1,1 @@
+"""Links over a multiprocessing manager's server."""

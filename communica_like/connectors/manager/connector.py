@@ -1,0 +1,186 @@
+"""ManagerConnector: two processes that meet at the server of a multiprocessing manager."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, ClassVar, Final, Self
+
+from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
+from ...aio.daemon_call import daemon_call
+from ...exceptions import InsecureAddress, LinkError
+from ..links.stream import StreamLink
+from ..url import check_authkey, check_text, join_url, split_url
+
+if sys.platform != "win32":
+    from ...system.socket_file import runtime_directory
+    from ..local import unix
+
+__all__ = ["ManagerConnector"]
+
+_MACHINERY: Final = "communica_like.connectors.manager.links"
+_NOT_IN_NAMES: Final = re.compile(r"[/\\:\x00-\x1f\x7f]")
+_NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
+
+Address = str | tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerConnector(Connector):
+    """Links through the server of a ``multiprocessing`` manager, which runs in the listening process.
+
+    A client is let in by the manager's own challenge, each side proving to know the key, before anything
+    that it sends is unpickled. It asks for a link in the manager's protocol, and from then on its connection
+    carries bytes only. So there is always a key: *authkey*, which is asked for once more as by other
+    connectors; or else 32 random bytes that the server writes into a file that only this user can read,
+    beside the socket (``<path>.key``; of a TCP address, in this user's private directory), and removes when
+    it closes. That is how two processes of one user meet without a key in their code.
+
+    Args:
+        address: a plain name: a Unix socket in this user's private directory, as LocalConnector's. Or the
+            absolute path of one. Or host and port; a server on port 0 listens on a free one.
+        authkey: the key, or None for one in a file.
+
+    Raises:
+        ValueError: the address is none of these.
+
+    ``listen`` raises InsecureAddress for an address beyond loopback without *authkey*.
+    """
+
+    scheme: ClassVar[str] = "manager"
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(
+        between_machines=True, notices_death="heartbeat"
+    )
+
+    address: Address
+    authkey: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.address, tuple | list):
+            object.__setattr__(self, "address", _checked_pair(tuple(self.address)))
+        else:
+            object.__setattr__(self, "address", _checked_name(self.address))
+        check_authkey(self.authkey)
+
+    async def connect(self, receiver: LinkReceiver) -> Link:
+        where = self._locate()
+        # multiprocessing takes longer to import than all of this library.
+        links = import_module(_MACHINERY)
+        key_path = "" if self.authkey is not None else _key_path(where)
+        sock = await daemon_call(
+            lambda: links.dial_link(where, self.authkey, key_path), lambda sock: sock.close()
+        )
+        link: StreamLink = links.new_link(
+            lambda _: receiver, lambda transport: _identify(transport, where, serving=False), where
+        )
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: link, sock=sock)
+        except BaseException as exc:
+            sock.close()
+            if isinstance(exc, OSError):
+                raise LinkError(f"cannot connect to {self.dump_state()}: {exc}") from exc
+            raise
+        if link.refused is not None:
+            raise link.refused
+        return link
+
+    async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
+        where = self._locate()
+        if self.authkey is None and isinstance(where, tuple) and not _is_loopback(where[0]):
+            raise InsecureAddress(f"{self.dump_state()} would be reached from other machines: give authkey=")
+        links = import_module(_MACHINERY)
+        listener: Listener = links.ManagerListener(
+            where,
+            self.authkey,
+            _key_path,
+            accept,
+            lambda transport: _identify(transport, where, serving=True),
+            lambda served: _url(served) if isinstance(served, tuple) else self.dump_state(),
+        )
+        return listener
+
+    def dump_state(self) -> str:
+        return _url(self.address)
+
+    @classmethod
+    def load_state(cls, text: str, **secrets: Any) -> Self:
+        rest = split_url(text, cls.scheme)
+        if rest.startswith("/") or ":" not in rest:
+            return cls(rest, **secrets)
+        host, _, port = rest.rpartition(":")
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise ValueError(f"an IPv6 address belongs in brackets, in {text!r}")
+        if not host or not port.isdecimal() or not port.isascii():
+            raise ValueError(f"manager://host:port is expected; found {text!r}")
+        return cls((host, int(port)), **secrets)
+
+    def _locate(self) -> Address:
+        if isinstance(self.address, tuple):
+            return self.address
+        if sys.platform == "win32":
+            raise LinkError(f"this system has no Unix sockets for {self.dump_state()}: give host and port")
+        else:
+            return unix.socket_path(self.address)
+
+
+def _checked_name(name: Any) -> str:
+    name = os.fspath(name)
+    if not isinstance(name, str) or not name or "\x00" in name:
+        raise ValueError(f"a ManagerConnector's address is a name, a path or (host, port), not {name!r}")
+    if not name.startswith("/") and (name in (".", "..") or _NOT_IN_NAMES.search(name)):
+        raise ValueError(
+            f"a ManagerConnector's address is a plain name without slashes, colons or control characters, "
+            f"an absolute path, or (host, port); not {name!r}"
+        )
+    check_text("a ManagerConnector's address", name)
+    return name
+
+
+def _checked_pair(pair: tuple[Any, ...]) -> tuple[str, int]:
+    match pair:
+        case (str(host), int(port)) if host and not _NOT_IN_HOSTS.search(host) and 0 <= port <= 65535:
+            check_text("a ManagerConnector's host", host)
+            return host, int(port)
+    raise ValueError(f"(host, port) is expected, with a port from 0 to 65535, not {pair!r}")
+
+
+def _url(address: Address) -> str:
+    if isinstance(address, str):
+        return join_url(ManagerConnector.scheme, address, safe="/")
+    host, port = address
+    bracketed = f"[{host}]" if ":" in host else host
+    return join_url(ManagerConnector.scheme, f"{bracketed}:{port}", safe="[]:")
+
+
+def _key_path(where: Address) -> str:
+    if isinstance(where, str):
+        return f"{where}.key"
+    if sys.platform == "win32":
+        raise LinkError("on this system nothing keeps a key from other users: give authkey=")
+    else:
+        return str(runtime_directory() / f"manager-{where[1]}.key")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _identify(transport: asyncio.BaseTransport, where: Address, *, serving: bool) -> PeerIdentity:
+    if sys.platform != "win32" and isinstance(where, str):
+        found = unix._identify(transport, where, serving=serving)
+        return dataclasses.replace(found, transport=ManagerConnector.scheme)
+    name = transport.get_extra_info("peername")
+    address = f"[{name[0]}]:{name[1]}" if name and ":" in name[0] else ":".join(map(str, name or ("?",)))
+    return PeerIdentity(ManagerConnector.scheme, address)

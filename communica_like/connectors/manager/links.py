@@ -1,0 +1,180 @@
+"""The two ends of a ManagerConnector: what needs multiprocessing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from ...abc import Link, LinkReceiver, Listener
+from ...exceptions import AuthenticationError, LinkError
+from ...managers.client import Address, address_text, dial, request
+from ...managers.connection import SocketConnection, limit_time
+from ...managers.listening import ListeningAddress
+from ...managers.server import ManagerServer
+from ..links.stream import Identify, StreamLink
+from .key_file import KeyFile, read_key
+
+if sys.platform != "win32":
+    from ..local.unix import UnixLink
+
+__all__ = ["ManagerListener", "dial_link", "new_link"]
+
+logger = logging.getLogger("communica_like")
+
+_OPEN: Final = "communica_like_link"
+_VERSION: Final = 1
+_KEY_PATIENCE: Final = 0.5  # seconds that a server has to write its key, or to remove its address after it
+_PAUSE: Final = 0.02
+
+
+def dial_link(address: Address, authkey: bytes | None, key_path: str) -> socket.socket:
+    """Return a socket on which the server's link is at the other end. Blocking, but not for long.
+
+    Args:
+        authkey: the server's key; None: that in the file at *key_path*.
+
+    Raises:
+        LinkRefused: nobody serves there.
+        AuthenticationError: the server has another key, or one that this process cannot find.
+        LinkError: any other failure.
+    """
+    if authkey is not None:
+        return _opened(address, authkey)
+    deadline = time.monotonic() + _KEY_PATIENCE
+    while True:
+        key = read_key(key_path)
+        try:
+            # Without a key, this tells whether anybody is there.
+            return _opened(address, key or b"")
+        except AuthenticationError as exc:
+            if time.monotonic() >= deadline or (key is not None and key == read_key(key_path)):
+                if key is None:
+                    text = f"the server at {address_text(address)} wants an authkey: {key_path} is not there"
+                    raise AuthenticationError(text) from exc
+                raise
+        time.sleep(_PAUSE)
+
+
+def _opened(address: Address, key: bytes) -> socket.socket:
+    connection = dial(address, key)
+    try:
+        version = request(connection, None, _OPEN, _VERSION)
+    except BaseException as exc:
+        connection.close()
+        if isinstance(exc, LinkError) or not isinstance(exc, Exception):
+            raise
+        raise LinkError(f"the manager at {address_text(address)} gives no links: {exc}") from exc
+    if version != _VERSION:
+        connection.close()
+        raise LinkError(f"the manager at {address_text(address)} has links of version {version}")
+    sock = connection.detach()
+    limit_time(sock, 0)
+    return sock
+
+
+class _LinkServer(ManagerServer):
+    def __init__(
+        self, listening: ListeningAddress, authkey: bytes, take: Callable[[socket.socket], object]
+    ) -> None:
+        super().__init__(listening.socket, listening.address, authkey, {})
+        self.public = ["dummy", _OPEN]
+        self._take = take
+
+    def communica_like_link(self, conn: SocketConnection, version: int) -> Any:
+        """Let the connection become a link."""
+        if version != _VERSION:
+            return _VERSION
+        conn.send(("#RETURN", version))
+        self._take(self.keep(conn))
+        return None
+
+
+def new_link(accept: Callable[[Link], LinkReceiver], identify: Identify, where: Address) -> StreamLink:
+    """Return a link that is to be connected: over a Unix socket it tells of the other process's end."""
+    if sys.platform != "win32" and isinstance(where, str):
+        return UnixLink(accept, identify)
+    return StreamLink(accept, identify)
+
+
+class ManagerListener(Listener):
+    """Serves links at an address.
+
+    Args:
+        where: the address.
+        authkey: the server's; None: a random one, in a file at the path that *key_path* gives.
+        key_path: called with the address as it is served.
+        accept: as for Connector.listen.
+        identify: tells who is at the other end.
+        url: called with the address as it is served, returns the listener's.
+    """
+
+    def __init__(
+        self,
+        where: Address,
+        authkey: bytes | None,
+        key_path: Callable[[Address], str],
+        accept: Callable[[Link], LinkReceiver],
+        identify: Identify,
+        url: Callable[[Address], str],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._accept = accept
+        self._identify = identify
+        self._arriving: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self._listening = ListeningAddress(where)
+        self._key_file: KeyFile | None = None
+        try:
+            self.address = url(self._listening.address)
+            if authkey is None:
+                self._key_file = KeyFile(key_path(self._listening.address))
+                authkey = self._key_file.key
+            elif isinstance(where, str):
+                # One that a dead server left would mislead clients.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(key_path(where))
+            self._server = _LinkServer(self._listening, authkey, self._take)
+            self._server.start()
+        except BaseException:
+            self._release()
+            self._listening.socket.close()
+            raise
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._release()
+            await asyncio.shield(asyncio.to_thread(self._server.stop))
+
+    def _release(self) -> None:
+        if self._key_file is not None:
+            self._key_file.remove()  # before another server may come, and use it
+        self._listening.release()
+
+    def _take(self, sock: socket.socket) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._adopt, sock)
+        except RuntimeError:  # the loop is closed
+            sock.close()
+
+    def _adopt(self, sock: socket.socket) -> None:
+        task = self._loop.create_task(self._become_link(sock))
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
+
+    async def _become_link(self, sock: socket.socket) -> None:
+        try:
+            link = new_link(self._accept, self._identify, self._listening.address)
+            await self._loop.connect_accepted_socket(lambda: link, sock)
+        except BaseException as exc:
+            sock.close()
+            if not isinstance(exc, OSError):
+                raise
+            logger.info("a link broke before it began: %s", exc)

@@ -1,0 +1,1 @@
+"""Links over the stdin and stdout of a child process."""

@@ -1,0 +1,209 @@
+"""StdioConnector: a client and the child process that it starts."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Final, Self
+
+from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ...exceptions import FeatureNotAvailable, LinkError
+from ..url import check_authkey, check_text, join_url, split_url
+
+if sys.platform != "win32":
+    from .child_link import ChildLink
+    from .parent_link import listen_on_stdio
+
+__all__ = ["StdioConnector"]
+
+_CHILD: Final = "-"  # the URL of a child's connector, which has no command
+
+
+@dataclass(frozen=True, slots=True)
+class StdioConnector(Connector):
+    """Links between a client and a child process that the client starts, over the child's stdin and stdout.
+
+    The client is given ``StdioConnector(command)``; the child serves ``StdioConnector()``::
+
+        async with SimpleClient(StdioConnector([sys.executable, "worker.py"])) as client: ...
+
+        await SimpleServer(StdioConnector(), handler).run()   # in worker.py
+
+    The child may run elsewhere: ``StdioConnector("ssh host python worker.py")``. Not for Windows.
+
+    **In the child**, when the server starts, the wire gets descriptors of its own. Fd 0 becomes the null
+    device and fd 1 stderr, for good: whatever a handler, a C library or a grandchild prints, and what was
+    printed before, goes to stderr, and ``input()`` finds the end of the file. A process serves once. Its
+    ``run()`` returns when the client has closed or its process is gone.
+
+    **The child's stderr** is passed on to this process's stderr, and its end (4 KiB) is in the exceptions.
+
+    **The child's end.** When the client closes, the child's stdin ends. A child that has not ended after
+    *patience* gets SIGTERM, with its process group, and after the same time SIGKILL. It is always reaped,
+    and what is left of its group is killed. If it ends by itself, requests end as ConnectionLost, whose text
+    has the exit code and the end of stderr, and so do later calls; with *restart*, another child is started
+    after a wait (Backoff of the client), and gets the throws that were not accepted and idempotent requests.
+    If the client's process is killed, the child ends at once, and sends SIGTERM to the rest of its process
+    group; if handlers hold it up, it is killed after 2 s, with the group. Silence is no reason to end a
+    child, unless a side sets ``Limits.heartbeat``.
+
+    Args:
+        command: the program and its arguments; or text, which is split as a shell would (and is not given
+            to a shell). None: in the child.
+        env: the child's environment, all of it; None: this process's.
+        cwd: the directory the child starts in; None: this process's.
+        restart: start another child when one has ended or did not come up.
+        patience: seconds of each wait for the child's end. In the child: it is killed twice that and 2 s
+            after its stdin has ended, whatever it does.
+        authkey: a shared secret for a mutual challenge, or None.
+        on_stderr: called on the event loop with bytes that the child writes to stderr, in pieces, instead of
+            passing them on. It is not compared, and left out of pickles.
+
+    The URL holds the command and nothing else: give the others to ``load_state`` as keywords.
+
+    Raises:
+        ValueError, TypeError: an argument is malformed. ValueError also where a client has no command, or a
+            server has one.
+    """
+
+    scheme: ClassVar[str] = "stdio"
+    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(
+        many_clients=False, resumes=False, verifies_user=True
+    )
+    handshake_timeout: ClassVar[float] = 60.0  # a child imports things first
+
+    command: str | Sequence[str | os.PathLike[str]] | None = None
+    _: KW_ONLY
+    env: Mapping[str, str] | Iterable[tuple[str, str]] | None = field(default=None, repr=False)
+    cwd: str | os.PathLike[str] | None = None
+    restart: bool = False
+    patience: float = 5.0
+    authkey: bytes | None = field(default=None, repr=False)
+    on_stderr: Callable[[bytes], object] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.command is not None:
+            object.__setattr__(self, "command", _words(self.command))
+        if self.env is not None:
+            object.__setattr__(self, "env", tuple(sorted(dict(self.env).items())))
+        if self.cwd is not None:
+            object.__setattr__(self, "cwd", os.fspath(self.cwd))
+        if not 0 <= self.patience < math.inf:
+            raise ValueError(f"patience is a number of seconds, not {self.patience!r}")
+        if self.on_stderr is not None and not callable(self.on_stderr):
+            raise TypeError(f"on_stderr is called with bytes; {self.on_stderr!r} cannot be called")
+        check_authkey(self.authkey)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = partial(
+            type(self),
+            env=self.env,
+            cwd=self.cwd,
+            restart=self.restart,
+            patience=self.patience,
+            authkey=self.authkey,
+        )
+        return make, (self.command,)
+
+    @property
+    def reconnects(self) -> bool:
+        """Whether another child is started when one has ended: ``restart``."""
+        return self.restart
+
+    async def connect(self, receiver: LinkReceiver) -> Link:
+        """Start the child, and return the link to it, which kills it when aborted. See Connector.connect.
+
+        Raises:
+            ValueError: there is no command.
+            LinkError: the child cannot be started: there is no such program or directory, say.
+            FeatureNotAvailable: on Windows.
+        """
+        if self.command is None:
+            raise ValueError(
+                "StdioConnector() is for the server in a child process; "
+                "a client needs StdioConnector(command), the command that starts the child"
+            )
+        if sys.platform == "win32":
+            raise _not_on_windows()
+        words = _words(self.command)
+        text = shlex.join(words)
+        try:
+            return ChildLink(
+                receiver,
+                words,
+                env=None if self.env is None else dict(self.env),
+                cwd=None if self.cwd is None else os.fspath(self.cwd),
+                address=text,
+                patience=self.patience,
+                on_stderr=self.on_stderr or _pass_on,
+            )
+        except OSError as exc:
+            raise LinkError(f"cannot start {text}: {exc}") from exc
+
+    async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
+        """Take stdin and stdout over: see the class, and Connector.listen.
+
+        Raises:
+            ValueError: there is a command.
+            AddressInUse: this process served before.
+            LinkError: stdin and stdout are no pipes, so the process is no child of a client.
+            FeatureNotAvailable: on Windows.
+        """
+        if self.command is not None:
+            raise ValueError(
+                "StdioConnector(command) is for the client, which starts the child; "
+                "the server in the child needs StdioConnector()"
+            )
+        if sys.platform == "win32":
+            raise _not_on_windows()
+        return listen_on_stdio(accept, self.dump_state(), self.patience)
+
+    def dump_state(self) -> str:
+        if self.command is None:
+            return join_url(self.scheme, _CHILD)
+        text = shlex.join(_words(self.command))
+        return join_url(self.scheme, f"'{text}'" if text == _CHILD else text, safe="/")
+
+    @classmethod
+    def load_state(cls, text: str, **secrets: Any) -> Self:
+        command = split_url(text, cls.scheme)
+        return cls(None if command == _CHILD else command, **secrets)
+
+
+def _words(command: str | Sequence[str | os.PathLike[str]]) -> tuple[str, ...]:
+    if not isinstance(command, (str, list, tuple)):
+        raise TypeError(f"a command is a list of words, or text to be split; not {command!r}")
+    try:
+        parts = shlex.split(command) if isinstance(command, str) else command
+    except ValueError as exc:
+        raise ValueError(f"the command {command!r} cannot be split: {exc}") from exc
+    words = tuple(part if isinstance(part, str) else os.fspath(part) for part in parts)
+    if not words or not words[0]:
+        raise ValueError(f"a command begins with a program; {command!r} has none")
+    for word in words:
+        if "\0" in word:
+            raise ValueError(f"a word without NUL is expected, not {word!r}")
+        check_text("a word of a command", word)
+    return words
+
+
+def _not_on_windows() -> FeatureNotAvailable:
+    return FeatureNotAvailable(
+        "StdioConnector needs a POSIX system; on Windows start the child yourself "
+        "and give it the URL of a LocalConnector"
+    )
+
+
+def _pass_on(data: bytes) -> None:
+    """Write to this process's stderr, which may be another by now than when the child was started."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(2, rest) :]
+    except OSError:
+        pass  # there is nobody who reads it, and no better place to say so

@@ -1,0 +1,156 @@
+"""The child's end of a stdio link: stdin and stdout are taken over, and everybody else gets other ones."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import io
+import os
+import stat
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from ...abc import Link, LinkReceiver, Listener, PeerIdentity
+from ...exceptions import AddressInUse, LinkError, PeerGone
+from ..links.pipe import PipeLink
+from .preface import OPENING
+from .watchdog import watch_parent
+
+__all__ = ["listen_on_stdio"]
+
+_FIRST_PRIVATE: Final = 3
+
+_taken = False
+
+
+def listen_on_stdio(accept: Callable[[Link], LinkReceiver], address: str, patience: float) -> Listener:
+    """Take stdin and stdout over, for a link to the parent, which *accept* gets in the loop's next turn.
+
+    From then on fd 0 is the null device and fd 1 is stderr, for good.
+
+    Args:
+        accept, address: see Connector.listen and Listener.
+        patience: see watch_parent.
+
+    Raises:
+        AddressInUse: they were taken over before.
+        LinkError: they are no pipes.
+    """
+    global _taken
+    if _taken:
+        raise AddressInUse("stdin and stdout were taken over before: a process serves them once")
+    _check_pipe(0, "stdin")
+    _check_pipe(1, "stdout")
+    if _same_file(1, 2):
+        raise LinkError("stdout and stderr are the same pipe, so that messages and complaints would mix")
+    _taken = True
+    reading = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
+    writing = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
+    _replace_standard_files()
+    watch_parent(reading, patience)
+    return StdioListener(ParentLink(reading, writing), accept, address)
+
+
+def _check_pipe(descriptor: int, name: str) -> None:
+    hint = "a program that serves StdioConnector() is to be started by a client of StdioConnector(command)"
+    try:
+        found = os.fstat(descriptor)
+    except OSError as exc:
+        raise LinkError(f"{name} is closed; {hint}") from exc
+    if os.isatty(descriptor):
+        raise LinkError(f"{name} is a terminal; {hint}")
+    if not stat.S_ISFIFO(found.st_mode) and not stat.S_ISSOCK(found.st_mode):
+        raise LinkError(f"{name} is neither a pipe nor a socket; {hint}")
+
+
+def _same_file(one: int, other: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(one), os.fstat(other))
+    except OSError:  # one is closed
+        return False
+
+
+def _replace_standard_files() -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # there is no stderr
+        os.dup2(null, 1)
+    if null > 2:
+        os.close(null)
+    # Afterwards, so that what was printed before does not come upon the wire either.
+    for file in (sys.stdout, sys.__stdout__):
+        if isinstance(file, io.TextIOWrapper) and not file.closed:
+            file.flush()
+            file.reconfigure(line_buffering=True)  # in order with what is written to stderr
+
+
+class ParentLink(PipeLink):
+    """A link over what were stdin and stdout.
+
+    Args:
+        reading, writing: descriptors, which become non-blocking, and what they were again when closed: others
+            may have the same pipes open.
+
+    Attributes:
+        over: set when it is broken.
+    """
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self._were_blocking = {each: os.get_blocking(each) for each in (reading, writing)}
+        for each in (reading, writing):
+            os.set_blocking(each, False)
+        super().__init__(reading, writing, PeerIdentity("stdio", "the parent process", pid=os.getppid()))
+        self.over = asyncio.Event()
+
+    def _let_go(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, self._were_blocking[descriptor])
+        super()._let_go(descriptor)
+
+    def _report(self, error: Exception | None) -> None:
+        gone = PeerGone("the parent process has ended, or closed the connection")
+        gone.__cause__ = error
+        self.over.set()
+        self.receiver.link_broken(gone)
+
+
+class StdioListener(Listener):
+    """Accepts one link, at once."""
+
+    def __init__(self, link: ParentLink, accept: Callable[[Link], LinkReceiver], address: str) -> None:
+        self.address = address
+        self._link = link
+        self._accept = accept
+        self._pending = asyncio.get_running_loop().call_soon(self._come_in)
+        self._accepted = False
+
+    async def close(self) -> None:
+        self._pending.cancel()
+        if not self._accepted:
+            self._accepted = True
+            self._link.receiver = _Nobody()
+            self._link.abort()
+
+    async def wait_over(self) -> None:
+        await self._link.over.wait()
+
+    def _come_in(self) -> None:
+        self._accepted = True
+        self._link.receiver = self._accept(self._link)
+        self._link.send(OPENING)
+        self._link.start()
+
+
+class _Nobody:
+    """The receiver of a link that was not accepted."""
+
+    def data_received(self, data: bytes) -> None:
+        """There is none."""
+
+    def link_writable(self) -> None:
+        """Nothing is written."""
+
+    def link_broken(self, error: Exception | None) -> None:
+        """As it was meant to be."""

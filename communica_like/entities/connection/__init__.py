@@ -1,0 +1,1 @@
+"""Sessions over links: the backend of all connectors but a shared inbox."""

@@ -1,0 +1,48 @@
+"""What a handler may know beside the data, and the time that nested requests inherit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from ...abc import PeerIdentity
+
+__all__ = ["Context", "inherited_deadline"]
+
+inherited_deadline: ContextVar[float | None] = ContextVar("inherited_deadline", default=None)
+"""When the request that is being handled times out, by the event loop's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The second argument of a handler that takes two.
+
+    Attributes:
+        route: the route's name; ``""`` for Simple entities.
+        client_id: the client on the connection: on a server who asks, on a client its own id.
+        peer: who is at the other end, as far as the link can tell.
+        deadline: when the requester stops waiting, by the event loop's clock; None: never, or a throw.
+        clock: the event loop's clock.
+        key: of a shared inbox: the same for all copies of what is to be done once. None: a session, which
+            handles each message once.
+        redelivered: of a shared inbox: whether this message may have been handled before.
+        deliveries: of a shared inbox: how often it came back; None: the broker does not say, or a session.
+    """
+
+    route: str
+    client_id: str
+    peer: PeerIdentity
+    deadline: float | None
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False, compare=False)
+    key: str | None = None
+    redelivered: bool = False
+    deliveries: int | None = None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the requester stops waiting, at least 0.0; None: it waits for ever."""
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - self.clock())

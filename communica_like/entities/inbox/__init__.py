@@ -1,0 +1,1 @@
+"""The backend over a shared inbox, which takes the place of sessions."""

@@ -1,0 +1,1 @@
+"""The protocol of multiprocessing's managers: servers, and connections to them."""

@@ -1,0 +1,97 @@
+"""Where a manager's server listens: a Unix socket that nobody can steal, or a TCP port."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import socket
+import sys
+from typing import Final
+
+from ..exceptions import AddressInUse, LinkError
+
+if sys.platform != "win32":
+    from ..system.socket_file import SocketFile, runtime_directory
+
+__all__ = ["ListeningAddress"]
+
+_BACKLOG: Final = 4096
+_LONGEST_PATH: Final = 107 if sys.platform == "linux" else 103  # sun_path of unix(7), without its NUL
+
+
+class ListeningAddress:
+    """A listening socket.
+
+    Args:
+        address: the path of a Unix socket, which is open to this user alone; or host and port; or None: one
+        that
+            is free, in this user's private directory, or where there are no Unix sockets on the loopback
+            interface.
+
+    Raises:
+        AddressInUse: a live server serves there.
+        LinkError: it cannot be used.
+        ValueError: the path is too long for a socket.
+
+    Attributes:
+        socket: whoever serves closes it.
+        address: as clients know it; of port 0, the one that was chosen.
+    """
+
+    def __init__(self, address: str | tuple[str, int] | None) -> None:
+        self.address: str | tuple[str, int]
+        self._file: SocketFile | None = None
+        if sys.platform != "win32" and not isinstance(address, tuple):
+            self._file, self.address = _free_file() if address is None else (_file(address), address)
+            self.socket = self._file.socket
+        elif isinstance(address, str):
+            raise LinkError("this system has no Unix sockets: give host and port")
+        else:
+            host, port = address or ("127.0.0.1", 0)
+            self.socket = _bound(host, port)
+            self.address = host, self.socket.getsockname()[1]
+
+    def release(self) -> None:
+        """Let others serve there. To be called once, before the socket is closed."""
+        if sys.platform != "win32" and self._file is not None:
+            self._file.release()
+
+
+def _file(path: str) -> SocketFile:
+    size = len(os.fsencode(path))
+    if size > _LONGEST_PATH:
+        raise ValueError(f"a socket's path has at most {_LONGEST_PATH} bytes; {path!r} has {size}")
+    return SocketFile(path)
+
+
+def _free_file() -> tuple[SocketFile, str]:
+    # The lowest number that no live server has: so what dead ones left is used again.
+    for number in itertools.count():
+        path = str(runtime_directory() / f"queues-{number}")
+        try:
+            return _file(path), path
+        except AddressInUse:
+            continue
+    raise AssertionError("numbers end")
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, where = found[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as exc:
+        raise LinkError(f"cannot serve {host}:{port}: {exc}") from exc
+    try:
+        if os.name == "posix":
+            # A port in TIME_WAIT may be served again. On Windows it would allow theft.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
+        sock.bind(where)
+        sock.listen(_BACKLOG)
+    except OSError as exc:
+        sock.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise AddressInUse(f"{host}:{port} is already served: {exc}") from exc
+        raise LinkError(f"cannot serve {host}:{port}: {exc}") from exc
+    return sock

@@ -1,0 +1,211 @@
+"""A manager's server in threads of this process."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import answer_challenge, deliver_challenge
+from multiprocessing.managers import Server
+from traceback import format_exc
+from typing import Any, Final
+
+from ..system import fork
+from .connection import SocketConnection
+
+__all__ = ["ManagerServer"]
+
+logger = logging.getLogger("communica_like.queues")
+
+_HANDSHAKE_TIME: Final = 5.0  # seconds, until the first request
+_JOIN_TIME: Final = 5.0
+_PAUSE: Final = 0.1
+
+
+class ManagerServer(Server):
+    """Serves the protocol of ``multiprocessing.managers`` on a socket that is listening already.
+
+    Each connection has a thread: one that is silent, that sends garbage or that ends in the middle harms no
+    other. Nothing is unpickled before both sides have proved to know the key, and who does not prove it in
+    time is sent away.
+
+    A subclass adds functions for clients: methods, whose names it adds to ``public``. Their first argument
+    is the connection, which is closed when they return.
+
+    Args:
+        listening: closed by ``stop``.
+        address: as clients know it.
+        authkey: the key.
+        registry: what clients may create, in the form that ``BaseManager.register`` makes.
+    """
+
+    def __init__(
+        self, listening: socket.socket, address: Any, authkey: bytes, registry: Mapping[str, tuple[Any, ...]]
+    ) -> None:
+        # Not Server's own, which binds a socket itself, and takes the address of a live server.
+        # Nobody but the process that serves ends the server.
+        self.public = [name for name in Server.public if name != "shutdown"]
+        self.registry = dict(registry)
+        self.authkey = authkey
+        self.address = address
+        self.id_to_obj = {}
+        self.id_to_refcount: dict[str, int] = {}
+        self.id_to_local_proxy_obj: dict[str, Any] = {}
+        self.mutex = threading.Lock()
+        self.stop_event = threading.Event()
+        self._ended = False
+        self._listening = listening
+        self._listening.setblocking(False)
+        self._wake_end, self._waker = socket.socketpair()
+        self._guard = threading.Lock()
+        self._sockets: dict[socket.socket, int] = {}
+        self._deadlines: dict[socket.socket, float] = {}  # of handshakes, earliest first
+        self._threads: set[threading.Thread] = set()
+        self._accepter = threading.Thread(
+            target=self._accept_all, name=f"communica_like manager {address}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to serve."""
+        for each in (self._listening, self._wake_end, self._waker):
+            fork.add(each.fileno())
+        self._accepter.start()
+
+    def stop_accepting(self) -> None:
+        """Let no more connections in. May wait a moment."""
+        if not self._ended:
+            self._ended = True
+            self.stop_event.set()
+            self._waker.send(b"\0")
+            self._accepter.join()
+            for each in (self._listening, self._wake_end, self._waker):
+                fork.discard(each.fileno())
+                each.close()
+
+    def stop(self) -> None:
+        """End all connections as well, and wait for their threads, a few seconds at most."""
+        self.stop_accepting()
+        deadline = time.monotonic() + _JOIN_TIME
+        with self._guard:
+            self._hang_up(list(self._sockets))
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    # -- for subclasses
+
+    def keep(self, connection: SocketConnection) -> socket.socket:
+        """Take a connection's socket over; ``stop`` does not end it any more. The caller closes it."""
+        with self._guard:
+            self._forget(connection.socket)
+        return connection.detach()
+
+    # -- the accepter's thread
+
+    def _accept_all(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listening, selectors.EVENT_READ)
+            selector.register(self._wake_end, selectors.EVENT_READ)
+            while not self.stop_event.is_set():
+                selector.select(self._end_late_handshakes())
+                try:
+                    sock, _ = self._listening.accept()
+                except (BlockingIOError, InterruptedError, ConnectionError):
+                    continue
+                except OSError as exc:
+                    logger.error("a manager at %s cannot accept: %s", self.address, exc)
+                    if exc.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                        return
+                    self.stop_event.wait(_PAUSE)
+                    continue
+                self._welcome(sock)
+
+    def _welcome(self, sock: socket.socket) -> None:
+        sock.setblocking(True)
+        if sock.family != getattr(socket, "AF_UNIX", None):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        connection = SocketConnection(sock)
+        thread = threading.Thread(target=self.handle_request, args=(connection,), daemon=True)
+        with self._guard:
+            self._sockets[sock] = sock.fileno()
+            fork.add(sock.fileno())
+            self._deadlines[sock] = time.monotonic() + _HANDSHAKE_TIME
+            self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError as exc:  # no more threads
+            logger.error("a manager at %s cannot serve a connection: %s", self.address, exc)
+            with self._guard:
+                self._forget(sock)
+                self._threads.discard(thread)
+            connection.close()
+
+    def _end_late_handshakes(self) -> float | None:
+        now = time.monotonic()
+        with self._guard:
+            late = [sock for sock, deadline in self._deadlines.items() if deadline <= now]
+            for sock in late:
+                del self._deadlines[sock]
+            self._hang_up(late)
+            return min(self._deadlines.values()) - now if self._deadlines else None
+
+    # -- a connection's thread
+
+    def handle_request(self, conn: Any) -> None:
+        """Serve one connection, until it ends."""
+        try:
+            self._handle_request(conn)
+        except SystemExit:
+            pass  # how the standard library's loop for proxies ends
+        finally:
+            if not conn.closed:
+                with self._guard:
+                    self._forget(conn.socket)
+                conn.close()
+            with self._guard:
+                self._threads.discard(threading.current_thread())
+
+    def _handle_request(self, conn: Any) -> None:
+        try:
+            deliver_challenge(conn, self.authkey)
+            answer_challenge(conn, self.authkey)
+        except (AuthenticationError, AssertionError, EOFError, OSError) as exc:
+            logger.info("a manager at %s lets somebody not in: %r", self.address, exc)
+            return
+        try:
+            request = conn.recv()
+        except (EOFError, OSError):
+            return
+        except Exception:
+            request = None  # an unloadable pickle
+        with self._guard:
+            self._deadlines.pop(conn.socket, None)
+        try:
+            _, name, args, kwds = request
+            if name not in self.public:
+                raise AttributeError(f"{name!r} unrecognized")
+            answer = "#RETURN", getattr(self, name)(conn, *args, **kwds)
+        except Exception:
+            answer = "#TRACEBACK", format_exc()
+        if not conn.closed:
+            with contextlib.suppress(OSError):  # it is gone, and will not miss it
+                conn.send(answer)
+
+    # -- the guard is held
+
+    def _hang_up(self, sockets: list[socket.socket]) -> None:
+        for sock in sockets:
+            with contextlib.suppress(OSError):  # the other side was faster
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def _forget(self, sock: socket.socket) -> None:
+        descriptor = self._sockets.pop(sock, None)
+        if descriptor is not None:
+            fork.discard(descriptor)
+        self._deadlines.pop(sock, None)

@@ -1,0 +1,1 @@
+"""Queues of a multiprocessing manager, and the host that holds them."""

@@ -1,0 +1,1 @@
+"""Lines in a named pipe."""

@@ -1,0 +1,1 @@
+"""A child process that is talked to in lines."""

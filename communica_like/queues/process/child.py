@@ -1,0 +1,149 @@
+"""A child process and the lines to and from it: attempts that do not wait, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Final
+
+from ...aio.waiters import Line
+from ...exceptions import Closed, ConnectionLost
+from ...system.child_process import ChildProcess
+from .reader import LineReader
+from .writer import LineWriter
+
+__all__ = ["LineChild"]
+
+_GRACE: Final = 1.0  # seconds from the end of a pipe until the child is held to run on without it
+
+
+class LineChild:
+    """A started child, which is killed when the running event loop shuts down its async generators.
+
+    Args:
+        command, env, cwd, on_stderr: as for ChildProcess, which also says what is raised.
+        max_waiting_bytes: as for LineReader.
+        getters, putters: called up when ``take`` or ``write`` may have another result; for putters, only
+            between ``watch`` and ``ignore``.
+
+    Attributes:
+        process: the child itself.
+        reader: the lines that it wrote.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None,
+        cwd: str | os.PathLike[str] | None,
+        on_stderr: Callable[[bytes], object] | None,
+        max_waiting_bytes: int,
+        getters: Line,
+        putters: Line,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._getters = getters
+        self._putters = putters
+        self._settled = False  # it is known how the child ended, or that it runs on without a pipe
+        self._killed = False
+        self.process = ChildProcess(command, env=env, cwd=cwd, on_end=self._ended, on_stderr=on_stderr)
+        self.reader = LineReader(self.process, max_waiting_bytes, self._lines_came)
+        self._writer = LineWriter(self.process, self._writable, self._pipe_ended)
+        self.watch, self.ignore = self._writer.watch, self._writer.ignore
+        self._guard = self._until_the_loop_ends()
+        try:
+            self._guard.__anext__().send(None)  # from now on the loop knows of it
+        except StopIteration:
+            pass
+
+    def take(self) -> bytes:
+        """Return the next line, or raise queue.Empty or ConnectionLost."""
+        line = self.reader.take()
+        if line is not None:
+            return line
+        if self.reader.over.is_set() and self._settled:
+            raise ConnectionLost(self.process.describe("closed its stdout"), sent=True)
+        raise queue.Empty
+
+    def write(self, data: bytes) -> None:
+        """Take a line, or raise queue.Full, ConnectionLost or Closed."""
+        if self._writer.finished:
+            raise Closed("the input was ended")
+        try:
+            self._writer.write(data)
+        except queue.Full:
+            if self.process.input.closed and self._settled:
+                raise ConnectionLost(self.process.describe("closed its stdin"), sent=False) from None
+            raise
+
+    def finish_input(self) -> None:
+        """Close its stdin after what was taken."""
+        self._writer.finish()
+        self._putters.call_up()
+
+    async def stop(self, patience: float) -> None:
+        """See ProcessLines.stop."""
+        try:
+            self.reader.discard()
+            self._writer.finish()
+            await self.process.end(patience, self.reader.over)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it now, and let go of everything. Does no harm when repeated."""
+        if self._killed:
+            return
+        self._killed = True
+        self._settled = True
+        self.reader.over.set()
+        self.reader.discard()
+        self.process.kill()
+        if not getattr(self._guard, "ag_running", True):
+            try:
+                self._guard.aclose().send(None)  # never waits
+            except StopIteration:
+                pass
+
+    @property
+    def killed(self) -> bool:
+        """Whether ``kill`` was called, or ``stop`` is done."""
+        return self._killed
+
+    # -- calls from the loop
+
+    def _writable(self) -> None:
+        if self._putters:
+            self._putters.call_up()
+        else:
+            self._writer.ignore()
+
+    def _lines_came(self) -> None:
+        if self.reader.over.is_set():
+            self._pipe_ended()
+        self._getters.call_up()
+
+    def _pipe_ended(self) -> None:
+        # Most likely the child has ended, too, and its exit code comes next; but it may go on.
+        if not self._settled and not self._killed:
+            self._loop.call_later(_GRACE, self._settle)
+
+    def _ended(self) -> None:
+        self._settled = True
+        self._writer.drop()
+        self.reader.child_ended()
+        self._settle()
+
+    def _settle(self) -> None:
+        self._settled = True
+        self._getters.call_up()
+        self._putters.call_up()
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            self.kill()

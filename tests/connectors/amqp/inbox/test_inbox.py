@@ -1,0 +1,372 @@
+"""RmqConnector with a shared inbox, at a broker that is well."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+
+from communica_like import (
+    Closed,
+    Context,
+    Limits,
+    MessageTooBig,
+    ReqError,
+    RequestTimeout,
+    RespError,
+    RmqConnector,
+    RouteClient,
+    RouteServer,
+    RouteTable,
+    SimpleClient,
+    SimpleServer,
+    UnknownError,
+    blocking,
+)
+from communica_like.connectors.amqp import shared_connection
+from communica_like.entities.inbox.calls import InboxPeer
+from communica_like.exceptions import ConnectTimeout, LinkError, SerializerError
+from communica_like.serializers import RawSerializer
+from tests.connectors.amqp.inbox.stage import PATIENCE, URL, OwnInbox, abort_connection, until
+from tests.rmq_broker import SHARED
+
+
+def echo(data: Any) -> Any:
+    return data
+
+
+async def test_requests_errors_and_routes(own: OwnInbox) -> None:
+    table = RouteTable()
+    thrown: list[Any] = []
+
+    @table.handler("answer")
+    async def answer(data: Any) -> Any:
+        await asyncio.sleep(0)
+        return [data]
+
+    @table.handler("bytes", RawSerializer())
+    def reverse(data: bytes) -> bytes:
+        return data[::-1]
+
+    @table.handler("fail")
+    def fail(data: str) -> None:
+        raise {"req": ReqError("yours", 3), "resp": RespError("mine"), "bug": KeyError("k")}[data]
+
+    table.add_route("thrown", thrown.append)
+    table.add_route("object", lambda data: object())
+    async with RouteServer(own.connector, table) as server, RouteClient(own.connector, "me") as client:
+        assert client.connected
+        assert server.clients == []
+        assert await client.request("answer", {"a": 1}) == [{"a": 1}]
+        assert await asyncio.gather(*(client.request("answer", n) for n in range(200))) == [
+            [n] for n in range(200)
+        ]
+        blob = bytes(range(256)) * 2048
+        assert await client.request("bytes", blob, RawSerializer()) == blob[::-1]
+        assert await client.request("bytes", b"") == b""
+        with pytest.raises(ReqError, match="yours") as caught:
+            await client.request("fail", "req")
+        assert caught.value.code == 3
+        with pytest.raises(RespError, match="mine"):
+            await client.request("fail", "resp")
+        with pytest.raises(UnknownError, match="KeyError") as unknown:
+            await client.request("fail", "bug")
+        assert "in fail" in unknown.value.traceback
+        with pytest.raises(RespError, match="cannot be dumped"):
+            await client.request("object", 0)
+        with pytest.raises(ReqError, match="no route 'nowhere'"):
+            await client.request("nowhere", 0)
+        with pytest.raises(SerializerError, match="cannot be dumped"):
+            await client.request("answer", object())
+        for number in range(100):
+            await client.throw("thrown", number)
+        await until(lambda: len(thrown) == 100)
+        assert thrown == list(range(100))
+    await own.empties(own.inbox)
+    assert await own.ready(own.dead) == 0
+
+
+async def test_sizes(own: OwnInbox) -> None:
+    small = Limits(max_message=200_000)
+    server = SimpleServer(own.connector, lambda n: "x" * n, limits=small)
+    async with server, SimpleClient(own.connector) as client:
+        assert len(await client.request(199_998)) == 199_998
+        with pytest.raises(MessageTooBig, match="200002 bytes"):
+            await client.request(200_000)
+        async with SimpleClient(own.connector, limits=small) as other:
+            for call in (other.request, other.throw):
+                with pytest.raises(MessageTooBig, match="at most 200000"):
+                    await call("x" * 200_000)
+
+
+async def test_what_a_handler_is_told(own: OwnInbox) -> None:
+    told: list[Context] = []
+
+    def handler(data: Any, context: Context) -> None:
+        told.append(context)
+
+    client = SimpleClient(own.connector, client_id="it's me")
+    async with SimpleServer(own.connector, handler), client:
+        await client.request(0, timeout=30, key="order 17")
+        await client.throw(0, key="order 18")
+        await client.request(0)
+        await client.request(0)
+        for key in ("", "k" * 256):
+            with pytest.raises(ValueError, match="1 to 255 bytes"):
+                await client.throw(0, key=key)
+    await until(lambda: len(told) == 4)
+    assert [context.client_id for context in told] == ["it's me"] * 4
+    assert [context.key for context in told[:2]] == ["order 17", "order 18"]
+    assert len({context.key for context in told}) == 4
+    assert all(not context.redelivered and not context.deliveries for context in told)
+    assert told[0].remaining is not None
+    assert 20 < told[0].remaining <= 30
+    assert told[1].deadline is None
+    assert told[0].peer.transport == "amqp"
+
+
+async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
+    """They cost the call, and not the client, which sends what it keeps when it is connected."""
+    async with SimpleServer(own.connector, echo):
+        client = await SimpleClient(own.connector).init(None)
+        for call in (client.request, client.throw):
+            for key in (5, b"k"):
+                with pytest.raises(TypeError, match="a key is a str"):
+                    await call(0, key=key)  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="not nan"):
+                await call(0, timeout=float("nan"))
+        assert await client.request(1, timeout=1e300) == 1
+        assert await client.request(2, timeout=1e300) == 2
+        await client.close()
+
+
+async def test_more_clients_than_the_connection_has_room_for(own: OwnInbox) -> None:
+    """The broker would close the connection that all of them share."""
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
+        (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
+        amqp = only.connection._amqp
+        amqp.connection_tune.channel_max = len(amqp.channels.keys() - {0}) + 1
+        with pytest.raises(ConnectTimeout, match="may have no more"):
+            await SimpleClient(own.connector).init(0.5)
+        assert await client.request(1) == 1
+        assert client.connected
+        assert not only.over
+
+
+async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) -> None:
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as other:
+        (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
+        for turns in range(12):
+            for entity in (SimpleServer(own.connector, echo), SimpleClient(own.connector)):
+                await entity.init()
+                closing = asyncio.ensure_future(entity.close())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                closing.cancel()
+                await asyncio.wait([closing])
+                await entity.close()
+                assert await other.request(turns) == turns
+        assert not only.over
+
+
+async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:
+    async with SimpleClient(own.connector) as client:
+        await asyncio.gather(*(client.throw(number) for number in range(50)))
+    thrown: list[int] = []
+    async with SimpleServer(own.connector, thrown.append):
+        await until(lambda: len(thrown) == 50)
+    assert sorted(thrown) == list(range(50))
+
+
+async def test_a_request_whose_time_is_over_is_not_run(own: OwnInbox) -> None:
+    ran: list[str] = []
+    async with SimpleClient(own.connector) as client:
+        with pytest.raises(RequestTimeout, match="no answer in time"):
+            await client.request("late", timeout=0.1)
+        asking = asyncio.ensure_future(client.request("in time", timeout=PATIENCE))
+        async with SimpleServer(own.connector, ran.append):
+            await asking
+    assert ran == ["in time"]
+    assert await own.ready(own.dead) == 0
+
+
+async def test_cancellation(own: OwnInbox) -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+    ran: list[str] = []
+
+    async def handler(data: str) -> None:
+        ran.append(data)
+        if data == "long":
+            begun.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                cancelled.set()
+
+    one = replace(own.connector, prefetch=1)
+    async with SimpleServer(one, handler), SimpleClient(own.connector) as client:
+        long = asyncio.ensure_future(client.request("long"))
+        await asyncio.wait_for(begun.wait(), PATIENCE)
+        queued = asyncio.ensure_future(client.request("queued"))
+        await asyncio.sleep(0)
+        queued.cancel()
+        await asyncio.wait([queued])
+        long.cancel()
+        await asyncio.wait_for(cancelled.wait(), PATIENCE)
+        await client.request("after")
+    assert ran == ["long", "after"]
+    assert await own.ready(own.inbox) == 0
+
+
+async def test_a_closed_client(own: OwnInbox) -> None:
+    client = await SimpleClient(own.connector).init()
+    asking = asyncio.ensure_future(client.request(1))
+    await asyncio.sleep(0)
+    await client.close()
+    for call in (asking, client.request(2), client.throw(3)):
+        with pytest.raises(Closed):
+            await call
+
+
+async def test_what_is_no_message_of_ours_is_put_aside(
+    own: OwnInbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
+        for body in (b"", b"garbage"):
+            await own.channel.basic_publish(body, routing_key=own.inbox)
+        assert await client.request(1) == 1
+        async with asyncio.timeout(PATIENCE):
+            while await own.ready(own.dead) < 2:
+                await asyncio.sleep(0.01)
+    assert "a message of another program" in caplog.text
+
+
+async def test_an_inbox_that_was_made_otherwise(own: OwnInbox) -> None:
+    async with SimpleServer(own.connector, echo):
+        other = replace(own.connector, delivery_limit=3)
+        with pytest.raises(LinkError, match=r"(?s)cannot be used.*delivery_limit.*PRECONDITION_FAILED"):
+            await SimpleServer(other, echo).init()
+        for timeout in (0.5, 3.0, 15.0):  # a busy broker may take longer to say so
+            with pytest.raises(ConnectTimeout) as caught:
+                await SimpleClient(other).init(timeout)
+            if caught.value.__cause__ is not None:
+                break
+        assert "another delivery_limit" in str(caught.value)
+
+
+async def test_a_lost_connection_costs_nothing(own: OwnInbox) -> None:
+    ran: list[int] = []
+
+    async def handler(data: int) -> int:
+        ran.append(data)
+        await asyncio.sleep(0.01)
+        return data
+
+    def begun(number: int) -> bool:
+        return len(set(ran)) > number + 5
+
+    servers = replace(own.connector, client_id="servers")
+    async with SimpleServer(servers, handler) as server, SimpleClient(own.connector) as client:
+        for begin in range(0, 300, 100):
+            numbers = range(begin, begin + 50)
+            asking = [asyncio.ensure_future(client.request(n, timeout=30)) for n in numbers]
+            throwing = [asyncio.ensure_future(client.throw(n + 50)) for n in numbers]
+            await until(partial(begun, begin))
+            abort_connection(server)
+            for broker in list(shared_connection._brokers[asyncio.get_running_loop()].values()):
+                if broker.connection.protocol is not None:
+                    broker.connection.protocol.transport.abort()
+            assert await asyncio.gather(*asking) == list(numbers)
+            await asyncio.gather(*throwing)
+        await until(lambda: len(set(ran)) == 300)
+
+
+async def test_a_queue_that_somebody_deletes_is_made_again(own: OwnInbox) -> None:
+    async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
+        assert await client.request(1) == 1
+        await own.channel.queue_delete(own.inbox)
+        assert await client.request(2, timeout=PATIENCE) == 2
+        await client.throw(3, timeout=PATIENCE)
+
+
+async def test_without_an_event_loop(own: OwnInbox) -> None:
+    thrown: list[Any] = []
+
+    def handler(data: Any) -> Any:
+        thrown.append(data)
+        return data
+
+    def work() -> Any:
+        with blocking.SimpleServer(own.connector, handler):
+            with blocking.SimpleClient(own.connector) as client:
+                client.throw("a throw", timeout=PATIENCE, key="k")
+                return client.request("a request", timeout=PATIENCE)
+
+    assert await asyncio.to_thread(work) == "a request"
+    assert sorted(thrown) == ["a request", "a throw"]
+
+
+async def test_another_host_when_the_first_is_not_there(own: OwnInbox, unused_tcp_port: int) -> None:
+    host, port = SHARED
+    elsewhere = RmqConnector(
+        f"amqp://guest:guest@{host}:{unused_tcp_port}/",
+        own.connector.address,
+        shared=True,
+        hosts=(f"{host}:{port}",),
+    )
+    async with SimpleServer(own.connector, echo), SimpleClient(elsewhere) as client:
+        assert await client.request(1) == 1
+
+
+async def test_a_client_that_has_too_much_under_way_waits(own: OwnInbox) -> None:
+    release = asyncio.Event()
+
+    async def slow(data: Any) -> int:
+        await release.wait()
+        return len(data)
+
+    limits = Limits(outbox=100_000)
+    async with SimpleServer(own.connector, slow), SimpleClient(own.connector, limits=limits) as client:
+        asking = [asyncio.ensure_future(client.request("x" * 40_000)) for _ in range(6)]
+        await until(lambda: isinstance(client._peer, InboxPeer) and client._peer._room.blocked)
+        with pytest.raises(RequestTimeout, match="no room in the outbox"):
+            await client.throw("one more", timeout=0.1)
+        release.set()
+        assert await asyncio.gather(*asking) == [40_000] * 6
+
+
+def test_options() -> None:
+    connector = RmqConnector(
+        "amqp://me:secret@a/v", "jobs", shared=True, delivery_limit=3, prefetch=1, hosts=("b", "c:99")
+    )
+    text = connector.dump_state()
+    assert "secret" not in text + repr(connector)
+    assert RmqConnector.load_state(text, password="secret") == connector
+    assert connector.guarantees.delivers == "at least once"
+    assert RmqConnector.guarantees.delivers == "once"
+    assert RmqConnector(URL, "jobs").guarantees == RmqConnector.guarantees
+    assert RmqConnector(URL, "jobs").inbox() is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shared": True, "authkey": b"0123456789abcdef"}, "authkey is for sessions"),
+        ({"prefetch": 3}, "are for shared=True"),
+        ({"shared": True, "prefetch": 0}, "prefetch is a number from 1 to 65535"),
+        ({"shared": True, "delivery_limit": "3"}, "delivery_limit is a number from 1 to 1000"),
+        ({"shared": 1}, "shared is a bool"),
+        ({"hosts": ("me:secret@b",)}, "'host' or 'host:port'"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)) as caught:
+        RmqConnector(URL, "jobs", **options)
+    assert "secret" not in str(caught.value)
+    for wrong in ("shared=maybe", "shared=true&prefetch=many"):
+        with pytest.raises(ValueError, match="="):
+            RmqConnector.load_state(f"amqp://a/?address=jobs&{wrong}")

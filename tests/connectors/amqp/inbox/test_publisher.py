@@ -1,0 +1,86 @@
+"""A client's end of a shared inbox whose broker does not take what is sent, though the channel is open.
+
+A real broker does so to a channel that was about to look for a quorum queue's leader when the leader's node
+stopped. Here it is the real one that all tests share, and its confirmations are altered on their way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from typing import Any
+
+import pytest
+
+from communica_like import SimpleClient, SimpleServer
+from communica_like.connectors.amqp.inbox import publisher
+from communica_like.connectors.amqp.inbox.publisher import AmqpSender
+from tests.connectors.amqp.inbox.stage import PATIENCE, OwnInbox
+
+
+class Confirmations:
+    """What a sender is told, which is altered for the first channels that it has.
+
+    Args:
+        refused: whether the broker seems to refuse what comes on those; else it seems to say nothing.
+        channels: how many.
+
+    Attributes:
+        ends: when each of those was given up.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, refused: bool, channels: int = 1) -> None:
+        self.ends: list[float] = []
+        self._refused = refused
+        self._channels = channels
+        self._confirmed, self._give_up = AmqpSender.confirmed, AmqpSender._give_up
+        monkeypatch.setattr(AmqpSender, "confirmed", lambda *report: self.confirmed(*report))
+        monkeypatch.setattr(AmqpSender, "_give_up", lambda *call: self.give_up(*call))
+
+    def confirmed(self, sender: AmqpSender, tag: int, multiple: bool, taken: bool) -> None:
+        if len(self.ends) >= self._channels:
+            self._confirmed(sender, tag, multiple, taken)
+        elif self._refused:
+            self._confirmed(sender, tag, multiple, False)
+
+    def give_up(self, sender: AmqpSender, reason: str) -> None:
+        self.ends.append(time.monotonic())
+        self._give_up(sender, reason)
+
+
+@pytest.mark.parametrize("refused", [True, False], ids=["refused", "no word"])
+async def test_another_channel_is_tried(
+    own: OwnInbox, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    monkeypatch.setattr(publisher, "_UNCONFIRMED", 0.2)
+    monkeypatch.setattr(publisher, "_USELESS", 0.2)
+    confirmations = Confirmations(monkeypatch, refused=refused)
+    handled: list[Any] = []
+    async with SimpleServer(own.connector, handled.append), SimpleClient(own.connector) as client:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(client.throw(number) for number in range(5)))
+        assert confirmations.ends
+        async with asyncio.timeout(PATIENCE):
+            while set(handled) != set(range(5)):
+                await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("refused", [True, False], ids=["refused", "no word"])
+async def test_a_broker_that_is_slow_is_given_time(
+    own: OwnInbox, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """Each further channel has twice as long."""
+    monkeypatch.setattr(publisher, "_UNCONFIRMED", 0.05)
+    monkeypatch.setattr(publisher, "_USELESS", 0.05)
+    monkeypatch.setattr(publisher, "_LONGEST", 0.3)
+    monkeypatch.setattr(publisher, "_REFUSED", 0.001)
+    confirmations = Confirmations(monkeypatch, refused=refused, channels=5)
+    async with SimpleClient(own.connector) as client, asyncio.timeout(PATIENCE):
+        began = time.monotonic()
+        await client.throw("it")
+    times = [began, *confirmations.ends]
+    lengths = [end - start for start, end in itertools.pairwise(times)]
+    assert len(lengths) >= 5
+    for length, least in zip(lengths, [0.05, 0.1, 0.2, 0.3, 0.3], strict=False):
+        assert length >= least

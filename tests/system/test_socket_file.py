@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from communica_like.exceptions import AddressInUse, LinkError
+
+if sys.platform == "win32":
+    pytest.skip("Unix only", allow_module_level=True)
+
+from communica_like.system.socket_file import SocketFile, runtime_directory, try_connect
+from tests.connectors.recorder import PATIENCE
+
+
+def close(file: SocketFile) -> None:
+    file.release()
+    file.socket.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "s")
+
+
+def names(path: str) -> list[str]:
+    return sorted(os.listdir(os.path.dirname(path)))
+
+
+def test_it_is_open_to_its_owner_alone(path: str) -> None:
+    former = os.umask(0)
+    try:
+        file = SocketFile(path)
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(f"{path}.lock").st_mode) == 0o600
+    close(file)
+    assert names(path) == []
+
+
+def test_the_second_is_refused_and_does_no_harm(path: str) -> None:
+    file = SocketFile(path)
+    with pytest.raises(AddressInUse, match="live server"):
+        SocketFile(path)
+    assert names(path) == ["s", "s.lock"]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+    close(file)
+    close(SocketFile(path))
+
+
+def test_what_a_dead_server_left_is_replaced(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    Path(f"{path}.lock").touch()
+    file = SocketFile(path)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(path)
+    close(file)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_live_listener_without_a_lock_is_unharmed(path: str, full: bool) -> None:
+    with socket.socket(socket.AF_UNIX) as foreign, socket.socket(socket.AF_UNIX) as client:
+        foreign.bind(path)
+        foreign.listen(0)
+        if full:
+            client.connect(path)
+        with pytest.raises(AddressInUse):
+            SocketFile(path)
+        assert names(path) == ["s"]
+        assert stat.S_ISSOCK(os.stat(path).st_mode)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling"])
+def test_what_is_no_socket_stays(path: str, kind: str) -> None:
+    target = Path(path)
+    if kind == "file":
+        target.write_text("precious")
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        target.symlink_to("/" if kind == "link" else "/nowhere")
+    with pytest.raises(LinkError, match="no socket"):
+        SocketFile(path)
+    assert names(path) == ["s"]
+    if kind == "file":
+        assert target.read_text() == "precious"
+
+
+def test_the_lock_is_not_followed(path: str, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    Path(f"{path}.lock").symlink_to(victim)
+    with pytest.raises(LinkError, match="cannot serve"):
+        SocketFile(path)
+    assert not victim.exists()
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    with pytest.raises(LinkError, match="cannot serve"):
+        SocketFile(str(tmp_path / "missing" / "s"))
+
+
+def test_only_its_own_files_are_removed(path: str) -> None:
+    file = SocketFile(path)
+    os.unlink(path)
+    os.unlink(f"{path}.lock")
+    second = SocketFile(path)
+    close(file)
+    assert names(path) == ["s", "s.lock"]
+    close(second)
+    assert names(path) == []
+
+
+def test_release_after_all_was_removed(path: str) -> None:
+    file = SocketFile(path)
+    os.unlink(path)
+    os.unlink(f"{path}.lock")
+    close(file)
+
+
+async def test_a_full_backlog_makes_it_wait(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(0)
+        first = await try_connect(path)
+        second = asyncio.create_task(try_connect(path))
+        done, _ = await asyncio.wait([second], timeout=0.05)
+        assert not done
+        server.accept()[0].close()
+        (await asyncio.wait_for(second, PATIENCE)).close()
+        first.close()
+
+
+async def test_cancelled_while_it_waits(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen(0)
+        first = await try_connect(path)
+        second = asyncio.create_task(try_connect(path))
+        await asyncio.wait([second], timeout=0.01)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        first.close()
+
+
+async def test_nobody_there(path: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        await try_connect(path)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+    with pytest.raises(ConnectionRefusedError):
+        await try_connect(path)
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path / f"communica_like-{os.getuid()}"
+
+
+def test_the_directory_is_private(base: Path) -> None:
+    former = os.umask(0)
+    try:
+        assert runtime_directory() == base
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE(base.stat().st_mode) == 0o700
+    assert runtime_directory() == base
+
+
+@pytest.mark.parametrize("mode", [0o701, 0o710, 0o777, 0o740])
+def test_a_directory_open_to_others_is_refused(base: Path, mode: int) -> None:
+    base.mkdir()
+    base.chmod(mode)
+    with pytest.raises(LinkError, match="not a private directory"):
+        runtime_directory()
+
+
+def test_a_symlink_or_file_is_refused(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir(mode=0o700)
+    base.symlink_to(tmp_path / "mine")
+    with pytest.raises(LinkError, match="not a private directory"):
+        runtime_directory()
+    base.unlink()
+    base.touch(mode=0o600)
+    with pytest.raises(LinkError, match="not a private directory"):
+        runtime_directory()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_another_users_directory_is_refused(base: Path) -> None:
+    base.mkdir(mode=0o700)
+    os.chown(base, 65534, -1)
+    with pytest.raises(LinkError, match="owner 65534"):
+        runtime_directory()
+
+
+def test_no_directory_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(LinkError, match="private directory") as caught:
+        runtime_directory()
+    assert isinstance(caught.value.__cause__, OSError)
