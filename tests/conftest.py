@@ -15,7 +15,7 @@ from tests.sharing import OneAfterAnother
 settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci")
 
-# A shell starts what runs in the background with SIGINT ignored, and programs that tests start would inherit it.
+# Shells start what runs in the background with SIGINT ignored, which the programs of tests would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -51,7 +51,7 @@ async def beside(client: RouteClient, route: str, data: bytes) -> list[float]:
     return samples
 
 
-@pytest.mark.soak
+@pytest.mark.quiet
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("direction", ["request", "answer"])
 async def test_small_requests_beside_64_mib(

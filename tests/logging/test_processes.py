@@ -118,7 +118,7 @@ def test_four_processes(scene: Scene) -> None:
     four_processes(scene, 1000)
 
 
-@pytest.mark.soak
+@pytest.mark.chaos
 @pytest.mark.timeout(300)
 def test_four_processes_and_a_hundred_thousand_records(scene: Scene) -> None:
     four_processes(scene, 25_000)
