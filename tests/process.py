@@ -77,10 +77,9 @@ class _Process:
         """Send a signal to the program."""
         self.process.send_signal(number)
 
-    def kill(self) -> None:
-        """Kill the program, even if it is stopped, and wait until it is gone."""
-        self.process.kill()
-        self.process.wait()
+    def _is_asleep(self, threads: int) -> bool:
+        folder = f"/proc/{self.pid}/task"
+        return len(os.listdir(folder)) >= threads and _state(self.pid, self.pid) == "S"
 
     def _take_line(self) -> str | None:
         line, end, rest = self._unread.partition(b"\n")
@@ -99,6 +98,14 @@ class _Process:
         self._unread += data
         return bool(data)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close(error)
+
     def _close(self, error: BaseException | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -111,14 +118,6 @@ class _Process:
 
 class Program(_Process):
     """A program for tests that block."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._close(error)
 
     def line(self, timeout: float = TIMEOUT) -> str:
         """Return the next line of stdout."""
@@ -148,11 +147,15 @@ class Program(_Process):
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the program runs on after {timeout} s; stderr: {self.stderr}") from None
 
-    def until_parked(self) -> None:
-        """Wait until the main thread sleeps and has other threads beside it; see proc(5)."""
+    def kill(self) -> None:
+        """Kill the program, even if it is stopped, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait()
+
+    def until_asleep(self, threads: int = 1) -> None:
+        """Wait until there are so many threads at least, and the main thread sleeps."""
         deadline = time.monotonic() + TIMEOUT
-        threads = Path(f"/proc/{self.pid}/task")
-        while len(list(threads.iterdir())) < 2 or _state(self.pid, self.pid) != "S":
+        while not self._is_asleep(threads):
             assert time.monotonic() < deadline, f"the program does not wait; stderr: {self.stderr}"
             time.sleep(_POLL_INTERVAL)
 
@@ -211,6 +214,17 @@ class AsyncProgram(_Process):
         except TimeoutError:
             raise AssertionError(f"the program runs on after {timeout} s; stderr: {self.stderr}") from None
         return code
+
+    async def kill(self) -> None:
+        """Kill the program, even if it is stopped, and wait until it is gone."""
+        self.process.kill()
+        await self.end()
+
+    async def until_asleep(self, threads: int = 1) -> None:
+        """Wait until there are so many threads at least, and the main thread sleeps."""
+        async with asyncio.timeout(TIMEOUT):
+            while not self._is_asleep(threads):
+                await asyncio.sleep(_POLL_INTERVAL)
 
     async def stop(self) -> None:
         """Send SIGSTOP and wait until the kernel says that the program stands still."""

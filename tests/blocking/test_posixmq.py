@@ -18,7 +18,7 @@ from communica_like.blocking.posixmq import Queue, QueueError
 from communica_like.exceptions import SerializerError
 from communica_like.queues import PosixMQ
 from communica_like.serializers import JsonSerializer, RawSerializer
-from tests.blocking.media import PATIENCE, Child, until
+from tests.blocking.media import PATIENCE, program, until
 from tests.queues.media import new_name
 
 
@@ -55,13 +55,13 @@ def test_the_example_of_the_documentation(mq: Queue) -> None:
 
 
 def test_the_same_queue_is_joined_by_its_name(mq: Queue) -> None:
-    with Queue(new_name()) as answers, Child("echo", f"posix:{mq.name}", f"posix:{answers.name}") as child:
+    with Queue(new_name()) as answers, program("echo", f"posix:{mq.name}", f"posix:{answers.name}") as child:
         for item in (1, "two", [3, {"four": b"5"}], {6, 7}):
             mq.put(item)
             assert answers.get(timeout=PATIENCE) == item
         mq.put(None)
         assert child.line() == "ended"
-        assert child.process.wait(PATIENCE) == 0
+        assert child.end() == 0
         answers.unlink()
 
 

@@ -76,7 +76,7 @@ async def test_a_full_doorbell(connector: Connector, state: Path) -> None:
     """Whoever finds it full waits, is served in turn, and leaves nothing if it is cancelled."""
     async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
         await server.line()
-        await server.stopped()
+        await server.stop()
         async with doorbell(connector) as bell:
             for size in (500, 20, 1):
                 with contextlib.suppress(queue.Full):
