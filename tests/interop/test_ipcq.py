@@ -18,6 +18,7 @@ from communica_like.queues.manager.protocol import Item
 from communica_like.serializers import JsonSerializer, RawSerializer
 from tests.interop.original import needs
 from tests.process import AsyncProgram
+from tests.queues.cancelled import get_cancelled
 
 needs("ipcq")
 
@@ -143,29 +144,13 @@ async def test_a_client_that_is_killed_while_it_waits_takes_nothing_along(host: 
 
 async def test_a_cancelled_get_loses_nothing(foreign: str) -> None:
     async with ManagerQueue(foreign, b"key") as writer, ManagerQueue(foreign, b"key") as reader:
-        got: list[int] = []
-
-        async def read() -> None:
-            turn = 0
-            while len(got) < 300:
-                turn += 1
-                getting = asyncio.create_task(reader.get())
-                for _ in range(turn % 5):
-                    await asyncio.sleep(0.0002)
-                getting.cancel()
-                try:
-                    got.append(await getting)
-                except asyncio.CancelledError:
-                    continue
-
-        reading = asyncio.create_task(read())
+        reading = asyncio.create_task(get_cancelled(reader, 300, step=0.0002))
         for number in range(300):
             await writer.put(number)
             if number % 7 == 0:
                 await asyncio.sleep(0.002)
-        await asyncio.wait_for(reading, PATIENCE)
         # What was under way for a get that gave up may come after a later one.
-        assert sorted(got) == list(range(300))
+        assert sorted(await asyncio.wait_for(reading, PATIENCE)) == list(range(300))
 
 
 async def test_what_came_for_nobody_is_put_back_at_the_end(foreign: str) -> None:

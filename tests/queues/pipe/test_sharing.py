@@ -13,34 +13,19 @@ import pytest
 from communica_like.exceptions import Closed, SerializerError
 from communica_like.queues import PipeQueue
 from communica_like.queues.pipe import pipe_queue
+from tests.queues.cancelled import get_cancelled
 from tests.queues.pipe.stage import PATIENCE, all_of, fill, program
 
 # -- waiting, cancelling, closing
 
 
 async def test_cancelled_gets_lose_nothing_of_10_000_items(pipe: PipeQueue) -> None:
-    got: list[int] = []
-
-    async def read() -> None:
-        turn = 0
-        while len(got) < 10_000:
-            turn += 1
-            getting = asyncio.create_task(pipe.get())
-            for _ in range(turn % 5):
-                await asyncio.sleep(0)
-            getting.cancel()
-            try:
-                got.append(await getting)
-            except asyncio.CancelledError:
-                pass  # nothing was taken
-
-    reading = asyncio.create_task(read())
+    reading = asyncio.create_task(get_cancelled(pipe, 10_000))
     for number in range(10_000):
         await pipe.put(number)
         if number % 100 == 0:
             await asyncio.sleep(0)
-    await asyncio.wait_for(reading, PATIENCE)
-    assert got == list(range(10_000))
+    assert await asyncio.wait_for(reading, PATIENCE) == list(range(10_000))
 
 
 async def test_close_wakes_all_and_nothing_is_watched(pipe: PipeQueue) -> None:
