@@ -186,7 +186,7 @@ async def test_what_comes_at_the_moment_of_the_close_is_put_back(foreign: str) -
 async def test_close_ends_all_that_wait(foreign: str) -> None:
     reader = ManagerQueue(foreign, b"key")
     getting = [asyncio.create_task(reader.get()), asyncio.create_task(anext(reader))]
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     reader.close()
     with pytest.raises(Closed):
         await asyncio.wait_for(getting[0], PATIENCE)
@@ -202,7 +202,7 @@ async def test_a_server_that_ends(folder: str) -> None:
         await mq.put("first")
         assert await asyncio.wait_for(getting, PATIENCE) == "first"
         getting = asyncio.create_task(mq.get())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0)
         await caller.end()
     with pytest.raises(ConnectionLost):
         await asyncio.wait_for(getting, PATIENCE)

@@ -176,7 +176,7 @@ async def test_what_a_watcher_takes_after_the_end_goes_back(mq: SysVMQ) -> None:
 
 async def test_removal_ends_all_that_wait(mq: SysVMQ) -> None:
     getting = [asyncio.create_task(mq.get()), asyncio.create_task(mq.get(message_type=5))]
-    await asyncio.sleep(0.01)
+    await until(lambda: sum("sysv" in thread.name for thread in threading.enumerate()) == 2)
     mq.unlink()
     for task in getting:
         with pytest.raises(FileNotFoundError, match=f"queue {mq.key} was removed"):
