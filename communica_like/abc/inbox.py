@@ -7,7 +7,17 @@ from typing import NamedTuple, Protocol
 
 from .peer import PeerIdentity
 
-__all__ = ["ANSWER", "DEAD", "Intake", "IntakeUser", "Job", "Message", "Sender", "SenderUser", "SharedInbox"]
+__all__ = [
+    "ANSWER",
+    "DEAD",
+    "Consumer",
+    "ConsumerUser",
+    "Delivery",
+    "Message",
+    "Publisher",
+    "PublisherUser",
+    "SharedInbox",
+]
 
 ANSWER = 0
 """The kind of an answer that is the handler's result. Other kinds are those of failures."""
@@ -37,7 +47,7 @@ class Message(NamedTuple):
     expires: float | None
 
 
-class SenderUser(Protocol):
+class PublisherUser(Protocol):
     """Whom a sender reports to, from the event loop."""
 
     def answered(self, ident: int, kind: int, body: bytes, /) -> None:
@@ -50,7 +60,7 @@ class SenderUser(Protocol):
         """The broker does not take messages of this size; the sender has forgotten it."""
 
 
-class Sender(ABC):
+class Publisher(ABC):
     """A client's end of an inbox. It keeps what was sent until it is confirmed or, for requests, forgotten.
 
     Whenever it connects it sends again what it keeps: messages may arrive more than once, and none is lost as
@@ -99,7 +109,7 @@ class Sender(ABC):
         """Close the connection, when what was sent is written. ``connect`` makes another one."""
 
 
-class Job(ABC):
+class Delivery(ABC):
     """A message that a server took out of an inbox, and has to settle.
 
     Attributes:
@@ -126,20 +136,20 @@ class Job(ABC):
         """Leave it to another server."""
 
 
-class IntakeUser(Protocol):
+class ConsumerUser(Protocol):
     """Whom an intake reports to, from the event loop."""
 
-    def take(self, job: Job, /) -> None:
+    def take(self, job: Delivery, /) -> None:
         """There is something to do."""
 
-    def cancel(self, job: Job, /) -> None:
+    def cancel(self, job: Delivery, /) -> None:
         """Nobody waits for its answer."""
 
     def largest_answer(self, size: int, /) -> None:
         """The broker takes no answer of more bytes; that is known once there was one."""
 
 
-class Intake(ABC):
+class Consumer(ABC):
     """A server's end of an inbox."""
 
     @abstractmethod
@@ -172,9 +182,9 @@ class SharedInbox(ABC):
     """An inbox that clients and servers may open."""
 
     @abstractmethod
-    def sender(self, user: SenderUser, /) -> Sender:
+    def sender(self, user: PublisherUser, /) -> Publisher:
         """Return a client's end, not connected yet."""
 
     @abstractmethod
-    def intake(self, user: IntakeUser, /) -> Intake:
+    def intake(self, user: ConsumerUser, /) -> Consumer:
         """Return a server's end, not open yet."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TypeVar
 
-__all__ = ["resume"]
+__all__ = ["set_result_now"]
 
 T = TypeVar("T")
 
 
-def resume(future: asyncio.Future[T], result: T) -> None:
+def set_result_now(future: asyncio.Future[T], result: T) -> None:
     """Set the result of a future, and run the next step of the task that waits for it, here and now.
 
     ``set_result`` alone would make it wait for the loop's next turn, which costs as much as much else. To be

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-__all__ = ["NEVER", "Alarm", "clock_of"]
+__all__ = ["NEVER", "DeadlineTimer", "clock_of"]
 
 NEVER: Final = float("inf")
 
@@ -18,7 +18,7 @@ def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     return monotonic if stock else loop.time
 
 
-class Alarm:
+class DeadlineTimer:
     """Calls back once, at the time that was set last.
 
     Attributes:

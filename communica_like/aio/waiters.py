@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from ..exceptions import Closed, RequestTimeout
-from .eager import resume
+from .eager import set_result_now
 
 __all__ = ["Line", "Place", "Turnstile"]
 
@@ -209,7 +209,7 @@ class Place:
         """It may try."""
         if not self._called_up.done():
             if at_once:
-                resume(self._called_up, None)
+                set_result_now(self._called_up, None)
             else:
                 self._called_up.set_result(None)
 

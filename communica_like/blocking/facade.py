@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
-from .portal.interrupts import undisturbed
+from .portal.interrupts import uninterrupted
 from .portal.portal import Portal, shared_portal
 
 __all__ = ["Adapted", "Attribute", "awaited", "called"]
@@ -43,7 +43,7 @@ class Adapted(Generic[CoreT]):
     def _enter(self) -> Portal:
         """Return the portal, which stays until ``_leave``."""
         portal = self._portal
-        return undisturbed(self._enter_first) if portal is None else portal
+        return uninterrupted(self._enter_first) if portal is None else portal
 
     def _enter_first(self) -> Portal:
         with self._entering:

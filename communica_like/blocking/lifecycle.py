@@ -12,12 +12,12 @@ from .facade import Adapted
 from .handler_threads import Workers
 from .portal.portal import Portal
 
-__all__ = ["Lived"]
+__all__ = ["Lifecycle"]
 
 CoreT = TypeVar("CoreT")
 
 
-class Lived(Adapted[CoreT], Generic[CoreT]):
+class Lifecycle(Adapted[CoreT], Generic[CoreT]):
     """Base of blocking objects that keep the portal from their start to their end, and threads with it.
 
     Args:

@@ -12,12 +12,12 @@ from ..exceptions import Closed, ConnectTimeout
 from ..wire.greetings import Reason
 from ..wire.limits import Limits
 from .backoff import Backoff
-from .connection.driver import Peer
-from .connection.reconnector import Dialer
+from .connection.driver import SessionDriver
+from .connection.reconnector import Reconnector
 from .entity import Entity
-from .handling.tasks import HostPool
-from .inbox.calls import InboxPeer
-from .inbox.reconnector import InboxDialer
+from .handling.tasks import EagerTaskPool
+from .inbox.calls import InboxCalls
+from .inbox.reconnector import InboxReconnector
 
 __all__ = ["Client"]
 
@@ -52,8 +52,8 @@ class Client(Entity):
         if handshake_timeout is None:
             handshake_timeout = connector.handshake_timeout
         self._handshake_timeout = handshake_timeout
-        self._peer: Peer | InboxPeer | None = None
-        self._dialer: Dialer | InboxDialer | None = None
+        self._peer: SessionDriver | InboxCalls | None = None
+        self._reconnector: Reconnector | InboxReconnector | None = None
         self._dialing: asyncio.Task[None] | None = None
 
     @property
@@ -85,7 +85,7 @@ class Client(Entity):
 
         After an exception, or a cancellation, the client is closed; it may be started again.
         """
-        dialer, running = self._prepare(self._begin())
+        reconnector, running = self._prepare(self._begin())
         self._dialing = asyncio.get_running_loop().create_task(
             running, name=f"communica_like client {self._client_id}"
         )
@@ -94,42 +94,46 @@ class Client(Entity):
             return self
         try:
             async with asyncio.timeout(timeout or None):
-                await self._wait_connected(dialer, self._dialing)
+                await self._wait_connected(reconnector, self._dialing)
         except TimeoutError as exc:
             await self.close(0)
             text = f"no connection to {self.connector.dump_state()} within {timeout} s"
-            if dialer.last_error is not None:
-                text += f"; the last attempt: {dialer.last_error}"
-            raise ConnectTimeout(text) from (dialer.last_error or exc)
+            if reconnector.last_error is not None:
+                text += f"; the last attempt: {reconnector.last_error}"
+            raise ConnectTimeout(text) from (reconnector.last_error or exc)
         except BaseException:
             await self.close(0)
             raise
         return self
 
-    def _prepare(self, pool: HostPool) -> tuple[Dialer | InboxDialer, Coroutine[Any, Any, None]]:
+    def _prepare(
+        self, pool: EagerTaskPool
+    ) -> tuple[Reconnector | InboxReconnector, Coroutine[Any, Any, None]]:
         """Make what calls go through; return what keeps it connected."""
         inbox = self.connector.inbox()
         if inbox is not None:
-            mail = self._peer = InboxPeer(self._client_id, self.limits, inbox)
-            keeper = self._dialer = InboxDialer(self._backoff)
+            mail = self._peer = InboxCalls(self._client_id, self.limits, inbox)
+            keeper = self._reconnector = InboxReconnector(self._backoff)
             return keeper, keeper.run(mail)
-        dialer = self._dialer = Dialer(self.connector, self._backoff, self._handshake_timeout)
-        peer = self._peer = Peer(
+        reconnector = self._reconnector = Reconnector(self.connector, self._backoff, self._handshake_timeout)
+        peer = self._peer = SessionDriver(
             self._client_id,
             self.limits,
             self._handlers(),
             self._missing(),
             pool,
-            self._farewells,
+            self._closing_links,
             keep=True,
-            on_link_lost=dialer.on_link_lost,
-            on_ended=dialer.on_ended,
+            on_link_lost=reconnector.on_link_lost,
+            on_ended=reconnector.on_ended,
         )
-        return dialer, dialer.run(peer)
+        return reconnector, reconnector.run(peer)
 
     @staticmethod
-    async def _wait_connected(dialer: Dialer | InboxDialer, dialing: asyncio.Task[None]) -> None:
-        waiting = asyncio.ensure_future(dialer.wait_connected())
+    async def _wait_connected(
+        reconnector: Reconnector | InboxReconnector, dialing: asyncio.Task[None]
+    ) -> None:
+        waiting = asyncio.ensure_future(reconnector.wait_connected())
         try:
             await asyncio.wait([waiting, dialing], return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
@@ -146,8 +150,8 @@ class Client(Entity):
 
     # -- Entity's hooks
 
-    def _peers(self) -> list[Peer]:
-        return [self._peer] if isinstance(self._peer, Peer) else []
+    def _peers(self) -> list[SessionDriver]:
+        return [self._peer] if isinstance(self._peer, SessionDriver) else []
 
     def _end_for_good(self, reason: Reason) -> None:
         if self._peer is not None:
@@ -158,17 +162,18 @@ class Client(Entity):
             self._peer.refuse_calls(error)
 
     async def _drain(self) -> None:
-        peer, dialer = self._peer, self._dialer
+        peer, reconnector = self._peer, self._reconnector
         assert peer is not None
-        assert dialer is not None
+        assert reconnector is not None
         waiting = asyncio.ensure_future(self._settle(peer))
         try:
             while not waiting.done():
                 if self._dialing is not None and self._dialing.done():
                     return  # there will be no link any more
-                if dialer.gone_since is not None:
+                if reconnector.gone_since is not None:
                     # A server that is gone has the resume window to come back for what was thrown.
-                    left = dialer.gone_since + self.limits.resume_window - asyncio.get_running_loop().time()
+                    until = reconnector.gone_since + self.limits.resume_window
+                    left = until - asyncio.get_running_loop().time()
                     if left <= 0:
                         return
                 else:
@@ -178,7 +183,7 @@ class Client(Entity):
             waiting.cancel()
             await asyncio.wait([waiting])
 
-    async def _settle(self, peer: Peer | InboxPeer) -> None:
+    async def _settle(self, peer: SessionDriver | InboxCalls) -> None:
         pool = self._pool
         assert pool is not None
         while not (pool.idle and peer.settled):

@@ -15,10 +15,10 @@ from ..exceptions import Closed
 from ..wire.failure import Failure
 from ..wire.greetings import OTHER, Reason
 from ..wire.limits import Limits
-from .connection.driver import Peer
-from .connection.receivers import Farewell
+from .connection.driver import SessionDriver
+from .connection.receivers import ClosingLink
 from .handling.handlers import Handler
-from .handling.tasks import HostPool
+from .handling.tasks import EagerTaskPool
 from .signals import stop_signals
 
 __all__ = ["Entity"]
@@ -50,8 +50,8 @@ class Entity(ABC):
         self.connector = connector
         self.limits = _fitting(limits or Limits(), connector)
         self.drain_timeout = drain_timeout
-        self._pool: HostPool | None = None
-        self._farewells: set[Farewell] = set()
+        self._pool: EagerTaskPool | None = None
+        self._closing_links: set[ClosingLink] = set()
         self._closing: asyncio.Task[None] | None = None
         self._stop_asked: asyncio.Event | None = None
         self._stopped: asyncio.Event | None = None
@@ -173,7 +173,7 @@ class Entity(ABC):
         self.stop()
 
     @abstractmethod
-    def _peers(self) -> list[Peer]:
+    def _peers(self) -> list[SessionDriver]:
         """Return the peers of all sessions."""
 
     @abstractmethod
@@ -201,7 +201,7 @@ class Entity(ABC):
     def _missing(self) -> Failure:
         """Return what to tell who asks for a handler that is not there."""
 
-    def _begin(self) -> HostPool:
+    def _begin(self) -> EagerTaskPool:
         """Return the pool of a new life of this entity.
 
         Raises:
@@ -212,8 +212,8 @@ class Entity(ABC):
         if self._closing is not None and not self._closing.done():
             raise RuntimeError(f"{self!r} is still closing")
         self._closing = None
-        self._pool = HostPool()
-        self._farewells = set()
+        self._pool = EagerTaskPool()
+        self._closing_links = set()
         return self._pool
 
     def _not_running(self) -> Closed:
@@ -254,15 +254,15 @@ class Entity(ABC):
                 break
         try:
             await pool.close(_LAST_WORDS if deadline else 0.05)  # what began during the first
-            if self._farewells:
-                lingers = max(farewell.link.lingers for farewell in self._farewells) if timeout > 0 else 0.0
+            if self._closing_links:
+                lingers = max(closing.link.lingers for closing in self._closing_links) if timeout > 0 else 0.0
                 await asyncio.wait(
-                    [f.gone for f in self._farewells], timeout=_LAST_WORDS + lingers if deadline else 0.05
+                    [f.gone for f in self._closing_links], timeout=_LAST_WORDS + lingers if deadline else 0.05
                 )
         except asyncio.CancelledError:
             pass
-        for farewell in list(self._farewells):
-            farewell.link.abort()
+        for closing in list(self._closing_links):
+            closing.link.abort()
 
 
 def _fitting(limits: Limits, connector: Connector) -> Limits:

@@ -10,12 +10,12 @@ from ..abc import Connector
 from ..exceptions import Closed, ConnectionLost, FeatureNotAvailable, RequestTimeout
 from ..wire.limits import Limits
 from .backends import ClientInfo, DuplicatePolicy
-from .connection.acceptor import Reception
-from .connection.driver import Peer
+from .connection.acceptor import Acceptor
+from .connection.driver import SessionDriver
 from .entity import Entity
 from .handling.context import inherited_deadline
-from .handling.tasks import HostPool
-from .inbox.acceptor import InboxReception
+from .handling.tasks import EagerTaskPool
+from .inbox.acceptor import InboxAcceptor
 
 __all__ = ["Server"]
 
@@ -49,20 +49,20 @@ class Server(Entity):
             raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
         self._duplicates = duplicate_clients
         self._handshake_timeout = handshake_timeout
-        self._reception: Reception | InboxReception | None = None
+        self._acceptor: Acceptor | InboxAcceptor | None = None
         self._watching: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
         """The URL that clients connect to; ``connector_from`` makes a connector of it."""
-        reception = self._reception
-        address = reception.address if reception is not None else None
+        acceptor = self._acceptor
+        address = acceptor.address if acceptor is not None else None
         return address if address is not None else self.connector.dump_state()
 
     @property
     def clients(self) -> list[ClientInfo]:
         """The clients that have a session now."""
-        return self._reception.infos() if self._reception is not None else []
+        return self._acceptor.infos() if self._acceptor is not None else []
 
     async def init(self, timeout: float | None = 0) -> Self:
         """Listen.
@@ -79,42 +79,42 @@ class Server(Entity):
             LinkError: the address cannot be served; TimeoutError: not in time.
             RuntimeError: it is started already.
         """
-        self._reception = self._prepare(self._begin())
+        self._acceptor = self._prepare(self._begin())
         try:
             async with asyncio.timeout(timeout or None):
-                await self._reception.open()
+                await self._acceptor.open()
         except BaseException:
             await self.close(0)
             raise
         self._watching = asyncio.get_running_loop().create_task(
-            self._end_with(self._reception), name=f"communica_like over {self!r}"
+            self._end_with(self._acceptor), name=f"communica_like over {self!r}"
         )
         return self
 
-    def _prepare(self, pool: HostPool) -> Reception | InboxReception:
+    def _prepare(self, pool: EagerTaskPool) -> Acceptor | InboxAcceptor:
         """Return where messages come in."""
         handlers, missing = self._handlers(), self._missing()
         inbox = self.connector.inbox()
         if inbox is not None:
-            return InboxReception(self.connector, inbox, self.limits, handlers, missing)
+            return InboxAcceptor(self.connector, inbox, self.limits, handlers, missing)
 
-        def make_peer(client_id: str, reception: Reception) -> Peer:
-            return Peer(
+        def make_peer(client_id: str, acceptor: Acceptor) -> SessionDriver:
+            return SessionDriver(
                 client_id,
                 self.limits,
                 handlers,
                 missing,
                 pool,
-                self._farewells,
+                self._closing_links,
                 keep=False,
-                on_link_lost=reception.on_link_lost,
-                on_ended=reception.on_ended,
+                on_link_lost=acceptor.on_link_lost,
+                on_ended=acceptor.on_ended,
             )
 
-        return Reception(self.connector, self.limits, self._handshake_timeout, self._duplicates, make_peer)
+        return Acceptor(self.connector, self.limits, self._handshake_timeout, self._duplicates, make_peer)
 
-    async def _end_with(self, reception: Reception | InboxReception) -> None:
-        await reception.wait_over()
+    async def _end_with(self, acceptor: Acceptor | InboxAcceptor) -> None:
+        await acceptor.wait_over()
         logger.info("%r: no client can come any more", self)
         self._watching = None  # not to be cancelled by what it begins
         if self._stop_asked is not None:
@@ -122,10 +122,12 @@ class Server(Entity):
         else:
             await self.close()
 
-    async def _choose(self, client_id: str | None, timeout: float | None) -> tuple[Peer, float | None]:
+    async def _choose(
+        self, client_id: str | None, timeout: float | None
+    ) -> tuple[SessionDriver, float | None]:
         """Return the client's peer, and what is left of *timeout*."""
-        reception = self._reception
-        if reception is None or reception.closing is not None:
+        acceptor = self._acceptor
+        if acceptor is None or acceptor.closing is not None:
             raise self._not_running()
         if not self.connector.guarantees.calls_back:
             raise FeatureNotAvailable(
@@ -133,11 +135,11 @@ class Server(Entity):
                 "with sessions it does, as by RmqConnector without shared=True"
             )
         if client_id is not None:
-            known = reception.peers.get(client_id)
+            known = acceptor.peers.get(client_id)
             if known is None:
                 raise ConnectionLost(f"no client {client_id!r} is connected", sent=False)
             return known, timeout
-        peer = reception.pick()
+        peer = acceptor.pick()
         if peer is not None:
             return peer, timeout
         now = asyncio.get_running_loop().time
@@ -148,30 +150,30 @@ class Server(Entity):
         try:
             async with asyncio.timeout(None if deadline is None else deadline - began):
                 while peer is None:
-                    await reception.wait_client()
-                    peer = reception.pick()
+                    await acceptor.wait_client()
+                    peer = acceptor.pick()
         except TimeoutError as exc:
             raise RequestTimeout("no client came in time") from exc
         return peer, None if timeout is None else began + timeout - now()
 
     # -- Entity's hooks
 
-    def _peers(self) -> list[Peer]:
-        return list(self._reception.peers.values()) if self._reception is not None else []
+    def _peers(self) -> list[SessionDriver]:
+        return list(self._acceptor.peers.values()) if self._acceptor is not None else []
 
     def _refuse_calls(self, error: Closed) -> None:
-        if self._reception is not None:
-            self._reception.refuse_clients(error)
+        if self._acceptor is not None:
+            self._acceptor.refuse_clients(error)
         for peer in self._peers():
             peer.refuse_calls(error)
 
     async def _drain(self) -> None:
-        if self._reception is not None and self._pool is not None:
-            await self._reception.drain(self._pool)
+        if self._acceptor is not None and self._pool is not None:
+            await self._acceptor.drain(self._pool)
 
     async def _disconnect(self) -> None:
-        if self._reception is not None:
-            await self._reception.close()
+        if self._acceptor is not None:
+            await self._acceptor.close()
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])

@@ -10,10 +10,10 @@ from ..abc import AsyncQueue, Serializer
 from ..aio.waiters import Line
 from ..exceptions import Closed, SerializerError
 
-__all__ = ["Readiness", "WaitingQueue"]
+__all__ = ["FdWatcher", "WaitingQueue"]
 
 
-class Readiness:
+class FdWatcher:
     """Has the event loop watch a descriptor while anybody waits, and a little longer.
 
     It is watched until it was ready and nobody waited: most who were served come back, and to begin and end

@@ -15,7 +15,7 @@ from ..aio.waiters import Line
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
-from .base import Readiness, WaitingQueue
+from .base import FdWatcher, WaitingQueue
 
 if sys.platform == "linux":
     from resource import RLIMIT_MSGQUEUE, RLIMIT_NOFILE, getrlimit
@@ -101,8 +101,8 @@ class PosixMQ(WaitingQueue):
         self._max_items = int(self._mq.max_messages)
         self._max_item_size = int(self._mq.max_message_size)
         # On Linux the descriptor can be polled: mq_overview(7).
-        self._reading = Readiness(self._mq.mqd, "read", lambda: getters.call_up(at_once=True))
-        self._writing = Readiness(self._mq.mqd, "write", lambda: putters.call_up(at_once=True))
+        self._reading = FdWatcher(self._mq.mqd, "read", lambda: getters.call_up(at_once=True))
+        self._writing = FdWatcher(self._mq.mqd, "write", lambda: putters.call_up(at_once=True))
         getters, putters = Line(queue.Empty, self._reading.watch), Line(queue.Full, self._writing.watch)
         super().__init__(serializer or PickleSerializer(1), getters, putters)
 

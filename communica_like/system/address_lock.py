@@ -12,14 +12,14 @@ from .lock_file import LockFile
 from .process_id import ProcessId
 from .state_directory import state_directory
 
-__all__ = ["Claim", "remove_stale_claims"]
+__all__ = ["AddressLock", "remove_stale_claims"]
 
 _PREFIX: Final = "claim-"
 _ATTEMPTS: Final = 20
 _PAUSE: Final = 0.002  # seconds
 
 
-class Claim:
+class AddressLock:
     """The right to serve an address, among the processes of one user. It ends with the process.
 
     Args:
@@ -78,7 +78,7 @@ def _lock(address: str) -> LockFile:
             return LockFile(_path(address))
         except BlockingIOError:
             # It may just be looked at, to see whether it is stale.
-            if Claim.owner(address) is not None:
+            if AddressLock.owner(address) is not None:
                 break
         time.sleep(_PAUSE)
     raise AddressInUse(f"a live server already serves {address}")

@@ -28,7 +28,7 @@ from .state_directory import state_directory
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["Entry", "enter", "remove_unowned", "take_over"]
+__all__ = ["Registration", "register", "register_reused", "remove_unowned"]
 
 _PREFIX: Final = "owned-"
 _PAUSE: Final = 0.001  # seconds, between two looks whether the lock is free
@@ -36,22 +36,22 @@ _PATIENCE: Final = 0.5  # seconds; those who have it need microseconds
 _numbers = itertools.count(1)
 
 
-class Entry:
-    """Something owned by this process: see ``enter``."""
+class Registration:
+    """Something owned by this process: see ``register``."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._owner = os.getpid()
         self._struck = False
 
-    def strike(self) -> None:
+    def remove(self) -> None:
         """It is not there any more. Only the process that entered it can say so, none of its forks."""
         if not self._struck and os.getpid() == self._owner:
             self._struck = True
             self._path.unlink(missing_ok=True)
 
 
-def enter(kind: str, name: str) -> Entry:
+def register(kind: str, name: str) -> Registration:
     """Write down that this process owns something, which is going to be made, under a name that nobody had.
 
     Args:
@@ -65,29 +65,29 @@ def enter(kind: str, name: str) -> Entry:
     if kind not in _REMOVE:
         raise ValueError(f"the ledger knows {', '.join(_REMOVE)}, not {kind!r}")
     path = state_directory() / f"{_PREFIX}{ProcessId.own()}-{next(_numbers)}"
-    entry = Entry(path)
+    entry = Registration(path)
     try:
         path.write_bytes(f"{kind}\n{name}".encode(errors="surrogateescape"))
     except BaseException:
-        entry.strike()
+        entry.remove()
         raise
     return entry
 
 
-def take_over(kind: str, name: str) -> Entry:
-    """Do as ``enter``, with a name that others may have had.
+def register_reused(kind: str, name: str) -> Registration:
+    """Do as ``register``, with a name that others may have had.
 
     What processes that have ended left under this or any other name is removed first, and nobody removes
     this one from now on.
 
     Raises:
-        LinkError, OSError: as ``enter``.
+        LinkError, OSError: as ``register``.
         BlockingIOError: another process has been stopped while it did such a thing.
     """
     directory = state_directory()
     with _locked(directory, _PATIENCE):
         _remove_unowned(directory)
-        return enter(kind, name)
+        return register(kind, name)
 
 
 def remove_unowned(*, patience: float = _PATIENCE) -> list[str]:

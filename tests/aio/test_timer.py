@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from communica_like.aio.timer import NEVER, Alarm, clock_of
+from communica_like.aio.timer import NEVER, DeadlineTimer, clock_of
 from communica_like.testing import VirtualClockLoop
 
 
 async def test_it_rings_once_at_the_time_that_was_set_last() -> None:
     loop = asyncio.get_running_loop()
     rung: asyncio.Queue[float] = asyncio.Queue()
-    alarm = Alarm(lambda: rung.put_nowait(loop.time()))
+    alarm = DeadlineTimer(lambda: rung.put_nowait(loop.time()))
     began = loop.time()
     alarm.set(began + 60)
     alarm.set(began + 0.01)
@@ -23,7 +23,7 @@ async def test_it_rings_once_at_the_time_that_was_set_last() -> None:
 
 async def test_a_time_that_is_over_is_soon_enough() -> None:
     rung = asyncio.Event()
-    alarm = Alarm(rung.set)
+    alarm = DeadlineTimer(rung.set)
     alarm.set(0.0)
     assert not rung.is_set()
     await asyncio.wait_for(rung.wait(), 5)
@@ -32,7 +32,7 @@ async def test_a_time_that_is_over_is_soon_enough() -> None:
 async def test_never_stops_it() -> None:
     loop = asyncio.get_running_loop()
     rung: list[str] = []
-    alarm = Alarm(lambda: rung.append("rung"))
+    alarm = DeadlineTimer(lambda: rung.append("rung"))
     alarm.set(loop.time())
     alarm.set(NEVER)
     later = asyncio.Event()

@@ -14,7 +14,7 @@ import pytest
 from communica_like.blocking import Portal
 from communica_like.blocking.facade import Adapted, Attribute, awaited, called
 from communica_like.blocking.portal.portal import shared_portal
-from communica_like.blocking.queues.retry import Patience, refused
+from communica_like.blocking.queues.retry import Spin, refused
 from tests.blocking.media import PATIENCE
 
 
@@ -59,7 +59,7 @@ class Box:
 class Blocking(Adapted[Box]):
     def __init__(self, portal: Portal | None = None) -> None:
         super().__init__(Box(), portal)
-        self.patience = Patience()
+        self.patience = Spin()
 
     size = Attribute(Box.size)
     echo = awaited(Box.echo)
@@ -167,7 +167,7 @@ def test_many_threads_enter_it_once() -> None:
 
 
 def test_patience_looks_again_only_after_quick_successes() -> None:
-    patience = Patience()
+    patience = Spin()
     looks = 0
 
     def attempt() -> None:

@@ -106,11 +106,11 @@ def test_a_request(scene: Scene) -> None:
 
 def test_another_exception_than_that_of_ctrl_c(scene: Scene) -> None:
     text = """
-class Alarm(BaseException): pass
-def ring(*_): raise Alarm
+class DeadlineTimer(BaseException): pass
+def ring(*_): raise DeadlineTimer
 signal.signal(signal.SIGALRM, ring)
 with client:
-    expect(lambda: client.request("slow", None), Alarm)
+    expect(lambda: client.request("slow", None), DeadlineTimer)
     tell(client.request("echo", "goes on"))
 """
     server = scene.serve()
@@ -118,7 +118,7 @@ with client:
     assert script.line() == "waiting"
     assert server.line() == "started"
     script.send(signal.SIGALRM)
-    assert script.rest() == ["Alarm", "goes on"]
+    assert script.rest() == ["DeadlineTimer", "goes on"]
     assert server.line() == "cancelled"
     assert (script.end(), script.stderr) == (0, "")
 

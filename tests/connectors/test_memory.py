@@ -120,11 +120,11 @@ def test_another_loop() -> None:
     async def connect() -> None:
         await MemoryConnector("other-loop").connect(Recorder())
 
-    async def take_over() -> None:
+    async def register_reused() -> None:
         listener = await MemoryConnector("other-loop").listen(lambda link: Recorder())
         await listener.close()
 
     asyncio.run(listen())
     with pytest.raises(LinkRefused, match="another event loop"):
         asyncio.run(connect())
-    asyncio.run(take_over())
+    asyncio.run(register_reused())

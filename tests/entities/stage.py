@@ -21,7 +21,7 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
-from communica_like.entities.handling.tasks import FINISHED, TaskHost, enter_task, leave_task
+from communica_like.entities.handling.tasks import FINISHED, EagerTask, enter_task, leave_task
 from communica_like.testing import run_with_virtual_clock
 
 PATIENCE = 10.0
@@ -29,7 +29,7 @@ QUICK = Backoff(initial=0.001, maximum=0.01)
 
 P = ParamSpec("P")
 Handler = Callable[..., Any]
-OnDone = Callable[[TaskHost, Any, BaseException | None], None]
+OnDone = Callable[[EagerTask, Any, BaseException | None], None]
 
 
 @contextlib.asynccontextmanager
@@ -82,7 +82,7 @@ def echo(data: Any) -> Any:
 
 
 def first_step(
-    host: TaskHost, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, on_done: OnDone
+    host: EagerTask, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, on_done: OnDone
 ) -> None:
     """Run a coroutine on a host as the dispatcher does; raise what ends it in its first step."""
     loop = asyncio.get_running_loop()

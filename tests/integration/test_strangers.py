@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from communica_like import Limits, SimpleClient, SimpleServer, connector_from
-from communica_like.entities.connection.acceptor import Reception
+from communica_like.entities.connection.acceptor import Acceptor
 from communica_like.exceptions import AuthenticationError
 from communica_like.session import ClientHandshake
 from communica_like.wire.frames import (
@@ -102,8 +102,8 @@ async def honest_traffic(
             while len(server.clients) > 1:
                 await asyncio.sleep(0.005)
         assert [info.client_id for info in server.clients] == [client.client_id]
-        assert isinstance(server._reception, Reception)
-        assert not server._reception._greeters
+        assert isinstance(server._acceptor, Acceptor)
+        assert not server._acceptor._receivers
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:

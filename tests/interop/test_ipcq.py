@@ -165,7 +165,7 @@ async def test_what_came_for_nobody_is_put_back_at_the_end(foreign: str) -> None
 
 
 async def test_what_comes_at_the_moment_of_the_close_is_put_back(foreign: str) -> None:
-    class Kept(deque[Item]):
+    class Stash(deque[Item]):
         def append(self, item: Item, /) -> None:
             client.close()  # as another thread does
             super().append(item)
@@ -173,7 +173,7 @@ async def test_what_comes_at_the_moment_of_the_close_is_put_back(foreign: str) -
     async with ManagerQueue(foreign, b"key") as other, ManagerQueue(foreign, b"key") as reader:
         assert isinstance(reader._remote, ForeignClient)
         client = reader._remote
-        client._kept = Kept()
+        client._kept = Stash()
         getting = asyncio.create_task(reader.get())
         await asyncio.sleep(0)
         await other.put("item")

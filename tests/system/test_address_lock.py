@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from communica_like.exceptions import AddressInUse
-from communica_like.system import Claim, ProcessId, state_directory
+from communica_like.system import AddressLock, ProcessId, state_directory
 from communica_like.system.address_lock import remove_stale_claims
 from tests.system.forked import Forked, Hear, Tell, run_all
 
 ADDRESS = "medium:///some/where"
 
 
-def is_kept(claim: Claim) -> bool:
+def is_kept(claim: AddressLock) -> bool:
     return claim.kept
 
 
 def serve(tell: Tell, hear: Hear) -> None:
     """Have the address, in another process."""
-    claim = Claim(ADDRESS)
+    claim = AddressLock(ADDRESS)
     claim.announce()
     tell("serving")
     if hear().strip() == "release":
@@ -30,26 +30,26 @@ def serve(tell: Tell, hear: Hear) -> None:
 
 
 def test_one_has_it(state: Path) -> None:
-    with Claim(ADDRESS) as claim:
-        assert Claim.owner(ADDRESS) is None, "it is not announced"
+    with AddressLock(ADDRESS) as claim:
+        assert AddressLock.owner(ADDRESS) is None, "it is not announced"
         claim.announce()
-        assert Claim.owner(ADDRESS) == ProcessId.own()
+        assert AddressLock.owner(ADDRESS) == ProcessId.own()
         with pytest.raises(AddressInUse, match=ADDRESS):
-            Claim(ADDRESS)
-        assert Claim.owner(ADDRESS) == ProcessId.own(), "it is unharmed"
-        with Claim("another"):
-            assert Claim.owner("another") is None
+            AddressLock(ADDRESS)
+        assert AddressLock.owner(ADDRESS) == ProcessId.own(), "it is unharmed"
+        with AddressLock("another"):
+            assert AddressLock.owner("another") is None
         [path] = state.iterdir()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert Claim.owner(ADDRESS) is None
+    assert AddressLock.owner(ADDRESS) is None
     assert list(state.iterdir()) == []
 
 
 @pytest.mark.parametrize("address", ["", "/", "../../x", "a\0b", "\udcff\udc80", "é\n", "x" * 10_000])
 def test_any_address(state: Path, address: str) -> None:
-    with Claim(address) as claim:
+    with AddressLock(address) as claim:
         claim.announce()
-        assert Claim.owner(address) == ProcessId.own()
+        assert AddressLock.owner(address) == ProcessId.own()
         assert len(list(state.iterdir())) == 1
     assert list(state.iterdir()) == []
 
@@ -57,13 +57,13 @@ def test_any_address(state: Path, address: str) -> None:
 def test_another_process_has_it(state: Path) -> None:
     with Forked(serve) as child:
         child.line()
-        assert Claim.owner(ADDRESS) == ProcessId.of(child.pid)
+        assert AddressLock.owner(ADDRESS) == ProcessId.of(child.pid)
         with pytest.raises(AddressInUse):
-            Claim(ADDRESS)
+            AddressLock(ADDRESS)
         child.tell("release")
         child.line()
-        assert Claim.owner(ADDRESS) is None
-        with Claim(ADDRESS):
+        assert AddressLock.owner(ADDRESS) is None
+        with AddressLock(ADDRESS):
             pass
 
 
@@ -72,24 +72,24 @@ def test_a_killed_process_has_nothing(state: Path) -> None:
         child.line()
         os.kill(child.pid, 9)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert Claim.owner(ADDRESS) is None, "a zombie serves nobody"
-        with Claim(ADDRESS) as claim:
-            assert Claim.owner(ADDRESS) is None, "that is what the one before had announced"
+        assert AddressLock.owner(ADDRESS) is None, "a zombie serves nobody"
+        with AddressLock(ADDRESS) as claim:
+            assert AddressLock.owner(ADDRESS) is None, "that is what the one before had announced"
             claim.announce()
-            assert Claim.owner(ADDRESS) == ProcessId.own()
+            assert AddressLock.owner(ADDRESS) == ProcessId.own()
 
 
 def test_garbage_in_the_file(state: Path) -> None:
-    claim = Claim(ADDRESS)
+    claim = AddressLock(ADDRESS)
     [path] = state.iterdir()
     for garbage in (b"\xff\xfe", b"1", b"", b"1.2.3.4", bytes(5000)):
         path.write_bytes(garbage)
-        assert Claim.owner(ADDRESS) is None
+        assert AddressLock.owner(ADDRESS) is None
     claim.release()
 
 
 def test_stale_claims_are_removed_and_others_are_not(state: Path) -> None:
-    with Forked(serve) as child, Claim("mine") as mine, Claim("announced") as announced:
+    with Forked(serve) as child, AddressLock("mine") as mine, AddressLock("announced") as announced:
         announced.announce()
         child.line()
         remove_stale_claims()
@@ -102,7 +102,7 @@ def test_stale_claims_are_removed_and_others_are_not(state: Path) -> None:
 
 
 def test_a_fork_has_nothing_and_releases_nothing(state: Path) -> None:
-    claim = Claim(ADDRESS)
+    claim = AddressLock(ADDRESS)
     claim.announce()
 
     def release(tell: Tell, hear: Hear) -> None:
@@ -114,29 +114,29 @@ def test_a_fork_has_nothing_and_releases_nothing(state: Path) -> None:
         child.line()
         assert claim.kept
         with pytest.raises(AddressInUse):
-            Claim(ADDRESS)
+            AddressLock(ADDRESS)
         claim.release()
-        with Claim(ADDRESS):
+        with AddressLock(ADDRESS):
             assert child.status is None, "the child lives"
 
 
 def test_renewed_when_its_file_was_removed(state: Path) -> None:
-    claim = Claim(ADDRESS)
+    claim = AddressLock(ADDRESS)
     claim.announce()
     for path in state.iterdir():
         path.unlink()
     state.rmdir()
     assert not is_kept(claim)
-    assert Claim.owner(ADDRESS) is None
+    assert AddressLock.owner(ADDRESS) is None
     claim.renew()
     assert is_kept(claim)
-    assert Claim.owner(ADDRESS) == ProcessId.own()
+    assert AddressLock.owner(ADDRESS) == ProcessId.own()
     claim.release()
     assert list(state_directory().iterdir()) == []
 
 
 def test_not_renewed_when_another_has_it(state: Path) -> None:
-    claim = Claim(ADDRESS)
+    claim = AddressLock(ADDRESS)
     [path] = state.iterdir()
     path.unlink()
     with Forked(serve) as child:
@@ -144,7 +144,7 @@ def test_not_renewed_when_another_has_it(state: Path) -> None:
         with pytest.raises(AddressInUse):
             claim.renew()
         claim.release()
-        assert Claim.owner(ADDRESS) == ProcessId.of(child.pid), "that one is unharmed"
+        assert AddressLock.owner(ADDRESS) == ProcessId.of(child.pid), "that one is unharmed"
 
 
 def test_processes_that_claim_at_once(state: Path, tmp_path: Path) -> None:
@@ -155,13 +155,13 @@ def test_processes_that_claim_at_once(state: Path, tmp_path: Path) -> None:
         had = 0
         while had < 30:
             try:
-                claim = Claim(ADDRESS)
+                claim = AddressLock(ADDRESS)
             except AddressInUse:
                 continue
             with claim:
                 os.close(os.open(inside, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
                 claim.announce()
-                assert Claim.owner(ADDRESS) == ProcessId.own()
+                assert AddressLock.owner(ADDRESS) == ProcessId.own()
                 remove_stale_claims()
                 assert claim.kept
                 inside.unlink()

@@ -13,7 +13,15 @@ import pytest
 
 from communica_like.exceptions import LinkError
 from communica_like.queues import PosixMQ, SysVMQ
-from communica_like.system import Claim, Entry, enter, reap, reap_in_passing, registry, take_over
+from communica_like.system import (
+    AddressLock,
+    Registration,
+    reap,
+    reap_in_passing,
+    register,
+    register_reused,
+    registry,
+)
 from tests.private_state import entries_of
 from tests.system.forked import Forked, Hear, Tell, run_all
 
@@ -22,16 +30,16 @@ def test_a_name_that_was_taken_over_in_vain(state: Path, tmp_path: Path) -> None
     """What a dead process left is not forgotten because the next owner did not get as far as to make it."""
     path = str(tmp_path / "pipe")
 
-    def make(enter_it: Callable[[str, str], Entry]) -> None:
+    def make(enter_it: Callable[[str, str], Registration]) -> None:
         enter_it("fifo", path)
         os.mkfifo(path)
 
-    with Forked(lambda tell, hear: make(enter)) as child:
+    with Forked(lambda tell, hear: make(register)) as child:
         assert child.wait() == 0
-    entry = enter("fifo", path)
+    entry = register("fifo", path)
     assert reap() == []
     assert os.path.exists(path)
-    entry.strike()
+    entry.remove()
     assert reap() == [f"fifo {path}"]
 
 
@@ -40,17 +48,17 @@ def test_only_what_dead_owners_left(state: Path, tmp_path: Path) -> None:
     pipe, mine, not_entered = (str(tmp_path / each) for each in ("pipe", "mine", "not-entered"))
 
     def make(tell: Tell, hear: Hear) -> None:
-        enter("posixmq", name)
+        register("posixmq", name)
         PosixMQ(name, 1, 1)
-        enter("sysvmq", str(key))
+        register("sysvmq", str(key))
         SysVMQ(key)
-        enter("fifo", pipe)
+        register("fifo", pipe)
         os.mkfifo(pipe)
-        Claim("address").announce()
+        AddressLock("address").announce()
         tell("made")
         hear()
 
-    entry = enter("fifo", mine)
+    entry = register("fifo", mine)
     os.mkfifo(mine)
     os.mkfifo(not_entered)
     with Forked(make) as child:
@@ -70,12 +78,13 @@ def test_only_what_dead_owners_left(state: Path, tmp_path: Path) -> None:
     assert os.path.exists(not_entered)
     assert entries_of(state) == [f"fifo {mine}"]
     assert {path.name.split("-")[0] for path in state.iterdir()} == {"owned", "registry.lock"}
-    entry.strike()
+    entry.remove()
 
 
 def test_a_file_that_has_the_name_of_a_pipe(state: Path, tmp_path: Path) -> None:
     paths = [tmp_path / each for each in ("file", "folder", "link")]
-    with Forked(lambda tell, hear: [enter("fifo", str(path)) for path in [*paths, paths[0] / "x"]]) as child:
+    names = [str(path) for path in [*paths, paths[0] / "x"]]
+    with Forked(lambda tell, hear: [register("fifo", name) for name in names]) as child:
         assert child.wait() == 0
     paths[0].write_text("precious")
     paths[1].mkdir()
@@ -90,19 +99,19 @@ def test_a_file_that_has_the_name_of_a_pipe(state: Path, tmp_path: Path) -> None
 def test_the_next_owner_of_the_same_name(state: Path, tmp_path: Path) -> None:
     path = str(tmp_path / "pipe")
 
-    def make(enter_it: Callable[[str, str], Entry]) -> None:
+    def make(enter_it: Callable[[str, str], Registration]) -> None:
         enter_it("fifo", path)
         os.mkfifo(path)
 
-    with Forked(lambda tell, hear: make(take_over)) as child:
+    with Forked(lambda tell, hear: make(register_reused)) as child:
         assert child.wait() == 0
     assert os.path.exists(path)
-    entry = take_over("fifo", path)
+    entry = register_reused("fifo", path)
     assert not os.path.exists(path), "what was left is out of the way"
     os.mkfifo(path)
     assert reap() == []
     assert os.path.exists(path)
-    entry.strike()
+    entry.remove()
 
 
 def test_without_the_packages(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +121,7 @@ def test_without_the_packages(state: Path, tmp_path: Path, monkeypatch: pytest.M
     mq.close()
     os.mkfifo(path)
     things = (("posixmq", name), ("sysvmq", "5"), ("fifo", path))
-    with Forked(lambda tell, hear: [enter(*thing) for thing in things]) as child:
+    with Forked(lambda tell, hear: [register(*thing) for thing in things]) as child:
         assert child.wait() == 0
     with monkeypatch.context() as without:
         for package in ("posix_ipc", "sysv_ipc"):
@@ -129,7 +138,7 @@ def test_another_reaper_has_stopped(state: Path, monkeypatch: pytest.MonkeyPatch
             tell("locked")
             hear()
 
-    with Forked(lambda tell, hear: enter("fifo", "/x")) as dead, Forked(lock) as stopped:
+    with Forked(lambda tell, hear: register("fifo", "/x")) as dead, Forked(lock) as stopped:
         dead.wait()
         stopped.line()
         os.kill(stopped.pid, signal.SIGSTOP)
@@ -144,15 +153,15 @@ def serve_for_a_moment(state: Path, address: str, path: str, seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(2_000):
         try:
-            claim = Claim(address)
+            claim = AddressLock(address)
         except Exception:
             continue
-        entry = take_over("fifo", path)
+        entry = register_reused("fifo", path)
         try:
             os.mkfifo(path)
         except FileExistsError:
             # Of one who was killed, and has lost its claim, but is not dead yet.
-            entry.strike()
+            entry.remove()
             claim.release()
             continue
         claim.announce()
@@ -164,7 +173,7 @@ def serve_for_a_moment(state: Path, address: str, path: str, seed: int) -> None:
         if chance.random() < 0.3:
             os.kill(os.getpid(), signal.SIGKILL)
         os.unlink(path)
-        entry.strike()
+        entry.remove()
         claim.release()
 
 
@@ -194,14 +203,14 @@ def test_many_at_it_at_once(state: Path, tmp_path: Path) -> None:
             chance = random.Random(seed)
             for number in range(60):
                 path = str(tmp_path / f"{os.getpid()}-{number}")
-                entry = enter("fifo", path)
+                entry = register("fifo", path)
                 os.mkfifo(path)
                 if chance.random() < 0.1:
                     reap()
                 os.unlink(path)  # it raises if anybody else did
-                entry.strike()
+                entry.remove()
             path = str(tmp_path / f"{os.getpid()}-last")
-            enter("fifo", path)
+            register("fifo", path)
             os.mkfifo(path)
 
         return run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from communica_like.system import ProcessId, enter, registry, take_over
+from communica_like.system import ProcessId, register, register_reused, registry
 from tests.private_state import entries_of
 from tests.system.forked import Forked, Hear, Tell, run_all
 
@@ -17,59 +17,65 @@ def owner_of(path: Path) -> ProcessId:
 
 
 def test_entered_and_struck(state: Path) -> None:
-    first, second = enter("fifo", "/a"), enter("posixmq", "/b")
-    third = enter("sysvmq", "5")
+    first, second = register("fifo", "/a"), register("posixmq", "/b")
+    third = register("sysvmq", "5")
     assert entries_of(state) == ["fifo /a", "posixmq /b", "sysvmq 5"]
     for path in state.iterdir():
         assert owner_of(path) == ProcessId.own()
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    second.strike()
-    second.strike()
+    second.remove()
+    second.remove()
     assert entries_of(state) == ["fifo /a", "sysvmq 5"]
-    again = enter("posixmq", "/b")
-    second.strike()
+    again = register("posixmq", "/b")
+    second.remove()
     assert len(entries_of(state)) == 3, "an entry is struck once"
     for entry in (first, third, again):
-        entry.strike()
+        entry.remove()
     assert entries_of(state) == []
 
 
 def test_an_unknown_kind(state: Path) -> None:
     with pytest.raises(ValueError, match="fifo"):
-        enter("socket", "/a")
+        register("socket", "/a")
     assert list(state.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["", "\n", "a\nb", "\udcff", "é\0"])
 def test_odd_names(state: Path, name: str) -> None:
-    entry = enter("posixmq", name)
+    entry = register("posixmq", name)
     [path] = state.iterdir()
     assert registry._read(path) == ("posixmq", name)
-    entry.strike()
-    with Forked(lambda tell, hear: (enter("posixmq", name), take_over("fifo", name), enter("sysvmq", name))):
+    entry.remove()
+
+    def own(tell: object, hear: object) -> None:
+        register("posixmq", name)
+        register_reused("fifo", name)
+        register("sysvmq", name)
+
+    with Forked(own):
         pass
     assert registry.remove_unowned() == []
     assert entries_of(state) == []
 
 
-def test_a_fork_cannot_strike(state: Path) -> None:
-    entry = enter("fifo", "/a")
+def test_a_fork_cannot_remove(state: Path) -> None:
+    entry = register("fifo", "/a")
 
-    def strike() -> None:
-        entry.strike()
-        own = enter("fifo", "/b")
+    def remove() -> None:
+        entry.remove()
+        own = register("fifo", "/b")
         assert len(entries_of(state)) == 2
-        own.strike()
+        own.remove()
 
-    assert run_all(strike) == [0]
+    assert run_all(remove) == [0]
     assert entries_of(state) == ["fifo /a"]
-    entry.strike()
+    entry.remove()
     assert entries_of(state) == []
 
 
 def test_what_a_killed_process_left_half_written(state: Path) -> None:
     def hold(tell: Tell, hear: Hear) -> None:
-        enter("fifo", str(state / "pipe-x"))
+        register("fifo", str(state / "pipe-x"))
         tell("entered")
         hear()
 
@@ -94,26 +100,26 @@ def test_no_room_to_write(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Path, "write_bytes", write_bytes)
     with pytest.raises(OSError, match="No space"):
-        enter("fifo", "/a")
-    assert list(state.iterdir()) == [], "an entry that nobody could strike is not left"
+        register("fifo", "/a")
+    assert list(state.iterdir()) == [], "an entry that nobody could remove is not left"
 
 
 def test_nobody_waits_long_for_whoever_has_stopped(state: Path) -> None:
     def lock(tell: Tell, hear: Hear) -> None:
-        enter("fifo", "/there/is/none")
+        register("fifo", "/there/is/none")
         with registry._locked(state, 0):
             tell("locked")
             hear()
 
-    with Forked(lambda tell, hear: (enter("fifo", "/nor/here"), None)) as dead, Forked(lock) as stopped:
+    with Forked(lambda tell, hear: (register("fifo", "/nor/here"), None)) as dead, Forked(lock) as stopped:
         dead.wait()
         stopped.line()
-        entry = enter("fifo", "/x")  # a name that nobody had needs no lock
-        entry.strike()
+        entry = register("fifo", "/x")  # a name that nobody had needs no lock
+        entry.remove()
         with pytest.raises(BlockingIOError, match="stopped"):
             registry.remove_unowned(patience=0.01)
         with pytest.raises(BlockingIOError, match="stopped"):
-            take_over("fifo", "/x")
+            register_reused("fifo", "/x")
         assert len(entries_of(state)) == 2
         stopped.kill()
     assert registry.remove_unowned() == []
@@ -136,6 +142,6 @@ def test_a_fork_does_not_hold_the_lock(state: Path) -> None:
 def test_descriptors_are_closed(state: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
-        take_over("fifo", "/x").strike()
+        register_reused("fifo", "/x").remove()
         registry.remove_unowned()
     assert len(os.listdir("/proc/self/fd")) <= before

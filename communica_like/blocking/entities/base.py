@@ -16,7 +16,7 @@ from ...entities.entity import Entity
 from ...entities.server import Server
 from ...wire.limits import Limits
 from ..facade import Attribute, called
-from ..lifecycle import Lived
+from ..lifecycle import Lifecycle
 
 __all__ = ["WORKERS", "BlockingClient", "BlockingEntity", "BlockingServer"]
 
@@ -28,7 +28,7 @@ ClientT = TypeVar("ClientT", bound=Client)
 ServerT = TypeVar("ServerT", bound=Server)
 
 
-class BlockingEntity(Lived[EntityT], Generic[EntityT]):
+class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
     """Base of the blocking entities. Any number of threads may call all of its methods, at any time.
 
     If the interpreter exits while it runs, it is closed: what was thrown is delivered within its drain time.

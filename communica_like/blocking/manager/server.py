@@ -15,7 +15,7 @@ from ..portal.portal import Portal
 from .address import prepare_address
 from .base import QueueManager
 
-__all__ = ["QueueManagerServer", "StandingServer"]
+__all__ = ["ForegroundServer", "QueueManagerServer"]
 
 
 class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
@@ -98,7 +98,7 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
             finally:
                 self._leave()
 
-    def get_server(self) -> StandingServer:
+    def get_server(self) -> ForegroundServer:
         """Return a server for this process that does nothing else: call its ``serve_forever()``.
 
         Its ``address`` is bound already.
@@ -108,13 +108,13 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
         """
         self._check_new()
         prepare_address(self._address, self._authkey)
-        return StandingServer(self._address, bytes(self._authkey), self._max_items, self._registry)
+        return ForegroundServer(self._address, bytes(self._authkey), self._max_items, self._registry)
 
     def _farewell(self) -> None:
         self.shutdown()
 
 
-class StandingServer(QueueServer):
+class ForegroundServer(QueueServer):
     """Serves while ``serve_forever`` lasts. Its address is taken from the beginning.
 
     Args:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-__all__ = ["SignalWatch", "undisturbed"]
+__all__ = ["SignalWatch", "uninterrupted"]
 
 
 class SignalWatch:
@@ -65,7 +65,7 @@ T = TypeVar("T")
 _PATIENCE: Final = 5.0  # seconds
 
 
-def undisturbed(function: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
+def uninterrupted(function: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
     """Call a function to its end, whatever interrupts this thread meanwhile; that is raised afterwards.
 
     Handlers of signals run in the main thread only. So from there the function is called in a thread of its
@@ -93,7 +93,7 @@ def undisturbed(function: Callable[[], T], undo: Callable[[T], object] | None = 
 
     def start() -> None:
         try:
-            threading.Thread(target=run, name="communica_like undisturbed", daemon=True).start()
+            threading.Thread(target=run, name="communica_like uninterrupted", daemon=True).start()
         except RuntimeError:  # the interpreter is about to exit, and starts no threads any more
             run()
 

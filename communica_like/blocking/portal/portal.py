@@ -20,15 +20,15 @@ from typing import Any, Final, Self, TypeVar
 from ...exceptions import Closed
 from ...features import optional_package
 from .call import Call
-from .interrupts import SignalWatch, undisturbed
+from .interrupts import SignalWatch, uninterrupted
 from .loop import portal_loop
 
-__all__ = ["Portal", "say_at_exit", "say_no_more", "shared_portal"]
+__all__ = ["Portal", "at_exit", "not_at_exit", "shared_portal"]
 
 _farewells: Final[dict[Callable[[], object], None]] = {}
 
 
-def say_at_exit(farewell: Callable[[], object]) -> None:
+def at_exit(farewell: Callable[[], object]) -> None:
     """Call it when the interpreter exits: the last that was added first.
 
     That is before what others have left for the end until now, such as the killing of child processes.
@@ -42,7 +42,7 @@ def say_at_exit(farewell: Callable[[], object]) -> None:
         util.Finalize(None, _say_all, exitpriority=100)
 
 
-def say_no_more(farewell: Callable[[], object]) -> None:
+def not_at_exit(farewell: Callable[[], object]) -> None:
     """There is no need for it any more."""
     _farewells.pop(farewell, None)
 
@@ -114,7 +114,7 @@ class Portal:
                     self._farewells[user] = farewell
             return user
 
-        return undisturbed(enter, self.leave)
+        return uninterrupted(enter, self.leave)
 
     def leave(self, user: object) -> None:
         """Be no user any more. The last one stops the loop, and waits for it to end.
@@ -135,7 +135,7 @@ class Portal:
                 if self._users == 0:
                     self._stop()
 
-        undisturbed(leave)
+        uninterrupted(leave)
 
     def __enter__(self) -> Self:
         self._user = self.enter()
@@ -288,14 +288,14 @@ class Portal:
         self._running = started.result()
         self._runner = thread
         self._waking = False
-        say_at_exit(self._say_farewells)  # which also keeps this, if nobody else refers to it
+        at_exit(self._say_farewells)  # which also keeps this, if nobody else refers to it
 
     def _stop(self) -> None:
         running, self._running = self._running, None
         self._thread = 0
         running.call(running.stop)
         self._runner.join()  # the loop has cancelled all tasks and ended
-        say_no_more(self._say_farewells)
+        not_at_exit(self._say_farewells)
         self._waking = False
         self._give_up_new()
 

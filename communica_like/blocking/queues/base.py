@@ -13,8 +13,8 @@ from ...queues.base import WaitingQueue
 from ..facade import Adapted, called
 from ..portal.portal import Portal
 from .raw import Message, MessageQueue
-from .retry import Patience
-from .stash import Kept
+from .retry import Spin
+from .stash import Stash
 
 __all__ = ["BlockingQueue", "fails"]
 
@@ -40,9 +40,9 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
     def __init__(self, core: QueueT, loads: Callable[[bytes], Any], portal: Portal | None) -> None:
         super().__init__(core, portal)
         self._loads = loads
-        self._to_get = Patience()
-        self._to_put = Patience()
-        self._kept = Kept(core)
+        self._to_get = Spin()
+        self._to_put = Spin()
+        self._kept = Stash(core)
         self._parked = 0  # threads that wait for an item
         weakref.finalize(self, self._kept.give_up)
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from ..portal.portal import Portal
 
-__all__ = ["Patience", "refused"]
+__all__ = ["Spin", "refused"]
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _YIELD_AT: Final = 4
 _yield: Final[Callable[[], object]] = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
-class Patience:
+class Spin:
     """Remembers how long the last caller waited: the next one looks again only after a short wait.
 
     So a conversation of two processes is quick, and who waits for rare things costs no time: after one
@@ -70,7 +70,7 @@ def refused(
 
     It is for async methods with a ``_nowait`` twin that any thread may call: what is ready costs no change of
     threads. This makes more attempts for a moment, where that has paid before; then it waits on the portal's
-    loop. It is called with seconds to wait or None, a Patience, and what both methods take.
+    loop. It is called with seconds to wait or None, a Spin, and what both methods take.
 
     Args:
         method: of the async class; it takes ``timeout=``.
@@ -82,7 +82,7 @@ def refused(
     """
     name, nowait, takes = method.__name__, attempt.__name__, refusal is queue.Empty
 
-    def wait(self: Any, timeout: float | None, patience: Patience, /, *args: Any, **kwargs: Any) -> None:
+    def wait(self: Any, timeout: float | None, patience: Spin, /, *args: Any, **kwargs: Any) -> None:
         if timeout is not None and timeout <= 0:
             raise refusal
         began = time.perf_counter()

@@ -8,12 +8,12 @@ import threading
 
 from .raw import Message, MessageQueue
 
-__all__ = ["Kept"]
+__all__ = ["Stash"]
 
 logger = logging.getLogger("communica_like.queues")
 
 
-class Kept:
+class Stash:
     """They go to the next get of the same blocking queue; or back into the queue.
 
     Args:

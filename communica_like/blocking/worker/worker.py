@@ -9,14 +9,14 @@ from typing import Self
 from ...exceptions import Closed
 from ..facade import Attribute, awaited
 from ..handler_threads import Workers
-from ..lifecycle import Lived
+from ..lifecycle import Lifecycle
 from ..portal.portal import Portal
 from .line_worker import LineWorker
 
 __all__ = ["Worker"]
 
 
-class Worker(Lived[LineWorker]):
+class Worker(Lifecycle[LineWorker]):
     """An external program to exchange lines of text with: ``with Worker(["program", "argument"]) as worker:``
 
     What is sent is a line on its stdin; lines that it writes to stdout come back, of any length. Any thread

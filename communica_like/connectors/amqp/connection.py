@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...exceptions import LinkError
 from ...features import optional_package
-from .protocol import AmqpProtocol, ChannelUser, ConnectionUser, DeliveryUser, Publisher
+from .protocol import AmqpProtocol, BasicPublish, ChannelUser, ConnectionUser, DeliveryUser
 from .url import BrokerUrl
 
 __all__ = ["AmqpConnection", "BrokerKey", "give_time", "ignore_message", "no_aiormq_errors"]
@@ -199,13 +199,13 @@ class AmqpConnection:
             await give_time(channel.close(), _LEAVE)
         self.leave_channel(channel)
 
-    def publisher(self, key: str, *, mandatory: bool, channel: Any = None) -> Publisher:
+    def publisher(self, key: str, *, mandatory: bool, channel: Any = None) -> BasicPublish:
         """Return what writes messages with a routing key; *mandatory*: what no queue takes comes back.
 
         *channel*: where they are written; None: where all links write.
         """
         assert self.protocol is not None
-        return Publisher(
+        return BasicPublish(
             self.protocol.transport,
             (channel or self._outwards).number,
             self._amqp.connection_tune.frame_max,

@@ -12,12 +12,12 @@ from ssl import SSLContext
 from typing import Any, ClassVar, Final, Self, cast
 
 from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
-from ...abc.inbox import IntakeUser, SenderUser, SharedInbox
+from ...abc.inbox import ConsumerUser, PublisherUser, SharedInbox
 from ...exceptions import LinkError, LinkRefused
 from ..url import check_authkey, check_text
 from .connection import BrokerKey
-from .inbox.consumer import AmqpIntake
-from .inbox.publisher import AmqpSender
+from .inbox.consumer import AmqpConsumer
+from .inbox.publisher import AmqpPublisher
 from .inbox.topology import Topology
 from .link import AmqpLink
 from .link_messages import HEADER, KNOCK, TO_SERVER
@@ -42,11 +42,11 @@ class AmqpInbox(SharedInbox):
     topology: Topology
     prefetch: int
 
-    def sender(self, user: SenderUser, /) -> AmqpSender:
-        return AmqpSender(self.key, self.topology, user)
+    def sender(self, user: PublisherUser, /) -> AmqpPublisher:
+        return AmqpPublisher(self.key, self.topology, user)
 
-    def intake(self, user: IntakeUser, /) -> AmqpIntake:
-        return AmqpIntake(self.key, self.topology, self.prefetch, user)
+    def intake(self, user: ConsumerUser, /) -> AmqpConsumer:
+        return AmqpConsumer(self.key, self.topology, self.prefetch, user)
 
 
 _PATIENCE: Final = 10.0  # seconds for a server to answer, if the caller has more
@@ -181,7 +181,7 @@ class RmqConnector(Connector):
     async def connect(self, receiver: LinkReceiver) -> Link:
         self._needs_links()
         try:
-            return await self._knock(receiver, address_key(self.address), "")
+            return await self._request(receiver, address_key(self.address), "")
         except LinkRefused as exc:
             raise LinkRefused(f"nobody serves {self.dump_state()}") from exc
 
@@ -189,7 +189,7 @@ class RmqConnector(Connector):
         if not isinstance(broken, AmqpLink):
             return await self.connect(receiver)
         try:
-            return await self._knock(receiver, server_key(broken.server), broken.server)
+            return await self._request(receiver, server_key(broken.server), broken.server)
         except LinkRefused as exc:
             if broken.process is not None and not broken.process.alive:
                 raise LinkRefused(f"the server's process {broken.process.pid} has ended") from exc
@@ -251,13 +251,13 @@ class RmqConnector(Connector):
         if self.shared:
             raise LinkError("a shared inbox has no links: entities use inbox() instead")
 
-    async def _knock(self, receiver: LinkReceiver, key: str, server: str) -> Link:
+    async def _request(self, receiver: LinkReceiver, key: str, server: str) -> Link:
         broker = await acquire(self._key())
         link = AmqpLink(broker, TO_SERVER, secrets.token_bytes(16))
         link.receiver = nobody = _Nobody()
         try:
             broker.connection.publisher(key, mandatory=True).publish(
-                HEADER.pack(KNOCK, TO_SERVER, link.key[1:], 0), broker.card(server).encode()
+                HEADER.pack(KNOCK, TO_SERVER, link.key[1:], 0), broker.introduction(server).encode()
             )
             link.receiver = receiver
             async with asyncio.timeout(_PATIENCE):

@@ -10,9 +10,9 @@ from ...abc import Link, PeerIdentity
 from ...exceptions import LinkError, LinkRefused
 from ...system import ProcessId
 from ..links.peer_process import PeerProcess
-from .link_messages import ABORT, CREDIT, DATA, END, HEADER, TO_CLIENT, TO_SERVER, WELCOME, Card
-from .protocol import Publisher
-from .shared_connection import Broker
+from .link_messages import ABORT, CREDIT, DATA, END, HEADER, TO_CLIENT, TO_SERVER, WELCOME, Introduction
+from .protocol import BasicPublish
+from .shared_connection import SharedConnection
 
 __all__ = ["AmqpLink"]
 
@@ -43,7 +43,7 @@ class AmqpLink(Link):
             RmqConnector.connect_again.
     """
 
-    def __init__(self, broker: Broker, to: int, ident: bytes) -> None:
+    def __init__(self, broker: SharedConnection, to: int, ident: bytes) -> None:
         self._loop = asyncio.get_running_loop()
         self._broker = broker
         self._to = to
@@ -58,8 +58,8 @@ class AmqpLink(Link):
         self._broken = False
         self._timer: asyncio.TimerHandle | None = None
         self._watch: PeerProcess | None = None
-        self._data: Publisher | None = None
-        self._control: Publisher | None = None
+        self._data: BasicPublish | None = None
+        self._control: BasicPublish | None = None
         self.opened: asyncio.Future[None] = self._loop.create_future()
         if to == TO_CLIENT:
             self.opened.set_result(None)
@@ -75,22 +75,23 @@ class AmqpLink(Link):
         """Which end of which link this is, as it is in the header of messages that are for it."""
         return bytes([TO_CLIENT + TO_SERVER - self._to]) + self._ident
 
-    def open(self, card: Card) -> None:
+    def open(self, introduction: Introduction) -> None:
         """The other side is known."""
         broker = self._broker
-        self.peer = PeerIdentity(broker.scheme, f"{broker.place} {card.name}".rstrip())
-        self._data = broker.connection.publisher(card.inbox, mandatory=True)
-        self._control = broker.connection.publisher(card.inbox, mandatory=False)
-        self.server = card.server
-        if card.machine and card.machine == broker.machine:
-            self.process = card.process
-            if card.process.namespace == broker.process.namespace and card.process.pid != broker.process.pid:
-                self._watch = PeerProcess(card.process, self._process_ended)
+        self.peer = PeerIdentity(broker.scheme, f"{broker.place} {introduction.name}".rstrip())
+        self._data = broker.connection.publisher(introduction.inbox, mandatory=True)
+        self._control = broker.connection.publisher(introduction.inbox, mandatory=False)
+        self.server = introduction.server
+        if introduction.machine and introduction.machine == broker.machine:
+            self.process = introduction.process
+            own, other = broker.process, introduction.process
+            if other.namespace == own.namespace and other.pid != own.pid:
+                self._watch = PeerProcess(introduction.process, self._process_ended)
 
-    def welcome(self, card: Card) -> None:
+    def welcome(self, introduction: Introduction) -> None:
         """Tell the client who the server is. If it has gone meanwhile, that comes back."""
         if self._data is not None:
-            self._data.publish(HEADER.pack(WELCOME, self._to, self._ident, 0), card.encode())
+            self._data.publish(HEADER.pack(WELCOME, self._to, self._ident, 0), introduction.encode())
 
     # -- the broker's side
 
@@ -103,7 +104,7 @@ class AmqpLink(Link):
             self.write()
         elif kind == WELCOME and not self.opened.done():
             try:
-                self.open(Card.decode(data.tobytes()))
+                self.open(Introduction.decode(data.tobytes()))
             except ValueError as exc:
                 self.opened.set_exception(LinkError(f"the server cannot be understood: {exc}"))
             else:

@@ -19,15 +19,26 @@ from typing import Final, NamedTuple, Self
 
 from ...system import ProcessId
 
-__all__ = ["ABORT", "CREDIT", "DATA", "END", "HEADER", "KNOCK", "TO_CLIENT", "TO_SERVER", "WELCOME", "Card"]
+__all__ = [
+    "ABORT",
+    "CREDIT",
+    "DATA",
+    "END",
+    "HEADER",
+    "KNOCK",
+    "TO_CLIENT",
+    "TO_SERVER",
+    "WELCOME",
+    "Introduction",
+]
 
 HEADER: Final = Struct("!BB16sQ")
 """Kind, end, id, offset."""
 
 KNOCK: Final = 1
-"""A client asks for a link; the payload is its Card."""
+"""A client asks for a link; the payload is its Introduction."""
 WELCOME: Final = 2
-"""A server gives it one; the payload is its Card."""
+"""A server gives it one; the payload is its Introduction."""
 DATA: Final = 3
 """A piece of the stream."""
 CREDIT: Final = 4
@@ -45,7 +56,7 @@ _LARGEST: Final = 4096
 _LONGEST_NAME: Final = 255
 
 
-class Card(NamedTuple):
+class Introduction(NamedTuple):
     """What a side tells of itself when a link is made.
 
     Attributes:
@@ -83,11 +94,11 @@ class Card(NamedTuple):
             ValueError: it did not.
         """
         if len(data) > _LARGEST:
-            raise ValueError(f"a card of {len(data)} bytes")
+            raise ValueError(f"a introduction of {len(data)} bytes")
         try:
             fields = json.loads(data)
         except RecursionError as exc:
-            raise ValueError("not the card of a side") from exc
+            raise ValueError("not the introduction of a side") from exc
         match fields:
             case [int(version), *_] if version != _VERSION:
                 raise ValueError(f"version {version}; this side knows version {_VERSION}")
@@ -95,4 +106,4 @@ class Card(NamedTuple):
                 if not inbox or len(inbox.encode()) > _LONGEST_NAME:
                     raise ValueError("an inbox that cannot be")
                 return cls(inbox, name, machine, ProcessId.parse(process), server)
-        raise ValueError("not the card of a side")
+        raise ValueError("not the introduction of a side")

@@ -11,8 +11,8 @@ from typing import Any, Final
 from ...abc import Link, LinkReceiver, Listener
 from .connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
 from .link import AmqpLink
-from .link_messages import TO_CLIENT, Card
-from .shared_connection import Broker, acquire
+from .link_messages import TO_CLIENT, Introduction
+from .shared_connection import SharedConnection, acquire
 
 __all__ = ["AmqpListener", "address_key", "server_key"]
 
@@ -54,7 +54,7 @@ class AmqpListener(Listener):
         self._name = name
         self._accept = accept
         self._ident = secrets.token_hex(16)
-        self._broker: Broker | None = None
+        self._broker: SharedConnection | None = None
         self._channel: Any = None
         self._closed = False
         self._lost = asyncio.Event()
@@ -94,13 +94,13 @@ class AmqpListener(Listener):
         if self._broker is not None:
             self._broker.knock(body, self)
 
-    def knocked(self, ident: bytes, card: Card) -> None:
+    def knocked(self, ident: bytes, introduction: Introduction) -> None:
         if self._broker is None:
             return
         self._broker.hold()
         link = AmqpLink(self._broker, TO_CLIENT, ident)
-        link.open(card)
-        link.welcome(self._broker.card(self._ident))
+        link.open(introduction)
+        link.welcome(self._broker.introduction(self._ident))
         link.receiver = self._accept(link)
 
     def channel_closed(self, reason: str) -> None:
@@ -173,7 +173,7 @@ class AmqpListener(Listener):
             if closing is not None:
                 await asyncio.shield(closing)
 
-    async def _leave(self, broker: Broker, channel: Any) -> None:
+    async def _leave(self, broker: SharedConnection, channel: Any) -> None:
         connection = broker.connection
         if not channel.is_closed:
             await connection.unbind(channel, broker.inbox, server_key(self._ident))

@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 
 from ...system import fork
 
-__all__ = ["AmqpProtocol", "ChannelUser", "ConnectionUser", "DeliveryUser", "Publisher", "settling"]
+__all__ = ["AmqpProtocol", "BasicPublish", "ChannelUser", "ConnectionUser", "DeliveryUser", "settling"]
 
 _FRAME: Final = Struct("!BHI")  # type, channel, size of the payload; after it comes _END
 _END: Final = b"\xce"
@@ -91,7 +91,7 @@ class _Content:
         self.pieces: list[bytes] = []
 
 
-class Publisher:
+class BasicPublish:
     """Writes messages for one routing key.
 
     Args:

@@ -12,9 +12,9 @@ from ...exceptions import LinkError
 from ...features import optional_package
 from ...system import ProcessId
 from .connection import AmqpConnection, BrokerKey
-from .link_messages import ABORT, HEADER, KNOCK, TO_SERVER, WELCOME, Card
+from .link_messages import ABORT, HEADER, KNOCK, TO_SERVER, WELCOME, Introduction
 
-__all__ = ["Broker", "Carried", "Server", "acquire", "blocked_error"]
+__all__ = ["Carried", "Server", "SharedConnection", "acquire", "blocked_error"]
 
 logger = logging.getLogger("communica_like")
 
@@ -48,17 +48,18 @@ class Carried(Protocol):
 class Server(Protocol):
     """Whoever lets clients in."""
 
-    def knocked(self, ident: bytes, card: Card, /) -> None:
+    def knocked(self, ident: bytes, introduction: Introduction, /) -> None:
         """A client asks for a link."""
 
     def connection_lost(self, reason: str, /) -> None:
         """The connection is over."""
 
 
-_brokers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[BrokerKey, Broker]] = WeakKeyDictionary()
+_brokers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[BrokerKey, SharedConnection]]
+_brokers = WeakKeyDictionary()
 
 
-async def acquire(key: BrokerKey) -> Broker:
+async def acquire(key: BrokerKey) -> SharedConnection:
     """Return the connection of this event loop, opened if it has to be. ``release`` it in the end.
 
     Raises:
@@ -71,7 +72,7 @@ async def acquire(key: BrokerKey) -> Broker:
     brokers = _brokers.setdefault(asyncio.get_running_loop(), {})
     broker = brokers.get(key)
     if broker is None:
-        broker = brokers[key] = Broker(key, brokers)
+        broker = brokers[key] = SharedConnection(key, brokers)
     broker.hold()
     try:
         await asyncio.shield(broker.opening)
@@ -85,7 +86,7 @@ async def acquire(key: BrokerKey) -> Broker:
     return broker
 
 
-class Broker:
+class SharedConnection:
     """A connection to a broker, from its beginning to its end: there is no second one in its place.
 
     It has an inbox, a queue that only this connection may read, and that goes with it.
@@ -101,7 +102,7 @@ class Broker:
         scheme, place: of the URL, for people.
     """
 
-    def __init__(self, key: BrokerKey, others: dict[BrokerKey, Broker]) -> None:
+    def __init__(self, key: BrokerKey, others: dict[BrokerKey, SharedConnection]) -> None:
         self._key = key
         self._others = others
         self._loop = asyncio.get_running_loop()
@@ -125,7 +126,7 @@ class Broker:
         self._ticker: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
-        return f"<Broker {self.place}>"
+        return f"<SharedConnection {self.place}>"
 
     @property
     def over(self) -> bool:
@@ -145,9 +146,9 @@ class Broker:
             self._end("nobody uses it")
         return self._closing if not self._users else None
 
-    def card(self, server: str = "") -> Card:
+    def introduction(self, server: str = "") -> Introduction:
         """Return what other sides are told."""
-        return Card(self.inbox, self._key.name, self.machine, self.process, server)
+        return Introduction(self.inbox, self._key.name, self.machine, self.process, server)
 
     # -- opening and closing
 
@@ -258,26 +259,26 @@ class Broker:
             kind, to, ident, _ = HEADER.unpack_from(body)
             if (kind, to) != (KNOCK, TO_SERVER):
                 raise ValueError("no knock")
-            card = Card.decode(body[HEADER.size :])
+            introduction = Introduction.decode(body[HEADER.size :])
         except ValueError as exc:
             logger.warning("a client at %s was not let in: %s", self.place, exc)
             return
-        server = server or self.servers.get(card.server)
+        server = server or self.servers.get(introduction.server)
         if server is not None and body[1:18] not in self.links:
-            server.knocked(ident, card)
+            server.knocked(ident, introduction)
 
     def _turn_down(self, ident: bytes, body: bytes) -> None:
         """A server gives a link that nobody waits for any more."""
         try:
-            card = Card.decode(body[HEADER.size :])
+            introduction = Introduction.decode(body[HEADER.size :])
         except ValueError:
             return
-        self.connection.publisher(card.inbox, mandatory=False).publish(
+        self.connection.publisher(introduction.inbox, mandatory=False).publish(
             HEADER.pack(ABORT, TO_SERVER, ident, 0), b""
         )
 
 
-def blocked_error(broker: Broker) -> LinkError:
+def blocked_error(broker: SharedConnection) -> LinkError:
     """Return what those are told who need a broker that takes no messages."""
     return LinkError(f"the broker at {broker.place} takes no messages: {broker.why_blocked}")
 

@@ -17,8 +17,8 @@ from ...system import ProcessId
 from ..url import check_authkey, check_text, join_url, split_url
 from .fifo_link import FifoLink
 from .fifo_pipes import FifoPair
-from .listener import listen_for_knocks
-from .rendezvous import StartedLink, connect_by_knock
+from .listener import listen_at_rendezvous
+from .rendezvous import StartedLink, connect_by_rendezvous
 
 __all__ = ["FifoConnector"]
 
@@ -56,10 +56,10 @@ class FifoConnector(Connector):
         check_authkey(self.authkey)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await connect_by_knock(_Bell(self), receiver)
+        return await connect_by_rendezvous(_Rendezvous(self), receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await listen_for_knocks(_Bell(self), accept)
+        return await listen_at_rendezvous(_Rendezvous(self), accept)
 
     def dump_state(self) -> str:
         return join_url(self.scheme, self.path, safe="/")
@@ -69,7 +69,7 @@ class FifoConnector(Connector):
         return cls(split_url(text, cls.scheme), **secrets)
 
 
-class _Bell:
+class _Rendezvous:
     kind: Final = "fifo"
     _made: PipeQueue
 
@@ -96,8 +96,8 @@ class _Bell:
     def make_pair(self) -> FifoPair:
         return FifoPair.make()
 
-    def open_pair(self, *places: str) -> FifoPair:
-        return FifoPair.of_client(*places)
+    def open_pair(self, *endpoints: str) -> FifoPair:
+        return FifoPair.of_client(*endpoints)
 
     def link(self, process: ProcessId, pair: FifoPair) -> StartedLink:
         return FifoLink(self.name, process, pair)

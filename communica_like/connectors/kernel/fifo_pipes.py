@@ -10,7 +10,7 @@ import stat
 import sys
 from typing import Final, Self
 
-from ...system import Entry, enter, fork, state_directory
+from ...system import Registration, fork, register, state_directory
 
 __all__ = ["FifoPair"]
 
@@ -37,11 +37,11 @@ class FifoPair:
         self.token = token
         self._paths = _paths(token)
         self.complete = False
-        self._entries: list[Entry] = []
+        self._entries: list[Registration] = []
         self._stand_ins: list[int] = []  # for the server's ends, until it has them open
 
     @property
-    def places(self) -> tuple[str]:
+    def endpoints(self) -> tuple[str]:
         """How a client tells a server of it."""
         return (self.token,)
 
@@ -57,7 +57,7 @@ class FifoPair:
         with contextlib.ExitStack() as undo:
             undo.callback(pair.unlink)
             for path in (inwards, outwards):
-                pair._entries.append(enter("fifo", path))
+                pair._entries.append(register("fifo", path))
                 os.mkfifo(path, 0o600)
             pair.reading = _open(inwards, os.O_RDONLY, undo)
             if not _END_NEEDS_A_WRITER:
@@ -68,7 +68,7 @@ class FifoPair:
         return pair
 
     @classmethod
-    def of_client(cls, *places: str) -> Self:
+    def of_client(cls, *endpoints: str) -> Self:
         """Open what a client made, and remove the names.
 
         Raises:
@@ -76,9 +76,9 @@ class FifoPair:
             FileNotFoundError: it is not there any more.
             OSError: it cannot be opened.
         """
-        if len(places) != 1 or not _TOKEN.fullmatch(places[0]):
-            raise ValueError(f"no pair of pipes is called {places!r}")
-        pair = cls(places[0])
+        if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
+            raise ValueError(f"no pair of pipes is called {endpoints!r}")
+        pair = cls(endpoints[0])
         outwards, inwards = pair._paths
         with contextlib.ExitStack() as undo:
             pair.reading = _open(inwards, os.O_RDONLY, undo)
@@ -94,7 +94,7 @@ class FifoPair:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
         for entry in self._entries:
-            entry.strike()
+            entry.remove()
 
     def met(self) -> None:
         """The server has the pipes open, or never will: from now on they end with it."""

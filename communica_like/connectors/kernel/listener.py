@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from ...abc import AsyncQueue, Link, LinkReceiver, Listener
 from ...exceptions import AddressInUse, CommunicaError, LinkError
-from ...system import Claim, Entry, enter, reap, reap_in_passing, take_over
-from .rendezvous import Bell, Knock, StartedLink
+from ...system import AddressLock, Registration, reap, reap_in_passing, register, register_reused
+from .rendezvous import ConnectRequest, Rendezvous, StartedLink
 
-__all__ = ["listen_for_knocks"]
+__all__ = ["listen_at_rendezvous"]
 
 logger = logging.getLogger("communica_like")
 
@@ -24,7 +24,9 @@ _BREATH: Final = 0.01  # seconds, for a server that was killed to be dead
 _BREATHS: Final = 20
 
 
-async def listen_for_knocks(bell: Bell[Any], accept: Callable[[Link], LinkReceiver]) -> Listener:
+async def listen_at_rendezvous(
+    rendezvous: Rendezvous[Any], accept: Callable[[Link], LinkReceiver]
+) -> Listener:
     """Serve an address, as Connector.listen does.
 
     Raises:
@@ -34,55 +36,55 @@ async def listen_for_knocks(bell: Bell[Any], accept: Callable[[Link], LinkReceiv
     """
     try:
         with contextlib.ExitStack() as undo:
-            claim = Claim(bell.address)
+            claim = AddressLock(rendezvous.address)
             undo.callback(claim.release)
-            await _remove_what_was_left(bell)
-            entry = take_over(bell.kind, bell.name)
-            undo.callback(entry.strike)
-            made = bell.create()
+            await _remove_what_was_left(rendezvous)
+            entry = register_reused(rendezvous.kind, rendezvous.name)
+            undo.callback(entry.remove)
+            made = rendezvous.create()
             undo.callback(made.close)
-            undo.callback(bell.remove)
+            undo.callback(rendezvous.remove)
             claim.announce()
             undo.pop_all()
     except FileExistsError as exc:
-        text = f"{bell.name} exists, and no server of {bell.address} made it: remove it, or serve another"
+        text = f"{rendezvous.name} exists, but no server of {rendezvous.address} made it: remove it"
         raise AddressInUse(text) from exc
     except OSError as exc:
         if isinstance(exc, CommunicaError):
             raise
-        raise LinkError(f"cannot serve {bell.address}: {exc}") from exc
-    return _Door(bell, accept, claim, entry, made)
+        raise LinkError(f"cannot serve {rendezvous.address}: {exc}") from exc
+    return RendezvousListener(rendezvous, accept, claim, entry, made)
 
 
-async def _remove_what_was_left(bell: Bell[Any]) -> None:
+async def _remove_what_was_left(rendezvous: Rendezvous[Any]) -> None:
     """Remove what the server before left, whose claim this was; raise FileExistsError if it is not his."""
     for _ in range(_BREATHS):
         reap()
-        if not bell.exists():
+        if not rendezvous.exists():
             return
         # Who is killed loses its locks some moments before it is dead.
         await asyncio.sleep(_BREATH)
-    raise FileExistsError(bell.name)
+    raise FileExistsError(rendezvous.name)
 
 
-class _Door(Listener):
+class RendezvousListener(Listener):
     def __init__(
         self,
-        bell: Bell[Any],
+        rendezvous: Rendezvous[Any],
         accept: Callable[[Link], LinkReceiver],
-        claim: Claim,
-        entry: Entry,
+        claim: AddressLock,
+        entry: Registration,
         made: AsyncQueue,
     ) -> None:
-        self.address = bell.address
-        self._bell = bell
+        self.address = rendezvous.address
+        self._rendezvous = rendezvous
         self._accept = accept
         self._claim = claim
         self._entry = entry
         self._knocks = made
         self._closed = False
         self._waiting = asyncio.get_running_loop().create_task(
-            self._wait_for_knocks(), name=f"communica_like door {bell.address}"
+            self._wait_for_requests(), name=f"communica_like door {rendezvous.address}"
         )
 
     async def close(self) -> None:
@@ -103,15 +105,15 @@ class _Door(Listener):
                 self._open(self._knocks.get_nowait())
         try:
             try:
-                self._bell.remove()
+                self._rendezvous.remove()
             finally:
                 self._knocks.close()
         except OSError as exc:
             logger.error("the doorbell of %s stays until this process has ended: %s", self.address, exc)
         else:
-            self._entry.strike()
+            self._entry.remove()
 
-    async def _wait_for_knocks(self) -> None:
+    async def _wait_for_requests(self) -> None:
         while True:
             try:
                 with contextlib.suppress(queue.Empty):
@@ -127,12 +129,12 @@ class _Door(Listener):
     def _serve_again(self) -> None:
         """Somebody removed the directory in which it is written who serves, and what is owned."""
         self._claim.renew()
-        self._entry = enter(self._bell.kind, self._bell.name)
+        self._entry = register(self._rendezvous.kind, self._rendezvous.name)
         logger.warning("the claim of %s was removed, and is there again", self.address)
 
     def _make_another(self) -> None:
         try:
-            made = self._bell.create()
+            made = self._rendezvous.create()
         except (OSError, CommunicaError):
             return  # it is still there; or not for now
         self._knocks.close()
@@ -140,7 +142,7 @@ class _Door(Listener):
 
     def _open(self, data: bytes) -> None:
         try:
-            link = self._answer(Knock.decode(data))
+            link = self._answer(ConnectRequest.decode(data))
         except ValueError as exc:
             logger.warning("something in the doorbell of %s was ignored: %s", self.address, exc)
         except (OSError, LinkError) as exc:
@@ -150,14 +152,14 @@ class _Door(Listener):
                 link.receiver = self._accept(link)
                 link.start()
 
-    def _answer(self, knock: Knock) -> StartedLink | None:
+    def _answer(self, request: ConnectRequest) -> StartedLink | None:
         """Return the server's end of a link to whoever knocked, or None if that process is gone."""
-        if not knock.process.alive:
+        if not request.process.alive:
             reap_in_passing()
             return None
-        pair = self._bell.open_pair(*knock.places)
+        pair = self._rendezvous.open_pair(*request.endpoints)
         try:
-            return self._bell.link(knock.process, pair)
+            return self._rendezvous.link(request.process, pair)
         except BaseException:
             pair.remove()
             raise

@@ -13,14 +13,14 @@ from ...queues.posixmq import PosixMQ
 from ...serializers import RawSerializer
 from ...system import ProcessId
 from ..url import check_authkey, check_text, join_url, split_url
-from .listener import listen_for_knocks
+from .listener import listen_at_rendezvous
 from .posixmq_link import PosixMQLink
 from .posixmq_queues import PosixMQPair
-from .rendezvous import LARGEST_KNOCK, StartedLink, connect_by_knock, is_there
+from .rendezvous import LARGEST_REQUEST, StartedLink, connect_by_rendezvous, is_there
 
 __all__ = ["PosixMQConnector"]
 
-_BELL_SIZE: Final = 10  # what the kernel allows by default: fs.mqueue.msg_max
+_RENDEZVOUS_SIZE: Final = 10  # what the kernel allows by default: fs.mqueue.msg_max
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ class PosixMQConnector(Connector):
         check_authkey(self.authkey)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await connect_by_knock(_Bell(self), receiver)
+        return await connect_by_rendezvous(_Rendezvous(self), receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await listen_for_knocks(_Bell(self), accept)
+        return await listen_at_rendezvous(_Rendezvous(self), accept)
 
     def dump_state(self) -> str:
         return join_url(self.scheme, self.name, safe="/")
@@ -77,7 +77,7 @@ class PosixMQConnector(Connector):
         return cls(split_url(text, cls.scheme), **secrets)
 
 
-class _Bell:
+class _Rendezvous:
     kind: Final = "posixmq"
     _made: PosixMQ
 
@@ -90,7 +90,7 @@ class _Bell:
         return is_there(self.open)
 
     def create(self) -> AsyncQueue:
-        self._made = PosixMQ(self.name, _BELL_SIZE, LARGEST_KNOCK, RawSerializer(), exclusive=True)
+        self._made = PosixMQ(self.name, _RENDEZVOUS_SIZE, LARGEST_REQUEST, RawSerializer(), exclusive=True)
         return self._made
 
     def open(self) -> AsyncQueue:
@@ -103,8 +103,8 @@ class _Bell:
     def make_pair(self) -> PosixMQPair:
         return PosixMQPair.make()
 
-    def open_pair(self, *places: str) -> PosixMQPair:
-        return PosixMQPair.of_client(*places)
+    def open_pair(self, *endpoints: str) -> PosixMQPair:
+        return PosixMQPair.of_client(*endpoints)
 
     def link(self, process: ProcessId, pair: PosixMQPair) -> StartedLink:
         return PosixMQLink(self.name, process, pair)

@@ -10,7 +10,7 @@ from typing import Final, Self
 from ...exceptions import QueueLimitReached
 from ...queues.posixmq import PosixMQ
 from ...serializers import RawSerializer
-from ...system import Entry, enter
+from ...system import Registration, register
 
 __all__ = ["PosixMQPair"]
 
@@ -35,7 +35,7 @@ class PosixMQPair:
     """
 
     def __init__(
-        self, token: str, inwards: PosixMQ, outwards: PosixMQ, entries: tuple[Entry, ...] = ()
+        self, token: str, inwards: PosixMQ, outwards: PosixMQ, entries: tuple[Registration, ...] = ()
     ) -> None:
         self.token = token
         self.inwards = inwards
@@ -44,7 +44,7 @@ class PosixMQPair:
         self._entries = entries
 
     @property
-    def places(self) -> tuple[str]:
+    def endpoints(self) -> tuple[str]:
         """How a client tells a server of it."""
         return (self.token,)
 
@@ -67,7 +67,7 @@ class PosixMQPair:
         return cls._make(*_SIZES[-1])
 
     @classmethod
-    def of_client(cls, *places: str) -> Self:
+    def of_client(cls, *endpoints: str) -> Self:
         """Open what a client made, and remove the names.
 
         Raises:
@@ -75,15 +75,15 @@ class PosixMQPair:
             FileNotFoundError: it is not there any more.
             PermissionError: it is another user's.
         """
-        if len(places) != 1 or not _TOKEN.fullmatch(places[0]):
-            raise ValueError(f"no pair of queues is called {places!r}")
-        outwards, inwards = _names(places[0])
+        if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
+            raise ValueError(f"no pair of queues is called {endpoints!r}")
+        outwards, inwards = _names(endpoints[0])
         with contextlib.ExitStack() as opened:
             reading = PosixMQ(inwards, serializer=RawSerializer(), create=False)
             opened.callback(reading.close)
             writing = PosixMQ(outwards, serializer=RawSerializer(), create=False)
             opened.pop_all()
-        pair = cls(places[0], reading, writing)
+        pair = cls(endpoints[0], reading, writing)
         pair.unlink()
         return pair
 
@@ -93,7 +93,7 @@ class PosixMQPair:
             with contextlib.suppress(FileNotFoundError):
                 each.unlink()
         for entry in self._entries:
-            entry.strike()
+            entry.remove()
 
     def remove(self) -> None:
         """Close the queues, and remove their names."""
@@ -105,7 +105,7 @@ class PosixMQPair:
     def _make(cls, max_items: int, max_item_size: int) -> Self:
         token = secrets.token_hex(12)
         names = _names(token)
-        entries = tuple(enter("posixmq", name) for name in names)
+        entries = tuple(register("posixmq", name) for name in names)
         made: list[PosixMQ] = []
         try:
             made.append(PosixMQ(names[0], max_items, max_item_size, RawSerializer(), exclusive=True))
@@ -115,7 +115,7 @@ class PosixMQPair:
                 each.unlink()
                 each.close()
             for entry in entries:
-                entry.strike()
+                entry.remove()
             raise
         return cls(token, made[0], made[1], entries)
 
@@ -131,7 +131,7 @@ def _has_room(max_items: int, max_item_size: int) -> bool:
     wanted = _SPARE * 2 * _cost(max_items, max_item_size) + _cost(*_USERS)
     probes: list[PosixMQ] = []
     name = f"/communica_like-{secrets.token_hex(12)}-probe"
-    entry = enter("posixmq", name)
+    entry = register("posixmq", name)
     try:
         while wanted > 0:
             items = min(probe[0], -(-wanted // _cost(1, probe[1])))
@@ -143,7 +143,7 @@ def _has_room(max_items: int, max_item_size: int) -> bool:
     finally:
         for each in probes:
             each.close()
-        entry.strike()
+        entry.remove()
     return True
 
 

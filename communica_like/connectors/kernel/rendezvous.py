@@ -10,45 +10,53 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 from ...abc import AsyncQueue, Link, LinkReceiver
 from ...exceptions import CommunicaError, LinkError, LinkRefused, QueueLimitReached
-from ...system import Claim, ProcessId, reap_in_passing
+from ...system import AddressLock, ProcessId, reap_in_passing
 
-__all__ = ["LARGEST_KNOCK", "Bell", "Knock", "Pair", "StartedLink", "connect_by_knock", "is_there"]
+__all__ = [
+    "LARGEST_REQUEST",
+    "ConnectRequest",
+    "Pair",
+    "Rendezvous",
+    "StartedLink",
+    "connect_by_rendezvous",
+    "is_there",
+]
 
 _VERSION: Final = 1
-LARGEST_KNOCK: Final = 1024
+LARGEST_REQUEST: Final = 1024
 """Bytes of the largest one."""
 
 
-class Knock(NamedTuple):
+class ConnectRequest(NamedTuple):
     """A client's wish to be let in. On the medium it is one line of JSON, in ASCII.
 
     Attributes:
         process: the client's.
-        places: names of what it has made for the two of them, as its connector defines them.
+        endpoints: names of what it has made for the two of them, as its connector defines them.
     """
 
     process: ProcessId
-    places: tuple[str, ...]
+    endpoints: tuple[str, ...]
 
     def encode(self) -> bytes:
-        """Return it as bytes, at most LARGEST_KNOCK of them."""
-        return json.dumps([_VERSION, str(self.process), *self.places]).encode()
+        """Return it as bytes, at most LARGEST_REQUEST of them."""
+        return json.dumps([_VERSION, str(self.process), *self.endpoints]).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Return what the bytes say.
 
         Raises:
-            ValueError: they are no knock of this version.
+            ValueError: they are no request of this version.
         """
         try:
             found: Any = json.loads(data)
         except (UnicodeDecodeError, RecursionError) as exc:
-            raise ValueError(f"no knock: {exc}") from exc
+            raise ValueError(f"no request: {exc}") from exc
         if not isinstance(found, list) or found[:1] != [_VERSION] or len(found) < 2:
-            raise ValueError(f"no knock of version {_VERSION}: {data[:80]!r}")
+            raise ValueError(f"no request of version {_VERSION}: {data[:80]!r}")
         if not all(isinstance(part, str) for part in found[1:]):
-            raise ValueError(f"a knock consists of text: {data[:80]!r}")
+            raise ValueError(f"a request consists of text: {data[:80]!r}")
         return cls(ProcessId.parse(found[1]), tuple(found[2:]))
 
 
@@ -61,11 +69,11 @@ class Pair(Protocol):
     """What a client makes for itself and the server: one queue for each direction.
 
     Attributes:
-        places: how the client tells the server of it.
+        endpoints: how the client tells the server of it.
     """
 
     @property
-    def places(self) -> tuple[str, ...]: ...
+    def endpoints(self) -> tuple[str, ...]: ...
 
     def remove(self) -> None:
         """Close it, and remove what is left of it in the system."""
@@ -82,7 +90,7 @@ class StartedLink(Link):
 P = TypeVar("P", bound=Pair)
 
 
-class Bell(Protocol[P]):
+class Rendezvous(Protocol[P]):
     """A medium's doorbell, and what links of that medium consist of.
 
     Attributes:
@@ -117,12 +125,12 @@ class Bell(Protocol[P]):
             OSError, LinkError: it cannot be made.
         """
 
-    def open_pair(self, *places: str) -> P:
+    def open_pair(self, *endpoints: str) -> P:
         """Open what a client made, as a server.
 
         Raises:
             OSError, LinkError: the client has given up, or what it made cannot be used.
-            ValueError: these are no places that a client makes.
+            ValueError: these are no endpoints that a client makes.
         """
 
     def link(self, process: ProcessId, pair: P) -> StartedLink:
@@ -134,7 +142,7 @@ class Bell(Protocol[P]):
         """
 
 
-async def connect_by_knock(bell: Bell[P], receiver: LinkReceiver) -> Link:
+async def connect_by_rendezvous(rendezvous: Rendezvous[P], receiver: LinkReceiver) -> Link:
     """Return a new link to the server, as Connector.connect does.
 
     Raises:
@@ -144,20 +152,20 @@ async def connect_by_knock(bell: Bell[P], receiver: LinkReceiver) -> Link:
     """
     try:
         reap_in_passing()
-        server = Claim.owner(bell.address)
+        server = AddressLock.owner(rendezvous.address)
         if server is None:
-            raise LinkRefused(f"nobody serves {bell.address}")
-        pair = await _pair(bell)
+            raise LinkRefused(f"nobody serves {rendezvous.address}")
+        pair = await _pair(rendezvous)
         try:
-            await _knock(bell, server, pair.places)
-            link = bell.link(server, pair)
+            await _request(rendezvous, server, pair.endpoints)
+            link = rendezvous.link(server, pair)
         except BaseException:
             pair.remove()
             raise
     except OSError as exc:
         if isinstance(exc, CommunicaError):
             raise
-        raise LinkError(f"cannot connect to {bell.address}: {exc}") from exc
+        raise LinkError(f"cannot connect to {rendezvous.address}: {exc}") from exc
     link.receiver = receiver
     link.start()
     return link
@@ -176,33 +184,33 @@ def is_there(open_: Callable[[], AsyncQueue]) -> bool:
     return True
 
 
-async def _pair(bell: Bell[P]) -> P:
+async def _pair(rendezvous: Rendezvous[P]) -> P:
     # While others connect as well, they take some room that they are going to give back.
     for _ in range(_ATTEMPTS - 1):
         try:
-            return bell.make_pair()
+            return rendezvous.make_pair()
         except QueueLimitReached:
             await asyncio.sleep(_PAUSE)
-    return bell.make_pair()
+    return rendezvous.make_pair()
 
 
-async def _knock(bell: Bell[P], server: ProcessId, places: tuple[str, ...]) -> None:
-    """Tell the server that a client waits for it at *places*.
+async def _request(rendezvous: Rendezvous[P], server: ProcessId, endpoints: tuple[str, ...]) -> None:
+    """Tell the server that a client waits for it at *endpoints*.
 
     It waits while the doorbell is full. If it is cancelled, the server was not told.
     """
-    data = Knock(ProcessId.own(), places).encode()
-    gone = LinkRefused(f"the server of {bell.address} has gone in this moment")
+    data = ConnectRequest(ProcessId.own(), endpoints).encode()
+    gone = LinkRefused(f"the server of {rendezvous.address} has gone in this moment")
     try:
-        async with bell.open() as knocks:
+        async with rendezvous.open() as knocks:
             while True:
                 try:
                     await knocks.put(data, timeout=_LOOK)
                     break
                 except queue.Full:
-                    if Claim.owner(bell.address) != server:
+                    if AddressLock.owner(rendezvous.address) != server:
                         raise gone from None
     except FileNotFoundError as exc:
         raise gone from exc
-    if Claim.owner(bell.address) != server:
+    if AddressLock.owner(rendezvous.address) != server:
         raise gone

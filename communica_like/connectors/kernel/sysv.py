@@ -13,8 +13,8 @@ from ...queues.sysv.sysvmq import SysVMQ
 from ...serializers import RawSerializer
 from ...system import ProcessId
 from ..url import check_authkey, join_url, split_url
-from .listener import listen_for_knocks
-from .rendezvous import StartedLink, connect_by_knock, is_there
+from .listener import listen_at_rendezvous
+from .rendezvous import StartedLink, connect_by_rendezvous, is_there
 from .sysv_link import SysVLink
 from .sysv_queues import SysVPair
 
@@ -53,10 +53,10 @@ class SysVConnector(Connector):
         check_authkey(self.authkey)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await connect_by_knock(_Bell(self), receiver)
+        return await connect_by_rendezvous(_Rendezvous(self), receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await listen_for_knocks(_Bell(self), accept)
+        return await listen_at_rendezvous(_Rendezvous(self), accept)
 
     def dump_state(self) -> str:
         return join_url(self.scheme, str(self.key))
@@ -69,7 +69,7 @@ class SysVConnector(Connector):
         return cls(int(key), **secrets)
 
 
-class _Bell:
+class _Rendezvous:
     kind: Final = "sysvmq"
     _made: SysVMQ
 
@@ -96,8 +96,8 @@ class _Bell:
     def make_pair(self) -> SysVPair:
         return SysVPair.make()
 
-    def open_pair(self, *places: str) -> SysVPair:
-        return SysVPair.of_client(*places)
+    def open_pair(self, *endpoints: str) -> SysVPair:
+        return SysVPair.of_client(*endpoints)
 
     def link(self, process: ProcessId, pair: SysVPair) -> StartedLink:
         return SysVLink(self.name, process, pair)

@@ -36,7 +36,7 @@ class SysVLink(MessageLink):
         super().__init__(peer, process, pair.largest)
         self._pair = pair
         self._inwards, self._outwards = pair.inwards, pair.outwards
-        self._ear, self._bell = pair.pipes.reading, pair.pipes.writing
+        self._notify_fd, self._rendezvous = pair.pipes.reading, pair.pipes.writing
         self._asked = False
         self._hung_up = False
         self._holding = False  # rings wait, to be written at one go
@@ -44,16 +44,16 @@ class SysVLink(MessageLink):
 
     def start(self) -> None:
         if not self._broken:
-            self._loop.add_reader(self._ear, self._first_rung)
+            self._loop.add_reader(self._notify_fd, self._first_rung)
 
     def _first_rung(self) -> None:
         self._pair.pipes.met()
-        self._loop.add_reader(self._ear, self._rung)
+        self._loop.add_reader(self._notify_fd, self._rung)
         self._rung()
 
     def _rung(self) -> None:
         try:
-            rings = os.read(self._ear, _RINGS)
+            rings = os.read(self._notify_fd, _RINGS)
         except BlockingIOError:
             return
         if not rings:
@@ -92,7 +92,7 @@ class SysVLink(MessageLink):
         rings, self._rings = self._rings, b""
         if rings and not self._broken:
             try:
-                os.write(self._bell, rings)
+                os.write(self._rendezvous, rings)
             except OSError:
                 pass  # the other side is gone, which our own pipe tells
 
@@ -126,20 +126,20 @@ class SysVLink(MessageLink):
             self._ring(_FULL)
 
     def _let_go(self) -> None:
-        self._loop.remove_reader(self._ear)
+        self._loop.remove_reader(self._notify_fd)
         self._pair.hang_up()
         if self._hung_up:
             self._pair.remove()
         else:
             # What was sent is in the queue, and the other side may still take it. It is told to hang up.
-            self._loop.add_reader(self._ear, self._await_hang_up)
+            self._loop.add_reader(self._notify_fd, self._await_hang_up)
             self._await_hang_up()  # if it has never been there, nothing will tell
 
     def _await_hang_up(self) -> None:
         try:
-            if os.read(self._ear, _RINGS):
+            if os.read(self._notify_fd, _RINGS):
                 return
         except BlockingIOError:
             return
-        self._loop.remove_reader(self._ear)
+        self._loop.remove_reader(self._notify_fd)
         self._pair.remove()

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from ...queues.sysv.sysvmq import SysVMQ
 from ...serializers import RawSerializer
-from ...system import Entry, enter
+from ...system import Registration, register
 from .fifo_pipes import FifoPair
 
 __all__ = ["SysVPair"]
@@ -27,7 +27,7 @@ class SysVPair:
     """
 
     def __init__(
-        self, inwards: SysVMQ, outwards: SysVMQ, pipes: FifoPair, entries: tuple[Entry, ...] = ()
+        self, inwards: SysVMQ, outwards: SysVMQ, pipes: FifoPair, entries: tuple[Registration, ...] = ()
     ) -> None:
         self.inwards = inwards
         self.outwards = outwards
@@ -36,7 +36,7 @@ class SysVPair:
         self.largest = outwards.guarantees.largest_item or 0
 
     @property
-    def places(self) -> tuple[str, str, str]:
+    def endpoints(self) -> tuple[str, str, str]:
         """How a client tells a server of it."""
         return (str(self.inwards.key), str(self.outwards.key), self.pipes.token)
 
@@ -53,7 +53,7 @@ class SysVPair:
             made, entries = [], []
             for _ in range(2):
                 each, entry = _make_queue()
-                undo.callback(entry.strike)
+                undo.callback(entry.remove)
                 undo.callback(each.close)
                 undo.callback(each.unlink)
                 made.append(each)
@@ -63,7 +63,7 @@ class SysVPair:
         return pair
 
     @classmethod
-    def of_client(cls, *places: str) -> Self:
+    def of_client(cls, *endpoints: str) -> Self:
         """Open what a client made.
 
         Raises:
@@ -71,14 +71,15 @@ class SysVPair:
             FileNotFoundError: it is not there any more.
             OSError: it cannot be opened.
         """
-        if len(places) != 3 or not all(key.isascii() and key.isdecimal() and int(key) for key in places[:2]):
-            raise ValueError(f"two keys and the name of a pair of pipes are expected, not {places!r}")
+        keys = endpoints[:2]
+        if len(endpoints) != 3 or not all(key.isascii() and key.isdecimal() and int(key) for key in keys):
+            raise ValueError(f"two keys and the name of a pair of pipes are expected, not {endpoints!r}")
         with contextlib.ExitStack() as undo:
             opened = []
-            for key in (places[1], places[0]):
+            for key in (endpoints[1], endpoints[0]):
                 opened.append(SysVMQ(int(key), serializer=RawSerializer(), create=False))
                 undo.callback(opened[-1].close)
-            pair = cls(opened[0], opened[1], FifoPair.of_client(places[2]))
+            pair = cls(opened[0], opened[1], FifoPair.of_client(endpoints[2]))
             undo.pop_all()
         return pair
 
@@ -93,20 +94,20 @@ class SysVPair:
                 each.unlink()
             each.close()
         for entry in self._entries:
-            entry.strike()
+            entry.remove()
         self.pipes.remove()
 
 
-def _make_queue() -> tuple[SysVMQ, Entry]:
+def _make_queue() -> tuple[SysVMQ, Registration]:
     """Return a queue that nobody had, and its place in the ledger, where it is first."""
     for _ in range(_ATTEMPTS):
         key = secrets.randbelow(2**31 - 1) + 1
-        entry = enter("sysvmq", str(key))
+        entry = register("sysvmq", str(key))
         try:
             return SysVMQ(key, serializer=RawSerializer(), exclusive=True), entry
         except FileExistsError:
-            entry.strike()
+            entry.remove()
         except BaseException:
-            entry.strike()
+            entry.remove()
             raise
     raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")

@@ -11,7 +11,7 @@ from ...abc import LinkReceiver, PeerIdentity
 from ...exceptions import LinkError, PeerGone
 from ...system.child_process import ChildProcess
 from ..links.pipe import PipeLink
-from .preface import Opening
+from .preface import Preface
 
 __all__ = ["ChildLink"]
 
@@ -51,7 +51,7 @@ class ChildLink(PipeLink):
         self.lingers = 2 * patience + 1
         self._patience = patience
         self._on_stderr = on_stderr
-        self._opening = Opening()
+        self._preface = Preface()
         self._output_over = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -83,8 +83,8 @@ class ChildLink(PipeLink):
         self.start()
 
     def send(self, data: bytes) -> None:
-        if not self._opening.found:
-            self._opening.sent(data)
+        if not self._preface.found:
+            self._preface.sent(data)
         super().send(data)
 
     def close(self) -> None:
@@ -102,17 +102,17 @@ class ChildLink(PipeLink):
     # -- PipeLink's hooks
 
     def _received(self, data: bytes) -> None:
-        opening = self._opening
-        if not opening.found:
+        preface = self._preface
+        if not preface.found:
             try:
-                wire = opening.received(data)
+                wire = preface.received(data)
             except LinkError as exc:
                 self._process.kill()
                 self._break(exc)
                 return
             if wire is None:
                 return
-            self._tell_stray(opening.stray)
+            self._tell_stray(preface.stray)
             data = wire
         if data:
             self.receiver.data_received(data)
@@ -183,7 +183,7 @@ class ChildLink(PipeLink):
             self._timer.cancel()
         if self._process.ended.is_set():
             self._finish()
-        text = self._process.describe(self._without) + self._opening.describe()
+        text = self._process.describe(self._without) + self._preface.describe()
         self.receiver.link_broken(self._error or PeerGone(text))
 
     # -- the event loop's end

@@ -6,7 +6,7 @@ from typing import Final
 
 from ...exceptions import LinkError
 
-__all__ = ["OPENING", "Opening"]
+__all__ = ["OPENING", "Preface"]
 
 OPENING: Final = b"\n\x00communica_like on stdio\x00\n"
 """The first bytes that the child's connector sends."""
@@ -16,7 +16,7 @@ _SHOWN: Final = 300
 _NO_ENTITY: Final = "the child process is no entity on a StdioConnector()"
 
 
-class Opening:
+class Preface:
     """Parts what was written to stdout before the connector took it over from what belongs to the wire.
 
     A program may print while it imports, and a shell on the way to it (``ssh host ...``) often does.

@@ -13,18 +13,18 @@ from ...session import ServerHandshake
 from ...wire.greetings import CLIENT_ID_IN_USE, OTHER, REPLACED, Hello, Reason
 from ...wire.limits import Limits
 from ..backends import ClientInfo, DuplicatePolicy
-from ..handling.tasks import HostPool
-from .driver import Peer
-from .receivers import ServerGreeter
+from ..handling.tasks import EagerTaskPool
+from .driver import SessionDriver
+from .receivers import ServerHandshakeReceiver
 
-__all__ = ["Reception"]
+__all__ = ["Acceptor"]
 
 logger = logging.getLogger("communica_like")
 
 _REJOIN = 1.0  # seconds that a closing server waits for clients whose link is broken
 
 
-class Reception:
+class Acceptor:
     """Lets clients in and keeps their peers.
 
     Args:
@@ -38,7 +38,7 @@ class Reception:
         limits: Limits,
         handshake_timeout: float,
         duplicates: DuplicatePolicy,
-        make_peer: Callable[[str, Reception], Peer],
+        make_peer: Callable[[str, Acceptor], SessionDriver],
     ) -> None:
         self._connector = connector
         self._limits = limits
@@ -46,11 +46,11 @@ class Reception:
         self._duplicates = duplicates
         self._make_peer = make_peer
         self._listener: Listener | None = None
-        self._greeters: set[ServerGreeter] = set()
+        self._receivers: set[ServerHandshakeReceiver] = set()
         self._shut = False
         self._turns = itertools.count()
         self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.peers: dict[str, Peer] = {}
+        self.peers: dict[str, SessionDriver] = {}
         self.closing: Exception | None = None
 
     async def open(self) -> None:
@@ -66,25 +66,25 @@ class Reception:
     def accept(self, link: Link) -> LinkReceiver:
         """Greet whoever came."""
         handshake = ServerHandshake(self._limits, self._connector.authkey)
-        greeter = ServerGreeter(
-            link, handshake, self._handshake_timeout, self._decide, self._greeters.discard
+        receiver = ServerHandshakeReceiver(
+            link, handshake, self._handshake_timeout, self._decide, self._receivers.discard
         )
-        self._greeters.add(greeter)
+        self._receivers.add(receiver)
         if self._shut:
             # It was being accepted when the listener closed.
-            greeter.finish()
+            receiver.finish()
             link.abort()
-        return greeter
+        return receiver
 
-    def on_link_lost(self, peer: Peer) -> None:
+    def on_link_lost(self, peer: SessionDriver) -> None:
         """The session waits for its client to come back."""
 
-    def on_ended(self, peer: Peer, reason: Reason | None) -> None:
+    def on_ended(self, peer: SessionDriver, reason: Reason | None) -> None:
         """The session of a client is over."""
         if self.peers.get(peer.client_id) is peer:
             del self.peers[peer.client_id]
 
-    def pick(self) -> Peer | None:
+    def pick(self) -> SessionDriver | None:
         """Return a client, another one each time; one with a live link if there is any."""
         peers = list(self.peers.values())
         if not peers:
@@ -116,12 +116,12 @@ class Reception:
             self._arrived.set_exception(error)
             self._arrived.exception()  # that nobody waits is no mistake
 
-    async def drain(self, pool: HostPool) -> None:
+    async def drain(self, pool: EagerTaskPool) -> None:
         """Wait until all is delivered and handled."""
         now = asyncio.get_running_loop().time
         until = now() + _REJOIN
         # All that these are sent from now on is that their requests are turned away.
-        delivered: set[Peer] = set()
+        delivered: set[SessionDriver] = set()
         while True:
             await pool.wait_idle()
             delivered.update(peer for peer in self.peers.values() if peer.settled)
@@ -145,57 +145,57 @@ class Reception:
         if self._listener is not None:
             await self._listener.close()
             self._listener = None
-        for greeter in list(self._greeters):
-            greeter.finish()
-            greeter.link.abort()
+        for receiver in list(self._receivers):
+            receiver.finish()
+            receiver.link.abort()
 
-    def _decide(self, greeter: ServerGreeter, hello: Hello) -> None:
+    def _decide(self, receiver: ServerHandshakeReceiver, hello: Hello) -> None:
         known = self.peers.get(hello.client_id)
         if known is not None and known.session.session_id == hello.session_id:
-            self._resume(greeter, hello, known)
+            self._resume(receiver, hello, known)
         elif self.closing is not None:
-            self._reject(greeter, Reason(OTHER, "the server is closing"))
+            self._reject(receiver, Reason(OTHER, "the server is closing"))
         elif known is not None and known.live and self._duplicates == "refuse":
             text = f"client id {hello.client_id!r} is in use by a live client at {_whereabouts(known)}"
-            self._reject(greeter, Reason(CLIENT_ID_IN_USE, text))
+            self._reject(receiver, Reason(CLIENT_ID_IN_USE, text))
         else:
             if known is not None:
                 reason = Reason(REPLACED, f"another client took over the id {hello.client_id!r}")
                 known.end(reason.text, reason, tell=True)
-            self._welcome(greeter, hello)
+            self._welcome(receiver, hello)
 
-    def _welcome(self, greeter: ServerGreeter, hello: Hello) -> None:
+    def _welcome(self, receiver: ServerHandshakeReceiver, hello: Hello) -> None:
         session_id = secrets.token_bytes(16)
-        greeter.handshake.accept(session_id, resumed=False, received=0)
-        greeter.send()
+        receiver.handshake.accept(session_id, resumed=False, received=0)
+        receiver.send()
         peer = self._make_peer(hello.client_id, self)
         self.peers[hello.client_id] = peer
-        logger.info("client %r came in from %s", hello.client_id, greeter.link.peer.address)
+        logger.info("client %r came in from %s", hello.client_id, receiver.link.peer.address)
         arrived, self._arrived = self._arrived, asyncio.get_running_loop().create_future()
         if not arrived.done():
             arrived.set_result(None)
-        peer.establish(greeter.link, session_id, hello.limits, greeter.handshake.rest())
+        peer.establish(receiver.link, session_id, hello.limits, receiver.handshake.rest())
 
-    def _resume(self, greeter: ServerGreeter, hello: Hello, peer: Peer) -> None:
+    def _resume(self, receiver: ServerHandshakeReceiver, hello: Hello, peer: SessionDriver) -> None:
         if not peer.session.can_resume(hello.received):
             # An attempt that the client gave up long ago, and that was found in the backlog only now.
-            self._reject(greeter, Reason(OTHER, f"the session cannot go on from frame {hello.received}"))
+            self._reject(receiver, Reason(OTHER, f"the session cannot go on from frame {hello.received}"))
             return
         if peer.live:
             peer.drop_link()  # the client noticed first that it is broken
-        greeter.handshake.accept(hello.session_id, resumed=True, received=peer.session.received)
-        greeter.send()
-        logger.info("client %r came back from %s", hello.client_id, greeter.link.peer.address)
-        peer.resume(greeter.link, hello.received, greeter.handshake.rest())
+        receiver.handshake.accept(hello.session_id, resumed=True, received=peer.session.received)
+        receiver.send()
+        logger.info("client %r came back from %s", hello.client_id, receiver.link.peer.address)
+        peer.resume(receiver.link, hello.received, receiver.handshake.rest())
 
-    def _reject(self, greeter: ServerGreeter, reason: Reason) -> None:
-        logger.warning("a client from %s was turned away: %s", greeter.link.peer.address, reason.text)
-        greeter.handshake.reject(reason)
-        greeter.send()
-        greeter.link.close()
+    def _reject(self, receiver: ServerHandshakeReceiver, reason: Reason) -> None:
+        logger.warning("a client from %s was turned away: %s", receiver.link.peer.address, reason.text)
+        receiver.handshake.reject(reason)
+        receiver.send()
+        receiver.link.close()
 
 
-def _whereabouts(peer: Peer) -> str:
+def _whereabouts(peer: SessionDriver) -> str:
     if peer.identity is None:
         return "?"
     process = f" (process {peer.identity.pid})" if peer.identity.pid is not None else ""

@@ -17,8 +17,8 @@ from ...session import Event, Session
 from ...session.events import REQUEST
 from ..handling.context import Context, inherited_deadline
 from ..handling.handlers import Handler
-from ..handling.responses import Answers
-from ..handling.tasks import FINISHED, SLOW, HostPool, TaskHost, enter_task, leave_task, warn_if_slow
+from ..handling.responses import Responder
+from ..handling.tasks import FINISHED, SLOW, EagerTask, EagerTaskPool, enter_task, leave_task, warn_if_slow
 from .writer import BURST
 
 __all__ = ["Dispatcher"]
@@ -63,15 +63,15 @@ class Dispatcher:
         self,
         session: Session,
         handlers: Mapping[bytes, Handler],
-        answers: Answers,
+        answers: Responder,
         client_id: str,
-        pool: HostPool,
+        pool: EagerTaskPool,
         write: Callable[[], None],
         on_answer: Callable[[], None],
     ) -> None:
         self._session = session
         self._handlers = handlers
-        self._answers = answers
+        self._responder = answers
         self._client_id = client_id
         self._write = write
         self._on_answer = on_answer
@@ -80,7 +80,7 @@ class Dispatcher:
         self._now = self._loop.time
         self._base = contextvars.copy_context()
         self._base.run(inherited_deadline.set, None)
-        self._requests: dict[int, TaskHost] = {}
+        self._requests: dict[int, EagerTask] = {}
         self._epoch = 0
         self.peer: PeerIdentity | None = None
         self.closing = False
@@ -94,7 +94,7 @@ class Dispatcher:
         Raises:
             KeyboardInterrupt: it struck in a handler. All messages have been handled all the same.
         """
-        session, handlers, answers, pool = self._session, self._handlers, self._answers, self._pool
+        session, handlers, answers, pool = self._session, self._handlers, self._responder, self._pool
         loop = self._loop
         stream = iter(messages)
         if self.backlog or session.congested:
@@ -234,7 +234,7 @@ class Dispatcher:
     def _follow(
         self,
         ticket: _Ticket,
-        host: TaskHost,
+        host: EagerTask,
         context: contextvars.Context,
         awaited: Any,
     ) -> None:
@@ -243,7 +243,7 @@ class Dispatcher:
             self._requests[ticket.ident] = host
         host.adopt(context, awaited, partial(self._on_done, ticket))
 
-    def _on_done(self, ticket: _Ticket, host: TaskHost, result: Any, error: BaseException | None) -> None:
+    def _on_done(self, ticket: _Ticket, host: EagerTask, result: Any, error: BaseException | None) -> None:
         _, handler, kind, ident, cost = ticket
         current = ticket.epoch == self._epoch
         self._pool.ended(host)
@@ -254,9 +254,9 @@ class Dispatcher:
             if kind != REQUEST:
                 logger.error("a throw in handler %s was cut short: the entity is closed", handler.name)
         elif error is not None and (wanted or not cancelled):
-            self._answers.handler_failed(kind, ident if wanted else 0, handler, error)
+            self._responder.handler_failed(kind, ident if wanted else 0, handler, error)
         elif wanted and kind == REQUEST:
-            self._answers.give(ident, handler, result)
+            self._responder.give(ident, handler, result)
         if current:
             self._session.handled(cost)
         self._on_answer()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...abc import Link, PeerIdentity
-from ...aio.eager import resume
-from ...aio.timer import NEVER, Alarm, clock_of
+from ...aio.eager import set_result_now
+from ...aio.timer import NEVER, DeadlineTimer, clock_of
 from ...aio.waiters import Turnstile
 from ...exceptions import ConnectionLost, PeerGone, RequestTimeout, UnknownError
 from ...session import Event, Session
@@ -31,20 +31,20 @@ from ...wire.greetings import Reason
 from ...wire.limits import Limits
 from ..handling.context import inherited_deadline
 from ..handling.handlers import Handler
-from ..handling.responses import Answers
-from ..handling.tasks import HostPool
+from ..handling.responses import Responder
+from ..handling.tasks import EagerTaskPool
 from .dispatcher import Dispatcher
-from .receivers import Farewell
+from .receivers import ClosingLink
 from .writer import BURST, THROW_BURST, Writer
 
-__all__ = ["Peer", "wake_all"]
+__all__ = ["SessionDriver", "set_results_now"]
 
 
-def wake_all(results: Sequence[Event], at_once: bool) -> None:
+def set_results_now(results: Sequence[Event], at_once: bool) -> None:
     """Set the results of the futures in these RESULT events, in order.
 
-    A task that waits for one goes on at once: see ``resume``. Inside of a task no other task's step can be
-    run: there it is ``set_result`` alone.
+    A task that waits for one goes on at once: see ``set_result_now``. Inside of a task no other task's step
+    can be run: there it is ``set_result`` alone.
 
     Args:
         at_once: False for ``set_result`` alone.
@@ -58,7 +58,7 @@ def wake_all(results: Sequence[Event], at_once: bool) -> None:
             if future.done():
                 continue  # cancelled
             if at_once:
-                resume(future, body)
+                set_result_now(future, body)
             else:
                 future.set_result(body)
     except BaseException:
@@ -71,7 +71,7 @@ def wake_all(results: Sequence[Event], at_once: bool) -> None:
 logger = logging.getLogger("communica_like")
 
 
-class Peer:
+class SessionDriver:
     """This side's half of the conversation with one other side. It is the receiver of its link.
 
     Args:
@@ -95,23 +95,23 @@ class Peer:
         limits: Limits,
         handlers: Mapping[bytes, Handler],
         missing: Failure,
-        pool: HostPool,
-        farewells: set[Farewell],
+        pool: EagerTaskPool,
+        farewells: set[ClosingLink],
         *,
         keep: bool,
-        on_link_lost: Callable[[Peer], None],
-        on_ended: Callable[[Peer, Reason | None], None],
+        on_link_lost: Callable[[SessionDriver], None],
+        on_ended: Callable[[SessionDriver, Reason | None], None],
     ) -> None:
         self.client_id = client_id
         self.limits = limits
         self.session = Session(limits)
-        self._alarm = Alarm(self._tick)
+        self._alarm = DeadlineTimer(self._tick)
         self._writer = Writer(self.session)
         self.flush = self._writer.flush
         self.dispatcher = Dispatcher(
             self.session,
             handlers,
-            Answers(self.session, missing),
+            Responder(self.session, missing),
             client_id,
             pool,
             self.flush,
@@ -131,10 +131,10 @@ class Peer:
         self._requests = Turnstile()
         self._throws = Turnstile()
         self._flush_waiter: asyncio.Future[None] | None = None
-        self._farewells = farewells
+        self._closing_links = farewells
 
     def __repr__(self) -> str:
-        return f"<Peer {self.client_id} {self.session.state.value}>"
+        return f"<SessionDriver {self.client_id} {self.session.state.value}>"
 
     # -- links and sessions
 
@@ -192,7 +192,7 @@ class Peer:
             # Who waits for room must not write to a session that never comes.
             self.closed = ConnectionLost(text, sent=False)
         if link is not None:
-            Farewell(link, self._farewells)
+            ClosingLink(link, self._closing_links)
         self._alarm.set(NEVER)
         self._settle()
         self._on_ended(self, reason)
@@ -322,7 +322,7 @@ class Peer:
         if session.only == RESULT:
             if session.next_deadline < self._alarm.at:
                 self._arm()
-            wake_all(events, at_once)
+            set_results_now(events, at_once)
             return
         results: list[Event] = []
         self._writer.held = True
@@ -345,7 +345,7 @@ class Peer:
             self._writer.held = False
             self._settle()
             if results:
-                wake_all(results, at_once)
+                set_results_now(results, at_once)
 
     def link_writable(self) -> None:
         self.flush()
@@ -508,6 +508,6 @@ class Peer:
         link, self._writer.link = self._writer.link, None
         if link is not None:
             self.session.lose_link(self._time())
-            Farewell(link, self._farewells)
+            ClosingLink(link, self._closing_links)
             link.abort()
             self._arm()

@@ -12,12 +12,12 @@ from ...exceptions import HandshakeError, LinkError, ProtocolError
 from ...session import ClientHandshake, ServerHandshake
 from ...wire.greetings import Hello, Welcome
 
-__all__ = ["ClientGreeter", "Farewell", "ServerGreeter"]
+__all__ = ["ClientHandshakeReceiver", "ClosingLink", "ServerHandshakeReceiver"]
 
 _PATIENCE: Final = 5.0
 
 
-class Farewell:
+class ClosingLink:
     """Closes a link and is its receiver for the rest of its life.
 
     Args:
@@ -28,7 +28,7 @@ class Farewell:
         gone: done when the link is broken.
     """
 
-    def __init__(self, link: Link, others: set[Farewell]) -> None:
+    def __init__(self, link: Link, others: set[ClosingLink]) -> None:
         self.link = link
         loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = loop.create_future()
@@ -56,7 +56,7 @@ class Farewell:
 logger = logging.getLogger("communica_like")
 
 
-class ClientGreeter:
+class ClientHandshakeReceiver:
     """Greets a server.
 
     Args:
@@ -110,7 +110,7 @@ class ClientGreeter:
             self._handshake.outgoing = b""
 
 
-class ServerGreeter:
+class ServerHandshakeReceiver:
     """Greets a client.
 
     Args:
@@ -118,7 +118,7 @@ class ServerGreeter:
         handshake: the server's part.
         timeout: seconds that the client has.
         on_hello: called with who it is; accepts or rejects through the handshake.
-        on_end: called when the greeter is done with the link.
+        on_end: called when the receiver is done with the link.
     """
 
     def __init__(
@@ -126,8 +126,8 @@ class ServerGreeter:
         link: Link,
         handshake: ServerHandshake,
         timeout: float,
-        on_hello: Callable[[ServerGreeter, Hello], None],
-        on_end: Callable[[ServerGreeter], None],
+        on_hello: Callable[[ServerHandshakeReceiver, Hello], None],
+        on_end: Callable[[ServerHandshakeReceiver], None],
     ) -> None:
         self.link = link
         self.handshake = handshake

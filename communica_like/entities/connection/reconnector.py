@@ -18,15 +18,15 @@ from ...session import ClientHandshake, State
 from ...session.handshake import error_for
 from ...wire.greetings import REPLACED, Reason, Welcome
 from ..backoff import Backoff
-from .driver import Peer
-from .receivers import ClientGreeter
+from .driver import SessionDriver
+from .receivers import ClientHandshakeReceiver
 
-__all__ = ["Dialer"]
+__all__ = ["Reconnector"]
 
 logger = logging.getLogger("communica_like")
 
 
-class Dialer:
+class Reconnector:
     """Keeps a peer connected, from ``run`` until it is cancelled.
 
     Attributes:
@@ -49,7 +49,7 @@ class Dialer:
         self.last_error: CommunicaError | None = None
         self.gone_since: float | None = None
 
-    async def run(self, peer: Peer) -> None:
+    async def run(self, peer: SessionDriver) -> None:
         """Connect, and connect again whenever the link breaks.
 
         Raises:
@@ -69,7 +69,7 @@ class Dialer:
             peer.refuse_calls(exc)
             raise
 
-    async def _keep_connected(self, peer: Peer) -> None:
+    async def _keep_connected(self, peer: SessionDriver) -> None:
         delays = self._backoff.delays()
         while self._replaced is None:
             try:
@@ -94,7 +94,7 @@ class Dialer:
         self.last_error = self._replaced
         raise self._replaced
 
-    async def _connect_once(self, peer: Peer) -> None:
+    async def _connect_once(self, peer: SessionDriver) -> None:
         try:
             await self._connect(peer)
         except CommunicaError as exc:
@@ -107,17 +107,17 @@ class Dialer:
         self._stopped(peer, error, peer.last_end)
         raise error
 
-    def _stopped(self, peer: Peer, error: CommunicaError, text: str) -> None:
+    def _stopped(self, peer: SessionDriver, error: CommunicaError, text: str) -> None:
         self.last_error = error
         self.changed.set()
         peer.fail_waiting(text, error)
 
-    def on_link_lost(self, peer: Peer) -> None:
+    def on_link_lost(self, peer: SessionDriver) -> None:
         """The link broke; the session may be saved."""
         self.connected.clear()
         self._lost.set()
 
-    def on_ended(self, peer: Peer, reason: Reason | None) -> None:
+    def on_ended(self, peer: SessionDriver, reason: Reason | None) -> None:
         """The session is over."""
         self.connected.clear()
         if reason is not None:
@@ -138,7 +138,7 @@ class Dialer:
             self.changed.clear()
             await self.changed.wait()
 
-    async def _connect(self, peer: Peer) -> None:
+    async def _connect(self, peer: SessionDriver) -> None:
         session = peer.session
         if peer.live:
             # The last attempt succeeded just when its time was over. What HELLO says of the session must
@@ -151,28 +151,28 @@ class Dialer:
         def on_welcome(link: Link, welcome: Welcome, rest: bytes) -> None:
             self._enter(peer, link, welcome, rest)
 
-        greeter = ClientGreeter(handshake, on_welcome)
+        receiver = ClientHandshakeReceiver(handshake, on_welcome)
         link: Link | None = None
         self._lost.clear()
         try:
             async with asyncio.timeout(self._handshake_timeout):
                 if session.state is State.SUSPENDED and self._last_link is not None:
-                    link = await self._connector.connect_again(greeter, self._last_link)
+                    link = await self._connector.connect_again(receiver, self._last_link)
                 else:
-                    link = await self._connector.connect(greeter)
-                greeter.start(link)
-                await greeter.done
+                    link = await self._connector.connect(receiver)
+                receiver.start(link)
+                await receiver.done
         except BaseException as exc:
-            if link is not None and link.receiver is greeter:
+            if link is not None and link.receiver is receiver:
                 link.abort()
-            if greeter.done.done() and not greeter.done.cancelled():
-                greeter.done.exception()
+            if receiver.done.done() and not receiver.done.cancelled():
+                receiver.done.exception()
             if isinstance(exc, TimeoutError) and not isinstance(exc, CommunicaError):
                 text = f"no answer from {self._connector.dump_state()} within {self._handshake_timeout} s"
                 raise LinkError(text) from exc
             raise
 
-    def _enter(self, peer: Peer, link: Link, welcome: Welcome, rest: bytes) -> None:
+    def _enter(self, peer: SessionDriver, link: Link, welcome: Welcome, rest: bytes) -> None:
         session = peer.session
         if welcome.resumed and session.session_id != welcome.session_id:
             raise ProtocolError("the session to resume ended during the handshake")
@@ -200,7 +200,7 @@ class Dialer:
             self._logged = str(error)
             logger.warning("cannot connect: %s", error)
 
-    def _server_gone(self, peer: Peer, error: CommunicaError) -> None:
+    def _server_gone(self, peer: SessionDriver, error: CommunicaError) -> None:
         self.gone_since = self.gone_since or self._time()
         if peer.session.state is not State.NEW:
             peer.end(f"the server is gone: {error}")

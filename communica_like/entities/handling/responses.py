@@ -13,12 +13,12 @@ from ...wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Fa
 from ...wire.limits import Limits
 from .handlers import Handler
 
-__all__ = ["AnswerSink", "Answers"]
+__all__ = ["Responder", "ResponseSink"]
 
 logger = logging.getLogger("communica_like.handlers")
 
 
-class AnswerSink(Protocol):
+class ResponseSink(Protocol):
     """What answers go to: a session, or whatever stands in for one."""
 
     @property
@@ -32,15 +32,15 @@ class AnswerSink(Protocol):
         """Say that there is none, and why."""
 
 
-class Answers:
-    """Answers the other side's requests; logs what goes wrong with its throws.
+class Responder:
+    """Responder the other side's requests; logs what goes wrong with its throws.
 
     Args:
         session: gets the answers.
         missing: what to tell who asks for an unknown route; may hold ``{route}``.
     """
 
-    def __init__(self, session: AnswerSink, missing: Failure) -> None:
+    def __init__(self, session: ResponseSink, missing: Failure) -> None:
         self._session = session
         self._missing = missing
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from .handlers import Handler
 
-__all__ = ["FINISHED", "SLOW", "HostPool", "TaskHost", "enter_task", "leave_task", "warn_if_slow"]
+__all__ = ["FINISHED", "SLOW", "EagerTask", "EagerTaskPool", "enter_task", "leave_task", "warn_if_slow"]
 
 logger = logging.getLogger("communica_like.handlers")
 
@@ -36,7 +36,7 @@ def warn_if_slow(handler: Handler, seconds: float) -> None:
         )
 
 
-class HostPool:
+class EagerTaskPool:
     """One parked host, and the hosts that have a handler.
 
     Attributes:
@@ -46,21 +46,21 @@ class HostPool:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.spare: TaskHost | None = None
-        self._running: dict[TaskHost, Handler] = {}
+        self.spare: EagerTask | None = None
+        self._running: dict[EagerTask, Handler] = {}
         self._idle_waiter: asyncio.Future[None] | None = None
 
-    def park(self) -> TaskHost:
+    def park(self) -> EagerTask:
         """Return a new parked host."""
-        self.spare = TaskHost(self._loop, self._on_step, self._on_gone)
+        self.spare = EagerTask(self._loop, self._on_step, self._on_gone)
         return self.spare
 
-    def taken(self, host: TaskHost, handler: Handler) -> None:
+    def taken(self, host: EagerTask, handler: Handler) -> None:
         """The parked host is running a handler now."""
         self.spare = None
         self._running[host] = handler
 
-    def ended(self, host: TaskHost) -> None:
+    def ended(self, host: EagerTask) -> None:
         """The handler has ended."""
         self._running.pop(host, None)
         if not self._running and self._idle_waiter is not None:
@@ -97,11 +97,11 @@ class HostPool:
                 logger.error("handler %s does not end though it was cancelled", handler.name)
                 del self._running[host]
 
-    def _on_gone(self, host: TaskHost) -> None:
+    def _on_gone(self, host: EagerTask) -> None:
         if self.spare is host:
             self.spare = None
 
-    def _on_step(self, host: TaskHost, began: float) -> None:
+    def _on_step(self, host: EagerTask, began: float) -> None:
         handler = self._running.get(host)
         if handler is not None:
             warn_if_slow(handler, self._loop.time() - began)
@@ -116,10 +116,10 @@ _NOTHING: Final = object()
 FINISHED: Final = object()
 """What ``begin`` returns if the coroutine did not suspend."""
 
-OnDone = Callable[["TaskHost", Any, BaseException | None], None]
+OnDone = Callable[["EagerTask", Any, BaseException | None], None]
 
 
-class TaskHost(Coroutine[Any, Any, None]):
+class EagerTask(Coroutine[Any, Any, None]):
     """A parked task that can take a coroutine over. It is the coroutine that its task runs.
 
     Args:
@@ -138,8 +138,8 @@ class TaskHost(Coroutine[Any, Any, None]):
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        on_step: Callable[[TaskHost, float], None],
-        on_gone: Callable[[TaskHost], None],
+        on_step: Callable[[EagerTask, float], None],
+        on_gone: Callable[[EagerTask], None],
     ) -> None:
         self._loop = loop
         self._adopted = False
@@ -213,7 +213,7 @@ class TaskHost(Coroutine[Any, Any, None]):
         self._runner.close()
 
     def __await__(self) -> Generator[Any, Any, None]:
-        raise TypeError("a TaskHost is run by its own task")
+        raise TypeError("a EagerTask is run by its own task")
 
     def _take_awaited(self) -> Any:
         awaited, self._awaited = self._awaited, _NOTHING
@@ -248,7 +248,7 @@ class TaskHost(Coroutine[Any, Any, None]):
 
 
 @types.coroutine
-def _run_one_after_another(host: TaskHost) -> Generator[Any, Any, None]:
+def _run_one_after_another(host: EagerTask) -> Generator[Any, Any, None]:
     # To drive a coroutine from here costs a fraction of what its StopIteration would.
     coroutine: Awaitable[Any] = yield
     while True:

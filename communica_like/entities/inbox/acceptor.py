@@ -12,12 +12,12 @@ from ...wire.failure import Failure
 from ...wire.limits import Limits
 from ..backends import ClientInfo
 from ..backoff import Backoff
-from ..connection.driver import Peer
+from ..connection.driver import SessionDriver
 from ..handling.handlers import Handler
-from ..handling.tasks import HostPool
-from .dispatcher import JobRunner
+from ..handling.tasks import EagerTaskPool
+from .dispatcher import InboxDispatcher
 
-__all__ = ["InboxReception"]
+__all__ = ["InboxAcceptor"]
 
 logger = logging.getLogger("communica_like")
 
@@ -25,8 +25,8 @@ _BACKOFF = Backoff(maximum=1.0)
 _LAST_WORDS = 1.0  # seconds for cancelled handlers to end
 
 
-class InboxReception:
-    """What a Reception is to sessions. No client comes in here: only what they ask for.
+class InboxAcceptor:
+    """What a Acceptor is to sessions. No client comes in here: only what they ask for.
 
     Attributes:
         peers: none.
@@ -42,11 +42,11 @@ class InboxReception:
         missing: Failure,
     ) -> None:
         self._name = connector.dump_state()
-        self._runner = JobRunner(handlers, missing, limits)
+        self._runner = InboxDispatcher(handlers, missing, limits)
         self._intake = inbox.intake(self._runner)
         self._keeping: asyncio.Task[None] | None = None
         self._over = False
-        self.peers: dict[str, Peer] = {}
+        self.peers: dict[str, SessionDriver] = {}
         self.closing: Exception | None = None
 
     async def open(self) -> None:
@@ -66,7 +66,7 @@ class InboxReception:
         """The URL under which clients find it."""
         return self._name
 
-    def pick(self) -> Peer | None:
+    def pick(self) -> SessionDriver | None:
         """Return None: there are no clients."""
         return None
 
@@ -87,7 +87,7 @@ class InboxReception:
         self.closing = error
         self._runner.stop()
 
-    async def drain(self, pool: HostPool) -> None:
+    async def drain(self, pool: EagerTaskPool) -> None:
         """Take nothing more, and wait until all handlers have ended."""
         await self._intake.stop()
         self._runner.give_back()

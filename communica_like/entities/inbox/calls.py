@@ -8,8 +8,8 @@ import secrets
 import time
 from typing import Final, TypeVar
 
-from ...abc.inbox import ANSWER, DEAD, Message, Sender, SharedInbox
-from ...aio.eager import resume
+from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
+from ...aio.eager import set_result_now
 from ...aio.timer import NEVER
 from ...aio.waiters import Turnstile
 from ...exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
@@ -18,15 +18,15 @@ from ...wire.greetings import Reason
 from ...wire.limits import MESSAGE_COST, Limits
 from ..handling.context import inherited_deadline
 
-__all__ = ["InboxPeer"]
+__all__ = ["InboxCalls"]
 
 _LONGEST_KEY: Final = 255
 
 T = TypeVar("T")
 
 
-class InboxPeer:
-    """What a Peer is to a session: calls go out here, and answers come in.
+class InboxCalls:
+    """What a SessionDriver is to a session: calls go out here, and answers come in.
 
     Args:
         client_id: the client's id.
@@ -41,7 +41,7 @@ class InboxPeer:
     def __init__(self, client_id: str, limits: Limits, inbox: SharedInbox) -> None:
         self.client_id = client_id
         self.limits = limits
-        self.sender: Sender = inbox.sender(self)
+        self.sender: Publisher = inbox.sender(self)
         self.closed: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._keys = secrets.token_hex(16)
@@ -53,7 +53,7 @@ class InboxPeer:
         self._no_throws: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<InboxPeer {self.client_id}>"
+        return f"<InboxCalls {self.client_id}>"
 
     @property
     def live(self) -> bool:
@@ -146,7 +146,7 @@ class InboxPeer:
         if answer is None or answer.done():
             return
         if kind == ANSWER and len(self._requests) == 1:
-            resume(answer, body)
+            set_result_now(answer, body)
         elif kind == ANSWER:
             answer.set_result(body)
         elif kind == DEAD:

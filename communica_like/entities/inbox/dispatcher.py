@@ -13,16 +13,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from ...abc.inbox import ANSWER, Job
+from ...abc.inbox import ANSWER, Delivery
 from ...session.events import REQUEST, THROW
 from ...wire.failure import Failure
 from ...wire.limits import KIB, Limits
 from ..handling.context import Context, inherited_deadline
 from ..handling.handlers import Handler
-from ..handling.responses import Answers
+from ..handling.responses import Responder
 from ..handling.tasks import warn_if_slow
 
-__all__ = ["JobRunner"]
+__all__ = ["InboxDispatcher"]
 
 logger = logging.getLogger("communica_like.handlers")
 
@@ -31,7 +31,7 @@ _SUSPECT: Final = 2  # so often a message came back that it may be what ends ser
 _NOBODY: Final = 1  # in place of a request's number, of which there are none here
 
 
-class JobRunner:
+class InboxDispatcher:
     """Runs the handlers of one server for what it takes out of an inbox.
 
     Messages that came back repeatedly are handled one at a time, in random order. One of them may be what
@@ -46,22 +46,22 @@ class JobRunner:
     def __init__(self, handlers: Mapping[bytes, Handler], missing: Failure, limits: Limits) -> None:
         self._handlers = handlers
         self._outcome = _Outcome(limits)
-        self._answers = Answers(self._outcome, missing)
+        self._responder = Responder(self._outcome, missing)
         self._loop = asyncio.get_running_loop()
         self._base = contextvars.copy_context()
         self._base.run(inherited_deadline.set, None)
-        self._ready: deque[Job] = deque()
-        self._suspects: list[Job] = []
-        self._suspect: Job | None = None
-        self._running: dict[Job, asyncio.Task[None]] = {}
-        self._unwanted: set[Job] = set()
+        self._ready: deque[Delivery] = deque()
+        self._suspects: list[Delivery] = []
+        self._suspect: Delivery | None = None
+        self._running: dict[Delivery, asyncio.Task[None]] = {}
+        self._unwanted: set[Delivery] = set()
         self._scheduled = False
         self._stopped = False
         self._idle: asyncio.Future[None] | None = None
 
     # -- for the intake
 
-    def take(self, job: Job) -> None:
+    def take(self, job: Delivery) -> None:
         """Handle it, soon."""
         if (job.deliveries or 0) >= _SUSPECT:
             self._suspects.append(job)
@@ -74,7 +74,7 @@ class JobRunner:
             return
         self._schedule()
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Delivery) -> None:
         """Nobody waits for its answer any more."""
         task = self._running.get(job)
         if task is not None:
@@ -146,7 +146,7 @@ class JobRunner:
             self._suspect = self._suspects.pop(random.randrange(len(self._suspects)))
             self._begin(self._suspect)
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: Delivery) -> None:
         message = job.message
         kind = REQUEST if message.wants_answer else THROW
         handler = self._handlers.get(message.route)
@@ -158,13 +158,13 @@ class JobRunner:
                 return
             deadline = self._loop.time() + left
         if handler is None:
-            self._answers.no_handler(kind, _NOBODY, message.route)
+            self._responder.no_handler(kind, _NOBODY, message.route)
             self._settle(job)
             return
         try:
             data = handler.load(message.body)
         except Exception as exc:
-            self._answers.load_failed(kind, _NOBODY, handler, exc)
+            self._responder.load_failed(kind, _NOBODY, handler, exc)
             self._settle(job)
             return
         context = self._base.copy()
@@ -176,7 +176,7 @@ class JobRunner:
         try:
             result = context.run(handler.function, *arguments)
         except BaseException as exc:
-            self._answers.handler_failed(kind, _NOBODY, handler, exc)
+            self._responder.handler_failed(kind, _NOBODY, handler, exc)
             self._settle(job)
             if isinstance(exc, KeyboardInterrupt):
                 raise
@@ -190,11 +190,11 @@ class JobRunner:
             task.add_done_callback(partial(self._ended, job, result))
             return
         if message.wants_answer:
-            self._answers.give(_NOBODY, handler, result)
+            self._responder.give(_NOBODY, handler, result)
         self._settle(job)
 
     async def _await(
-        self, job: Job, handler: Handler, result: Awaitable[Any], deadline: float | None
+        self, job: Delivery, handler: Handler, result: Awaitable[Any], deadline: float | None
     ) -> None:
         kind = REQUEST if job.message.wants_answer else THROW
         alarm = None
@@ -205,21 +205,21 @@ class JobRunner:
         except asyncio.CancelledError as exc:
             if self._stopped or job in self._unwanted:
                 raise
-            self._answers.handler_failed(kind, _NOBODY, handler, exc)
+            self._responder.handler_failed(kind, _NOBODY, handler, exc)
         except BaseException as exc:
-            self._answers.handler_failed(kind, _NOBODY, handler, exc)
+            self._responder.handler_failed(kind, _NOBODY, handler, exc)
             if isinstance(exc, KeyboardInterrupt):
                 self._settle(job)
                 raise
         else:
             if kind == REQUEST:
-                self._answers.give(_NOBODY, handler, answer)
+                self._responder.give(_NOBODY, handler, answer)
         finally:
             if alarm is not None:
                 alarm.cancel()
         self._settle(job)
 
-    def _ended(self, job: Job, result: Awaitable[Any], task: asyncio.Task[None]) -> None:
+    def _ended(self, job: Delivery, result: Awaitable[Any], task: asyncio.Task[None]) -> None:
         """The handler has ended, or was cancelled before it began."""
         del self._running[job]
         if task.cancelled():
@@ -234,7 +234,7 @@ class JobRunner:
             self._idle.set_result(None)
             self._idle = None
 
-    def _settle(self, job: Job, *, back: bool = False) -> None:
+    def _settle(self, job: Delivery, *, back: bool = False) -> None:
         kind, body = self._outcome.take()
         if back:
             job.put_back()
@@ -245,7 +245,7 @@ class JobRunner:
             if self._suspects:
                 self._schedule()
 
-    def _describe(self, job: Job, deadline: float | None) -> Context:
+    def _describe(self, job: Delivery, deadline: float | None) -> Context:
         message = job.message
         return Context(
             message.route.decode(),
@@ -260,7 +260,7 @@ class JobRunner:
 
 
 class _Outcome:
-    """What Answers gives its answers to, until the job takes them."""
+    """What Responder gives its answers to, until the job takes them."""
 
     def __init__(self, limits: Limits) -> None:
         self.peer_limits = limits

@@ -7,15 +7,15 @@ import logging
 
 from ...exceptions import CommunicaError, LinkError
 from ..backoff import Backoff
-from .calls import InboxPeer
+from .calls import InboxCalls
 
-__all__ = ["InboxDialer"]
+__all__ = ["InboxReconnector"]
 
 logger = logging.getLogger("communica_like")
 
 
-class InboxDialer:
-    """What a Dialer is to a session.
+class InboxReconnector:
+    """What a Reconnector is to a session.
 
     Attributes:
         last_error: why the last attempt failed, or None.
@@ -30,7 +30,7 @@ class InboxDialer:
         self.last_error: CommunicaError | None = None
         self.gone_since: float | None = self._time()
 
-    async def run(self, peer: InboxPeer) -> None:
+    async def run(self, peer: InboxCalls) -> None:
         """Connect, and connect again whenever the connection is lost, until it is cancelled.
 
         Raises:
@@ -45,7 +45,7 @@ class InboxDialer:
         finally:
             await peer.sender.close()
 
-    async def _keep_connected(self, peer: InboxPeer) -> None:
+    async def _keep_connected(self, peer: InboxCalls) -> None:
         delays = self._backoff.delays()
         task = asyncio.current_task()
         assert task is not None

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-__all__ = ["Peephole", "find_tee", "open_ends"]
+__all__ = ["PipePeek", "find_tee", "open_ends"]
 
 _READ_SIZE: Final = 2**16
 _SPLICE_F_NONBLOCK: Final = ctypes.c_uint(2)  # of fcntl.h
@@ -34,7 +34,7 @@ def find_tee() -> Callable[..., int] | None:
     return tee
 
 
-class Peephole:
+class PipePeek:
     """Shows what is in a pipe. Not for several threads at once.
 
     Args:

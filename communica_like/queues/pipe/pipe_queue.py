@@ -17,8 +17,8 @@ from ...aio.waiters import Line
 from ...exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
 from ...serializers import LiteralSerializer
 from ...system import fork
-from ..base import Readiness, WaitingQueue
-from .descriptors import Peephole, find_tee, open_ends
+from ..base import FdWatcher, WaitingQueue
+from .descriptors import PipePeek, find_tee, open_ends
 
 if sys.platform != "win32":
     import fcntl
@@ -88,7 +88,7 @@ class PipeQueue(WaitingQueue):
         self._read_end, self._write_end = open_ends(self.path, history, mode, create)
         self._descriptors = [self._read_end, self._write_end]
         try:
-            self._peephole = None if (tee := find_tee()) is None else Peephole(tee, self._read_end)
+            self._peephole = None if (tee := find_tee()) is None else PipePeek(tee, self._read_end)
         except BaseException:
             self._close_descriptors()
             raise
@@ -99,8 +99,8 @@ class PipeQueue(WaitingQueue):
         self._read = bytearray()  # of an unfinished line; or whatever was there, where there is no tee(2)
         self._loop: asyncio.AbstractEventLoop | None = None
         # A pipe is readable when anything is in it, and writable when PIPE_BUF bytes fit.
-        self._reading = Readiness(self._read_end, "read", lambda: getters.call_up(at_once=True))
-        self._writing = Readiness(self._write_end, "write", lambda: putters.call_up(at_once=True))
+        self._reading = FdWatcher(self._read_end, "read", lambda: getters.call_up(at_once=True))
+        self._writing = FdWatcher(self._write_end, "write", lambda: putters.call_up(at_once=True))
         getters, putters = Line(queue.Empty, self._watch_reading), Line(queue.Full, self._writing.watch)
         super().__init__(serializer or LiteralSerializer(), getters, putters)
 

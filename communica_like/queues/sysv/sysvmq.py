@@ -16,7 +16,7 @@ from ...exceptions import MessageTooBig, QueueLimitReached
 from ...features import optional_package
 from ...serializers import PickleSerializer
 from ..base import WaitingQueue
-from .type_waiters import LAST_LOOK, Arrivals
+from .type_waiters import LAST_LOOK, TypeWaiters
 
 __all__ = ["SysVMQ"]
 
@@ -80,7 +80,7 @@ class SysVMQ(WaitingQueue):
                 if made:
                     self._mq.remove()
                 raise
-        self._arrivals = Arrivals(self.key, self._holds_some, self._put_back)
+        self._arrivals = TypeWaiters(self.key, self._holds_some, self._put_back)
         putters = Line(queue.Full, self._await_room, self._forget_room)
         super().__init__(serializer or PickleSerializer(1), self._arrivals.any, putters)
         self._room_look: asyncio.TimerHandle | None = None

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from ...aio.waiters import Line
 from .watcher import Watcher
 
-__all__ = ["LAST_LOOK", "Arrivals"]
+__all__ = ["LAST_LOOK", "TypeWaiters"]
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ _LOOKS: Final = 8
 _MOST_WATCHERS: Final = 8
 
 
-class Arrivals:
+class TypeWaiters:
     """A line for each message type that somebody waits for, and what calls it up.
 
     Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from communica_like.blocking.portal.interrupts import undisturbed
+from communica_like.blocking.portal.interrupts import uninterrupted
 from tests.blocking.media import PATIENCE, until
 
 
@@ -31,15 +31,15 @@ def interrupted() -> Iterator[threading.Event]:
 
 
 def test_results_and_errors() -> None:
-    assert undisturbed(threading.current_thread) is not threading.current_thread()
+    assert uninterrupted(threading.current_thread) is not threading.current_thread()
     with pytest.raises(ZeroDivisionError):
-        undisturbed(lambda: 1 // 0)
+        uninterrupted(lambda: 1 // 0)
 
 
 def test_another_thread_calls_it_itself() -> None:
     got: list[bool] = []
     thread = threading.Thread(
-        target=lambda: got.append(undisturbed(threading.current_thread) is threading.current_thread())
+        target=lambda: got.append(uninterrupted(threading.current_thread) is threading.current_thread())
     )
     thread.start()
     thread.join()
@@ -55,7 +55,7 @@ def test_interrupted_in_the_middle(interrupted: threading.Event) -> None:
         return "done"
 
     with pytest.raises(Interruption):
-        undisturbed(function, undone.append)
+        uninterrupted(function, undone.append)
     assert undone == ["done"]
 
 
@@ -82,5 +82,5 @@ def test_interrupted_while_the_thread_starts(when: str, monkeypatch: pytest.Monk
     monkeypatch.setattr("communica_like.blocking.portal.interrupts._PATIENCE", PATIENCE)
     monkeypatch.setattr(threading.Thread, "start", start_interrupted)
     with pytest.raises(Interruption):
-        undisturbed(function, undone.append)
+        uninterrupted(function, undone.append)
     assert (calls, undone) == (["called"], ["its result"])

@@ -26,7 +26,7 @@ from communica_like.connectors.amqp import (
 )
 from communica_like.connectors.amqp.connection import AmqpConnection
 from communica_like.connectors.amqp.link import AmqpLink
-from communica_like.connectors.amqp.link_messages import DATA, HEADER, KNOCK, TO_SERVER, Card
+from communica_like.connectors.amqp.link_messages import DATA, HEADER, KNOCK, TO_SERVER, Introduction
 from communica_like.connectors.amqp.listener import AmqpListener, address_key
 from communica_like.connectors.amqp.protocol import AmqpProtocol
 from communica_like.connectors.amqp.url import BrokerUrl
@@ -193,7 +193,7 @@ async def test_a_receiver_that_fails_breaks_its_link_alone(connector: RmqConnect
 
 
 async def test_garbage_is_ignored(connector: RmqConnector) -> None:
-    card = Card("nowhere", "x", "", ProcessId.own())
+    introduction = Introduction("nowhere", "x", "", ProcessId.own())
     knock = HEADER.pack(KNOCK, TO_SERVER, bytes(16), 0)
     async with pair(connector) as (link, _, far, ear, listener):
         broker = listener._broker
@@ -210,7 +210,7 @@ async def test_garbage_is_ignored(connector: RmqConnector) -> None:
             for body in bodies:
                 publisher.publish(b"", body)
         # One that is a client, and is gone at once.
-        broker.connection.publisher(keys[1], mandatory=True).publish(knock, card.encode())
+        broker.connection.publisher(keys[1], mandatory=True).publish(knock, introduction.encode())
         link.send(b"after all that")
         await until(lambda: ear.heard == b"after all that")
         far.send(b"x")

@@ -45,7 +45,7 @@ class Ear:
         raise AssertionError(error)
 
 
-def broker_of_this_loop() -> shared_connection.Broker:
+def broker_of_this_loop() -> shared_connection.SharedConnection:
     (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
     return only
 

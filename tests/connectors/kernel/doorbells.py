@@ -8,7 +8,7 @@ from typing import Any
 
 from communica_like.abc import AsyncQueue, Connector
 from communica_like.connectors import FifoConnector, PosixMQConnector, SysVConnector
-from communica_like.connectors.kernel.rendezvous import LARGEST_KNOCK
+from communica_like.connectors.kernel.rendezvous import LARGEST_REQUEST
 from communica_like.queues import PipeQueue, PosixMQ, SysVMQ
 from communica_like.serializers import RawSerializer
 from tests.connectors.recorder import Recorder
@@ -20,7 +20,7 @@ def doorbell(connector: Connector, create: bool = False) -> AsyncQueue:
     """Open the doorbell, as any program of this user can; or make something of its name."""
     raw = RawSerializer()
     if isinstance(connector, PosixMQConnector):
-        return PosixMQ(connector.name, 10, LARGEST_KNOCK, raw, create=create)
+        return PosixMQ(connector.name, 10, LARGEST_REQUEST, raw, create=create)
     if isinstance(connector, SysVConnector):
         return SysVMQ(connector.key, serializer=raw, create=create)
     assert isinstance(connector, FifoConnector)

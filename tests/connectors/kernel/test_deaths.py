@@ -144,7 +144,7 @@ async def test_a_client_dies_between_knock_and_answer(connector: Connector, stat
         await server.line()
         await server.stop()
         async with Actor(state.parent, "connect", connector.dump_state()) as client:
-            await client.line()  # its knock is in the doorbell
+            await client.line()  # its request is in the doorbell
             seen = queues_of(state)
             await client.kill()
         server.send(signal.SIGCONT)

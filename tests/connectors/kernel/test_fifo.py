@@ -49,7 +49,7 @@ def test_values(tmp_path: Path) -> None:
 
 
 async def test_the_doorbell_is_there_while_it_is_served(state: Path, tmp_path: Path) -> None:
-    path = tmp_path / "bell"
+    path = tmp_path / "rendezvous"
     async with serving(FifoConnector(str(path))):
         assert stat.S_ISFIFO(path.stat().st_mode)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -58,7 +58,7 @@ async def test_the_doorbell_is_there_while_it_is_served(state: Path, tmp_path: P
 
 @pytest.mark.parametrize("what", ["file", "folder", "pipe", "link"])
 async def test_something_else_is_there(state: Path, tmp_path: Path, what: str) -> None:
-    path = tmp_path / "bell"
+    path = tmp_path / "rendezvous"
     if what == "file":
         path.write_text("precious")
     elif what == "folder":
@@ -68,7 +68,7 @@ async def test_something_else_is_there(state: Path, tmp_path: Path, what: str) -
     else:
         path.symlink_to(tmp_path / "nowhere")
     before = path.lstat()
-    with pytest.raises(AddressInUse, match="bell exists"):
+    with pytest.raises(AddressInUse, match="rendezvous exists"):
         await FifoConnector(str(path)).listen(lambda link: Recorder())
     assert os.path.samestat(before, path.lstat())
     assert before.st_mode == path.lstat().st_mode
@@ -77,7 +77,7 @@ async def test_something_else_is_there(state: Path, tmp_path: Path, what: str) -
 
 
 async def test_there_is_no_such_folder(state: Path, tmp_path: Path) -> None:
-    connector = FifoConnector(str(tmp_path / "folder" / "bell"))
+    connector = FifoConnector(str(tmp_path / "folder" / "rendezvous"))
     with pytest.raises(LinkError, match="No such file"):
         await connector.listen(lambda link: Recorder())
     assert entries_of(state) == []
@@ -88,9 +88,9 @@ async def test_its_folder_is_removed_under_it(
 ) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    connector = FifoConnector(str(folder / "bell"))
+    connector = FifoConnector(str(folder / "rendezvous"))
     async with serving(connector):
-        (folder / "bell").unlink()
+        (folder / "rendezvous").unlink()
         folder.rmdir()
         folder.write_text("")  # what was a folder is a file: the path is no path at all
     assert caplog.text == ""
@@ -103,13 +103,13 @@ async def test_its_folder_is_removed_under_it(
 async def test_a_killed_server_whose_path_is_no_path_any_more(state: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    connector = FifoConnector(str(folder / "bell"))
+    connector = FifoConnector(str(folder / "rendezvous"))
 
     def serve_and_die() -> None:
         asyncio.run(connector.listen(lambda link: Recorder()))
 
     assert run_all(serve_and_die) == [0]
-    (folder / "bell").unlink()
+    (folder / "rendezvous").unlink()
     folder.rmdir()
     folder.write_text("")
     other = FifoConnector(str(tmp_path / "other"))

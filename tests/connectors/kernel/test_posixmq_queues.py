@@ -76,9 +76,9 @@ def room_of(pair: PosixMQPair) -> int:
 def test_a_pair(state: Path) -> None:
     near = PosixMQPair.make()
     assert len(entries_of(state)) == 2
-    far = PosixMQPair.of_client(*near.places)
+    far = PosixMQPair.of_client(*near.endpoints)
     with pytest.raises(FileNotFoundError):
-        PosixMQPair.of_client(*near.places)
+        PosixMQPair.of_client(*near.endpoints)
     assert near.largest == far.largest
     near.outwards.put_nowait(b"to the server")
     far.outwards.put_nowait(b"to the client")
@@ -90,11 +90,11 @@ def test_a_pair(state: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "places", [(), ("",), ("x" * 24,), ("0" * 24, "0" * 24), ("0" * 23 + "\n",), ("../" * 8,)]
+    "endpoints", [(), ("",), ("x" * 24,), ("0" * 24, "0" * 24), ("0" * 23 + "\n",), ("../" * 8,)]
 )
-def test_no_places(places: tuple[str, ...]) -> None:
+def test_no_places(endpoints: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="no pair"):
-        PosixMQPair.of_client(*places)
+        PosixMQPair.of_client(*endpoints)
 
 
 def test_half_a_pair(state: Path) -> None:
@@ -102,7 +102,7 @@ def test_half_a_pair(state: Path) -> None:
     near = PosixMQPair.make()
     near.outwards.unlink()
     with pytest.raises(FileNotFoundError):
-        PosixMQPair.of_client(*near.places)
+        PosixMQPair.of_client(*near.endpoints)
     near.remove()
     assert len(os.listdir("/proc/self/fd")) <= before
     assert entries_of(state) == []

@@ -14,7 +14,7 @@ import pytest
 from communica_like.abc import Connector
 from communica_like.connectors import PosixMQConnector, SysVConnector
 from communica_like.exceptions import AddressInUse, FeatureNotAvailable, LinkRefused
-from communica_like.system import Claim
+from communica_like.system import AddressLock
 from tests.connectors.actor import Actor
 from tests.connectors.kernel.doorbells import doorbell, foreign, works
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving
@@ -67,7 +67,7 @@ async def test_a_foreign_queue_is_neither_stolen_nor_destroyed(connector: Connec
         assert other.get_nowait() == b"precious"
         doorbell(connector).close()  # it has its name still
         assert entries_of(state) == []
-        assert Claim.owner(connector.dump_state()) is None
+        assert AddressLock.owner(connector.dump_state()) is None
     async with serving(connector) as served:
         await works(connector, served)
 
@@ -77,11 +77,11 @@ async def test_a_full_doorbell(connector: Connector, state: Path) -> None:
     async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stop()
-        async with doorbell(connector) as bell:
+        async with doorbell(connector) as rendezvous:
             for size in (500, 20, 1):
                 with contextlib.suppress(queue.Full):
                     while True:
-                        bell.put_nowait(b" " * size)
+                        rendezvous.put_nowait(b" " * size)
         entries = entries_of(state)
         impatient = [asyncio.ensure_future(connector.connect(Recorder())) for _ in range(3)]
         await eventually(lambda: len(entries_of(state)) >= len(entries) + 6)

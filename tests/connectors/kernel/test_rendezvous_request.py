@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from communica_like.connectors.kernel.rendezvous import LARGEST_KNOCK, Knock
+from communica_like.connectors.kernel.rendezvous import LARGEST_REQUEST, ConnectRequest
 from communica_like.system import ProcessId
 
 processes = st.builds(ProcessId, *[st.integers(0, 2**64)] * 3)
@@ -19,31 +19,31 @@ anything = st.recursive(
 
 
 @given(processes, st.lists(st.text(), max_size=4).map(tuple))
-def test_there_and_back(process: ProcessId, places: tuple[str, ...]) -> None:
-    data = Knock(process, places).encode()
+def test_there_and_back(process: ProcessId, endpoints: tuple[str, ...]) -> None:
+    data = ConnectRequest(process, endpoints).encode()
     assert data.isascii()
     assert b"\n" not in data, "it is one line"
-    assert Knock.decode(data) == (process, places)
+    assert ConnectRequest.decode(data) == (process, endpoints)
 
 
 def test_the_largest_of_ours() -> None:
     process = ProcessId(2**22, 2**64, 2**64)
-    assert len(Knock(process, ("2147483647", "2147483647", "0" * 24)).encode()) <= LARGEST_KNOCK
+    assert len(ConnectRequest(process, ("2147483647", "2147483647", "0" * 24)).encode()) <= LARGEST_REQUEST
 
 
 @given(st.binary() | anything.map(lambda each: json.dumps(each).encode()))
 def test_anything_else_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
-        Knock.decode(data)
+        ConnectRequest.decode(data)
 
 
 @given(st.lists(anything, max_size=4))
-def test_nearly_a_knock(rest: list[Any]) -> None:
+def test_nearly_a_request(rest: list[Any]) -> None:
     try:
-        knock = Knock.decode(json.dumps([1, *rest]).encode())
+        request = ConnectRequest.decode(json.dumps([1, *rest]).encode())
     except ValueError:
         return
-    assert knock == (ProcessId.parse(rest[0]), tuple(rest[1:]))
+    assert request == (ProcessId.parse(rest[0]), tuple(rest[1:]))
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_nearly_a_knock(rest: list[Any]) -> None:
 )
 def test_odd_bytes(data: bytes) -> None:
     with pytest.raises(ValueError):
-        Knock.decode(data)
+        ConnectRequest.decode(data)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from communica_like import MemoryConnector, SimpleClient, SimpleServer
-from communica_like.entities.connection.acceptor import Reception
+from communica_like.entities.connection.acceptor import Acceptor
 from communica_like.exceptions import ClientIdInUse
 from tests.connectors.recorder import Recorder
 from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged
@@ -34,14 +34,14 @@ async def test_strangers_are_seen_off_when_it_closes() -> None:
 async def test_who_was_being_accepted_when_it_closed_is_seen_off() -> None:
     connector = MemoryConnector()
     server = await SimpleServer(connector, echo, handshake_timeout=60).init()
-    reception = server._reception
-    assert isinstance(reception, Reception)
+    acceptor = server._acceptor
+    assert isinstance(acceptor, Acceptor)
     await server.close()
-    listener = await connector.listen(reception.accept)
+    listener = await connector.listen(acceptor.accept)
     stranger = Recorder()
     await connector.connect(stranger)
     await stranger.until_broken()
-    assert not reception._greeters
+    assert not acceptor._receivers
     await listener.close()
 
 

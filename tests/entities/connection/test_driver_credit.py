@@ -10,9 +10,9 @@ import pytest
 
 from communica_like import Limits, MemoryConnector, PeerIdentity, Serializer, SimpleClient, SimpleServer
 from communica_like.abc import Link
-from communica_like.entities.connection.driver import Peer
+from communica_like.entities.connection.driver import SessionDriver
 from communica_like.entities.handling.handlers import Handler
-from communica_like.entities.handling.tasks import HostPool
+from communica_like.entities.handling.tasks import EagerTaskPool
 from communica_like.session import Event, Session
 from communica_like.session.events import BROKEN
 from communica_like.wire.failure import RESP, Failure
@@ -55,7 +55,7 @@ class Sink(Link):
 
 
 class Meeting:
-    """A Peer whose handler of large messages waits, and the other side's Session, driven by hand."""
+    """A SessionDriver whose handler of large messages waits, and the other side's Session, driven by hand."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
@@ -69,8 +69,8 @@ class Meeting:
         self.other = Session(LIMITS)
         self.ended: list[object] = []
         self.granted = [(LIMITS.window, LIMITS.max_message)]
-        self.pool = HostPool()
-        self.peer = Peer(
+        self.pool = EagerTaskPool()
+        self.peer = SessionDriver(
             "client",
             LIMITS,
             {b"": Handler(handler, Raw())},

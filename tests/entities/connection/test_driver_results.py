@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from communica_like.entities.connection.driver import wake_all
+from communica_like.entities.connection.driver import set_results_now
 from communica_like.session import Event
 from communica_like.session.events import RESULT
 
@@ -64,7 +64,7 @@ async def test_tasks_go_on_at_once_in_order_and_in_their_own_contexts() -> None:
     seen: list[Any] = []
 
     def act() -> None:
-        wake_all(results, True)
+        set_results_now(results, True)
         seen.extend(got)
 
     results = events((second, 2), (first, 1))
@@ -83,9 +83,9 @@ async def test_a_task_may_wait_again_at_once() -> None:
 
     task = asyncio.create_task(wait())
     await asyncio.sleep(0)
-    await outside_of_tasks(lambda: wake_all(events((first, 1)), True))
+    await outside_of_tasks(lambda: set_results_now(events((first, 1)), True))
     assert got == [1]
-    await outside_of_tasks(lambda: wake_all(events((second, 2)), True))
+    await outside_of_tasks(lambda: set_results_now(events((second, 2)), True))
     assert got == [1, 2]
     await task
 
@@ -94,7 +94,7 @@ async def test_inside_of_a_task_the_loop_s_next_turn_does_it() -> None:
     got: list[Any] = []
     (future,) = futures(1)
     task = await waiting(future, got)
-    wake_all(events((future, 1)), True)
+    set_results_now(events((future, 1)), True)
     assert got == []
     assert future.result() == 1
     await task
@@ -108,7 +108,7 @@ async def test_unless_it_is_to_be_at_once_the_loop_s_next_turn_does_it() -> None
     seen: list[int] = []
 
     def act() -> None:
-        wake_all(events((future, 1)), False)
+        set_results_now(events((future, 1)), False)
         seen.append(len(got))
 
     await outside_of_tasks(act)
@@ -120,7 +120,7 @@ async def test_a_future_without_a_waiter_or_with_several() -> None:
     got: list[Any] = []
     alone, shared = futures(2)
     tasks = [await waiting(shared, got), await waiting(shared, got)]
-    await outside_of_tasks(lambda: wake_all(events((alone, 1), (shared, 2)), True))
+    await outside_of_tasks(lambda: set_results_now(events((alone, 1), (shared, 2)), True))
     assert alone.result() == 1
     await asyncio.gather(*tasks)
     assert [value for value, _, _ in got] == [2, 2]
@@ -131,7 +131,7 @@ async def test_a_future_that_was_cancelled_is_left_alone() -> None:
     first, second = futures(2)
     gone, other = await waiting(first, got), await waiting(second, got)
     gone.cancel()
-    await outside_of_tasks(lambda: wake_all(events((first, 1), (second, 2)), True))
+    await outside_of_tasks(lambda: set_results_now(events((first, 1), (second, 2)), True))
     await asyncio.wait([gone, other])
     assert gone.cancelled()
     assert [value for value, _, _ in got] == [2]
@@ -142,7 +142,7 @@ async def test_a_task_cancels_the_next_one() -> None:
     first, second = futures(2)
     task = await waiting(first, got, then=lambda: other.cancel())
     other = await waiting(second, got)
-    await outside_of_tasks(lambda: wake_all(events((first, 1), (second, 2)), True))
+    await outside_of_tasks(lambda: set_results_now(events((first, 1), (second, 2)), True))
     await asyncio.wait([task, other])
     assert other.cancelled()
     assert [value for value, _, _ in got] == [1]
@@ -156,7 +156,7 @@ async def test_what_a_task_raises_is_its_own() -> None:
         raise ValueError("mine")
 
     failing, other = await waiting(first, got, then=fail), await waiting(second, got)
-    await outside_of_tasks(lambda: wake_all(events((first, 1), (second, 2)), True))
+    await outside_of_tasks(lambda: set_results_now(events((first, 1), (second, 2)), True))
     assert [value for value, _, _ in got] == [1, 2]
     with pytest.raises(ValueError, match="mine"):
         await failing
@@ -175,7 +175,7 @@ async def test_an_interrupt_costs_nobody_a_result(kind: type[BaseException]) -> 
     third.cancel()
     results = events((first, 1), (third, 3), (second, 2))
     with pytest.raises(RuntimeError, match=kind.__name__):
-        await outside_of_tasks(lambda: wake_all(results, True))
+        await outside_of_tasks(lambda: set_results_now(results, True))
     await other
     assert [value for value, _, _ in got] == [1, 2]
     assert isinstance(task.exception(), kind)
@@ -188,6 +188,6 @@ async def test_a_future_that_tells_nothing_of_its_waiters() -> None:
     got: list[Any] = []
     future = Opaque()
     task = await waiting(future, got)
-    await outside_of_tasks(lambda: wake_all(events((future, 1)), True))
+    await outside_of_tasks(lambda: set_results_now(events((future, 1)), True))
     await task
     assert [value for value, _, _ in got] == [1]

@@ -5,15 +5,15 @@ import asyncio
 import pytest
 
 from communica_like.entities.connection import receivers
-from communica_like.entities.connection.receivers import Farewell
+from communica_like.entities.connection.receivers import ClosingLink
 from tests.entities.connection.test_receivers import PaperLink
 from tests.entities.stage import eventually
 
 
 async def test_it_closes_and_listens_until_the_link_is_gone() -> None:
-    others: set[Farewell] = set()
+    others: set[ClosingLink] = set()
     link = PaperLink()
-    goodbye = Farewell(link, others)
+    goodbye = ClosingLink(link, others)
     assert (link.ends, others, link.receiver) == (["close"], {goodbye}, goodbye)
     goodbye.data_received(b"too late")
     goodbye.link_writable()
@@ -26,7 +26,7 @@ async def test_it_closes_and_listens_until_the_link_is_gone() -> None:
 async def test_who_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receivers, "_PATIENCE", 0.01)
     link = PaperLink()
-    goodbye = Farewell(link, set())
+    goodbye = ClosingLink(link, set())
     await eventually(lambda: link.ends == ["close", "abort"])
     goodbye.gone.cancel()
     goodbye.link_broken(None)

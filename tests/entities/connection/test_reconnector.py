@@ -18,7 +18,7 @@ from communica_like import (
     SimpleServer,
 )
 from communica_like.abc import Connector, Link, LinkReceiver, Listener
-from communica_like.entities.connection.acceptor import Reception
+from communica_like.entities.connection.acceptor import Acceptor
 from communica_like.exceptions import ClientIdInUse, LinkError, LinkRefused
 from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged
 
@@ -124,9 +124,9 @@ async def test_a_server_that_was_restarted_does_not_know_the_session() -> None:
         asking = asyncio.create_task(client.request(1))
         await eventually(lambda: server._pool is not None and not server._pool.idle)
         # As if it were killed: no goodbye, and the next one is there at once.
-        assert isinstance(server._reception, Reception)
-        assert server._reception._listener is not None
-        await server._reception._listener.close()
+        assert isinstance(server._acceptor, Acceptor)
+        assert server._acceptor._listener is not None
+        await server._acceptor._listener.close()
         async with SimpleServer(connector, echo):
             cut(client)
             with pytest.raises(ConnectionLost, match="does not know the session"):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from communica_like.entities.handling.tasks import TaskHost
+from communica_like.entities.handling.tasks import EagerTask
 from tests.entities.stage import PATIENCE, first_step, simple_pair
 
 Script = Callable[[list[Any]], Coroutine[Any, Any, Any]]
@@ -22,7 +22,7 @@ def nothing(task: asyncio.Task[Any]) -> None:
     pass
 
 
-def ignore(host: TaskHost, result: Any, error: BaseException | None) -> None:
+def ignore(host: EagerTask, result: Any, error: BaseException | None) -> None:
     pass
 
 
@@ -45,7 +45,7 @@ async def run_hosted(script: Script, trace: list[Any], meddle: Meddle, *, entere
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
-    def on_done(host: TaskHost, result: Any, error: BaseException | None) -> None:
+    def on_done(host: EagerTask, result: Any, error: BaseException | None) -> None:
         if not done.cancelled():
             done.set_result((result, error))
 
@@ -60,11 +60,11 @@ async def run_hosted(script: Script, trace: list[Any], meddle: Meddle, *, entere
         else:
             meddle(host.task)
 
-    hosts: list[TaskHost] = []
-    gone: list[TaskHost] = []
+    hosts: list[EagerTask] = []
+    gone: list[EagerTask] = []
 
-    def make() -> TaskHost:
-        hosts.append(TaskHost(loop, lambda host, began: None, gone.append))
+    def make() -> EagerTask:
+        hosts.append(EagerTask(loop, lambda host, began: None, gone.append))
         return hosts[0]
 
     if entered:
@@ -321,7 +321,7 @@ async def test_it_is_like_a_task(script: Script, meddle: Meddle, entered: bool, 
 
 async def test_nothing_suspended_nothing_created() -> None:
     loop = asyncio.get_running_loop()
-    host = TaskHost(loop, lambda host, began: None, lambda host: None)
+    host = EagerTask(loop, lambda host, began: None, lambda host: None)
     before = asyncio.all_tasks()
     ends: list[object] = []
 
@@ -355,7 +355,7 @@ async def test_one_future_for_two_hosts() -> None:
 async def test_steps_are_reported() -> None:
     steps: list[float] = []
     loop = asyncio.get_running_loop()
-    host = TaskHost(loop, lambda host, began: steps.append(began), lambda host: None)
+    host = EagerTask(loop, lambda host, began: steps.append(began), lambda host: None)
     ended = asyncio.Event()
 
     def step() -> None:

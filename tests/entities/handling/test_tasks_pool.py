@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from communica_like.entities.handling.handlers import Handler
-from communica_like.entities.handling.tasks import HostPool, warn_if_slow
+from communica_like.entities.handling.tasks import EagerTaskPool, warn_if_slow
 from communica_like.serializers import JsonSerializer
 from tests.entities.stage import echo, eventually, first_step, logged
 
 HANDLER = Handler(echo, JsonSerializer())
 
 
-async def start(pool: HostPool, coroutine: Any) -> None:
+async def start(pool: EagerTaskPool, coroutine: Any) -> None:
     def step() -> None:
         host = pool.spare or pool.park()
         first_step(host, coroutine, contextvars.copy_context(), lambda host, result, error: pool.ended(host))
@@ -25,7 +25,7 @@ async def start(pool: HostPool, coroutine: Any) -> None:
 
 
 async def test_idle_and_busy() -> None:
-    pool = HostPool()
+    pool = EagerTaskPool()
     await pool.wait_idle()
     first, second = asyncio.Event(), asyncio.Event()
     await start(pool, first.wait())
@@ -44,7 +44,7 @@ async def test_idle_and_busy() -> None:
 
 async def test_close_cancels_all_and_leaves_nothing() -> None:
     before = asyncio.all_tasks()
-    pool = HostPool()
+    pool = EagerTaskPool()
     for _ in range(3):
         await start(pool, asyncio.sleep(30))
     pool.park()
@@ -66,7 +66,7 @@ async def test_who_does_not_end_is_named_once(caplog: pytest.LogCaptureFixture) 
                 pass
 
     before = asyncio.all_tasks()
-    pool = HostPool()
+    pool = EagerTaskPool()
     await start(pool, stubborn())
     await pool.close(0.001)
     await pool.close(0.001)

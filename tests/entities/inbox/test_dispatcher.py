@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from communica_like import Context, Limits, PeerIdentity, ReqError
-from communica_like.abc.inbox import ANSWER, Job, Message
+from communica_like.abc.inbox import ANSWER, Delivery, Message
 from communica_like.entities.handling.handlers import Handler
-from communica_like.entities.inbox.dispatcher import JobRunner
+from communica_like.entities.inbox.dispatcher import InboxDispatcher
 from communica_like.serializers import JsonSerializer
 from communica_like.wire.failure import REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 
 NO_ROUTE = Failure(REQ, "no route {route!r}")
 
 
-class Note(Job):
+class Note(Delivery):
     """A job that remembers what became of it."""
 
     def __init__(
@@ -45,8 +45,8 @@ class Note(Job):
         self.outcomes.append("back")
 
 
-def runner_of(function: Callable[..., Any]) -> JobRunner:
-    return JobRunner({b"r": Handler(function, JsonSerializer())}, NO_ROUTE, Limits())
+def runner_of(function: Callable[..., Any]) -> InboxDispatcher:
+    return InboxDispatcher({b"r": Handler(function, JsonSerializer())}, NO_ROUTE, Limits())
 
 
 async def turns(count: int = 5) -> None:

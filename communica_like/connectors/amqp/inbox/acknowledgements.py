@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..protocol import settling
 
-__all__ = ["Settlement"]
+__all__ = ["Acknowledgements"]
 
 
-class Settlement:
+class Acknowledgements:
     """The deliveries of one channel that the broker waits to hear of.
 
     Args:

@@ -8,17 +8,17 @@ import secrets
 from typing import Any, Final
 
 from ....abc import PeerIdentity
-from ....abc.inbox import ANSWER, Intake, IntakeUser, Job
+from ....abc.inbox import ANSWER, Consumer, ConsumerUser, Delivery
 from ....exceptions import LinkError
 from ..connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
-from ..link_messages import Card
-from ..protocol import Publisher
-from ..shared_connection import Broker, acquire
-from .acknowledgements import Settlement
+from ..link_messages import Introduction
+from ..protocol import BasicPublish
+from ..shared_connection import SharedConnection, acquire
+from .acknowledgements import Acknowledgements
 from .properties import Delivered, delivered, largest_message, reply
 from .topology import Topology
 
-__all__ = ["AmqpIntake"]
+__all__ = ["AmqpConsumer"]
 
 logger = logging.getLogger("communica_like")
 
@@ -31,7 +31,7 @@ _CLIENTS: Final = 1000  # whose publishers are kept
 _TOGETHER: Final = 128 * 1024  # bytes of answers that travel as one message
 
 
-class AmqpJob(Job):
+class AmqpJob(Delivery):
     """A message out of the inbox.
 
     Args:
@@ -39,7 +39,7 @@ class AmqpJob(Job):
         tag: what the channel calls it.
     """
 
-    def __init__(self, intake: AmqpIntake, tag: int, item: Delivered, redelivered: bool) -> None:
+    def __init__(self, intake: AmqpConsumer, tag: int, item: Delivered, redelivered: bool) -> None:
         self.message = item.message
         self.peer = intake.peer
         self.redelivered = redelivered or item.copy or bool(item.deliveries)
@@ -55,7 +55,7 @@ class AmqpJob(Job):
         self._intake.put_back(self)
 
 
-class AmqpIntake(Intake):
+class AmqpConsumer(Consumer):
     """Consumes the inbox, and answers, on one channel.
 
     The broker does what is asked for on a channel in order: so it has an answer before the request that it
@@ -65,7 +65,7 @@ class AmqpIntake(Intake):
         peer: the broker.
     """
 
-    def __init__(self, key: BrokerKey, topology: Topology, prefetch: int, user: IntakeUser) -> None:
+    def __init__(self, key: BrokerKey, topology: Topology, prefetch: int, user: ConsumerUser) -> None:
         self._key = key
         self._topology = topology
         self._prefetch = prefetch
@@ -73,12 +73,12 @@ class AmqpIntake(Intake):
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[str] = self._loop.create_future()
         self._ident = secrets.token_hex(16)
-        self._broker: Broker | None = None
+        self._broker: SharedConnection | None = None
         self._channel: Any = None
-        self._publishers: dict[str, Publisher] = {}
+        self._publishers: dict[str, BasicPublish] = {}
         self._in_hand: dict[str, AmqpJob] = {}
         self._cancelled: dict[str, None] = {}
-        self._settlement = Settlement(max(1, prefetch // 4))
+        self._settlement = Acknowledgements(max(1, prefetch // 4))
         self._alarm: asyncio.TimerHandle | None = None
         self._back: list[bytes] = []
         self._answers: dict[str, list[bytes]] = {}
@@ -107,7 +107,7 @@ class AmqpIntake(Intake):
         if self._broker is not None:
             await self._leave(self._broker)
 
-    async def _prepare(self, broker: Broker) -> None:
+    async def _prepare(self, broker: SharedConnection) -> None:
         connection = broker.connection
         topology = self._topology
         self._over = self._loop.create_future()
@@ -129,7 +129,7 @@ class AmqpIntake(Intake):
         if self._over.done():
             raise LinkError(f"cannot serve the inbox at {broker.place}: {self._over.result()}")
 
-    async def _leave(self, broker: Broker) -> None:
+    async def _leave(self, broker: SharedConnection) -> None:
         """Let go of the broker."""
         self.connection_lost("it is given up")
         channel, self._channel = self._channel, None
@@ -145,7 +145,7 @@ class AmqpIntake(Intake):
 
     # -- the connection's and the channel's reports
 
-    def knocked(self, ident: bytes, card: Card) -> None:
+    def knocked(self, ident: bytes, introduction: Introduction) -> None:
         """Nobody can know its id."""
 
     def connection_lost(self, reason: str) -> None:

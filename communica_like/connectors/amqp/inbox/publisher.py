@@ -10,16 +10,16 @@ import time
 from typing import Any, Final
 
 from ....abc import PeerIdentity
-from ....abc.inbox import DEAD, Message, Sender, SenderUser
+from ....abc.inbox import DEAD, Message, Publisher, PublisherUser
 from ....exceptions import LinkError
 from ..connection import AmqpConnection, BrokerKey, ignore_message, no_aiormq_errors
-from ..link_messages import Card
-from ..protocol import Publisher
-from ..shared_connection import Broker, acquire, blocked_error
+from ..link_messages import Introduction
+from ..protocol import BasicPublish
+from ..shared_connection import SharedConnection, acquire, blocked_error
 from .properties import delivered, envelope, has_properties, largest_message, replies, reply_key
 from .topology import Topology
 
-__all__ = ["AmqpSender"]
+__all__ = ["AmqpPublisher"]
 
 logger = logging.getLogger("communica_like")
 
@@ -31,7 +31,7 @@ _REFUSED: Final = 0.2  # seconds until what the broker could not take is sent ag
 _BURST: Final = 64 * 1024  # bytes that are written without waiting for more
 
 
-class AmqpSender(Sender):
+class AmqpPublisher(Publisher):
     """Publishes messages on a channel of its own, and has the broker confirm them.
 
     It does not wait for one's confirmation before it publishes the next. Answers come to a queue that goes
@@ -41,17 +41,17 @@ class AmqpSender(Sender):
     to look for a quorum queue's leader when the leader's node stopped refuses all until that node is back.
     """
 
-    def __init__(self, key: BrokerKey, topology: Topology, user: SenderUser) -> None:
+    def __init__(self, key: BrokerKey, topology: Topology, user: PublisherUser) -> None:
         self._key = key
         self._topology = topology
         self._user = user
         self._loop = asyncio.get_running_loop()
         self._token = secrets.token_hex(8)
         self._reply_to = reply_key(self._token)
-        self._broker: Broker | None = None
+        self._broker: SharedConnection | None = None
         self._channels: list[Any] = []
-        self._publisher: Publisher | None = None
-        self._canceller: Publisher | None = None
+        self._publisher: BasicPublish | None = None
+        self._canceller: BasicPublish | None = None
         self._over: asyncio.Future[str] = self._loop.create_future()
         self._kept: dict[int, Message] = {}
         self._published = 0  # the largest number that ever was
@@ -101,7 +101,7 @@ class AmqpSender(Sender):
         if self._broker is not None:
             await self._leave(self._broker)
 
-    async def _prepare(self, broker: Broker) -> None:
+    async def _prepare(self, broker: SharedConnection) -> None:
         connection = broker.connection
         self._over = self._loop.create_future()
         self._broker = broker
@@ -140,7 +140,7 @@ class AmqpSender(Sender):
         self._channels.append(await connection.new_deliveries(self))
         return self._channels[-1]
 
-    async def _leave(self, broker: Broker) -> None:
+    async def _leave(self, broker: SharedConnection) -> None:
         """Let go of the broker."""
         self.connection_lost("it is given up")
         channels, self._channels = self._channels, []
@@ -223,7 +223,7 @@ class AmqpSender(Sender):
 
     # -- the connection's and the channels' reports
 
-    def knocked(self, ident: bytes, card: Card) -> None:
+    def knocked(self, ident: bytes, introduction: Introduction) -> None:
         """Clients do not know of it."""
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:

@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 import aiormq
 
 from communica_like import RmqConnector, RouteServer, SimpleServer
-from communica_like.connectors.amqp.inbox.consumer import AmqpIntake
-from communica_like.entities.inbox.acceptor import InboxReception
+from communica_like.connectors.amqp.inbox.consumer import AmqpConsumer
+from communica_like.entities.inbox.acceptor import InboxAcceptor
 from tests.rmq_broker import SHARED
 
 __all__ = ["PATIENCE", "URL", "OwnInbox", "abort_connection", "kill", "until"]
@@ -81,10 +81,10 @@ async def kill(server: SimpleServer | RouteServer) -> None:
 
 def abort_connection(server: SimpleServer | RouteServer) -> None:
     """Break the server's connection."""
-    reception = server._reception
-    assert isinstance(reception, InboxReception)
+    reception = server._acceptor
+    assert isinstance(reception, InboxAcceptor)
     intake = reception._intake
-    assert isinstance(intake, AmqpIntake)
+    assert isinstance(intake, AmqpConsumer)
     assert intake._broker is not None
     protocol = intake._broker.connection.protocol
     assert protocol is not None

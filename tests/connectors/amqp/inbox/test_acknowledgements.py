@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from communica_like.connectors.amqp.inbox.acknowledgements import Settlement
+from communica_like.connectors.amqp.inbox.acknowledgements import Acknowledgements
 from communica_like.connectors.amqp.protocol import settling
 
 
-def with_deliveries(count: int, promptly: int = 2) -> Settlement:
-    settlement = Settlement(promptly)
+def with_deliveries(count: int, promptly: int = 2) -> Acknowledgements:
+    settlement = Acknowledgements(promptly)
     for tag in range(1, count + 1):
         settlement.delivered(tag)
     return settlement

@@ -15,7 +15,7 @@ import pytest
 
 from communica_like import SimpleClient, SimpleServer
 from communica_like.connectors.amqp.inbox import publisher
-from communica_like.connectors.amqp.inbox.publisher import AmqpSender
+from communica_like.connectors.amqp.inbox.publisher import AmqpPublisher
 from tests.connectors.amqp.inbox.stage import PATIENCE, OwnInbox
 
 
@@ -34,17 +34,17 @@ class Confirmations:
         self.ends: list[float] = []
         self._refused = refused
         self._channels = channels
-        self._confirmed, self._give_up = AmqpSender.confirmed, AmqpSender._give_up
-        monkeypatch.setattr(AmqpSender, "confirmed", lambda *report: self.confirmed(*report))
-        monkeypatch.setattr(AmqpSender, "_give_up", lambda *call: self.give_up(*call))
+        self._confirmed, self._give_up = AmqpPublisher.confirmed, AmqpPublisher._give_up
+        monkeypatch.setattr(AmqpPublisher, "confirmed", lambda *report: self.confirmed(*report))
+        monkeypatch.setattr(AmqpPublisher, "_give_up", lambda *call: self.give_up(*call))
 
-    def confirmed(self, sender: AmqpSender, tag: int, multiple: bool, taken: bool) -> None:
+    def confirmed(self, sender: AmqpPublisher, tag: int, multiple: bool, taken: bool) -> None:
         if len(self.ends) >= self._channels:
             self._confirmed(sender, tag, multiple, taken)
         elif self._refused:
             self._confirmed(sender, tag, multiple, False)
 
-    def give_up(self, sender: AmqpSender, reason: str) -> None:
+    def give_up(self, sender: AmqpPublisher, reason: str) -> None:
         self.ends.append(time.monotonic())
         self._give_up(sender, reason)
 

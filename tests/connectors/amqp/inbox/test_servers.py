@@ -18,7 +18,7 @@ from communica_like import (
     SimpleServer,
 )
 from communica_like.connectors.amqp import shared_connection
-from communica_like.entities.inbox.acceptor import InboxReception
+from communica_like.entities.inbox.acceptor import InboxAcceptor
 from tests.connectors.amqp.inbox.stage import PATIENCE, OwnInbox, kill, until
 
 
@@ -32,13 +32,13 @@ async def test_a_cancelled_close_leaves_nothing_open(
     before = asyncio.all_tasks()
     server = await SimpleServer(own.connector, echo).init()
     disconnecting = asyncio.Event()
-    close = InboxReception.close
+    close = InboxAcceptor.close
 
-    async def note(reception: InboxReception) -> None:
+    async def note(reception: InboxAcceptor) -> None:
         disconnecting.set()
         await close(reception)
 
-    monkeypatch.setattr(InboxReception, "close", note)
+    monkeypatch.setattr(InboxAcceptor, "close", note)
     closing = asyncio.ensure_future(server.close())
     await disconnecting.wait()
     closing.cancel()
