@@ -162,9 +162,10 @@ def coverage_env(session: nox.Session, name: str = "all") -> dict[str, str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff."""
+    """ruff and codespell."""
     session.install(*group("lint"))
     session.run("ruff", "check", *(session.posargs or ["."]))
+    session.run("codespell", *session.posargs)
 
 
 @nox.session

@@ -125,7 +125,7 @@ async def test_an_item_comes_after_a_silence_and_meanwhile_nothing_happens(mq: S
     shares = []
     for _ in range(3):  # what this process did before may take its time to end
         before, began = time.process_time(), time.monotonic()
-        await asyncio.sleep(0.3)  # not to synchronise: it is the silence that is measured
+        await asyncio.sleep(0.3)  # not to synchronize: it is the silence that is measured
         shares.append((time.process_time() - before) / (time.monotonic() - began))
         if shares[-1] < 0.1:
             break
