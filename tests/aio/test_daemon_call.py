@@ -8,7 +8,7 @@ import pytest
 
 from communica_like.aio.daemon_call import daemon_call
 
-PATIENCE = 10.0
+PATIENCE = 40.0
 
 
 class Call:

@@ -10,7 +10,7 @@ import pytest
 from communica_like.aio.waiters import Line
 from communica_like.exceptions import Closed
 
-PATIENCE = 10.0
+PATIENCE = 40.0
 
 
 class Counter:

@@ -15,7 +15,7 @@ from tests.queues.media import new_name
 
 __all__ = ["MEDIA", "PATIENCE", "opened", "program", "until"]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 def opened(name: str) -> Any:

@@ -16,7 +16,7 @@ from tests.process import Program
 
 __all__ = ["PATIENCE", "SERVER", "Scene", "gone", "soon"]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 # A server with an event loop. It prints what its handlers see.
 SERVER = """

@@ -13,7 +13,7 @@ from tests.process import AsyncProgram
 
 __all__ = ["Original", "Raised", "needs"]
 
-PATIENCE = 20.0  # seconds for one answer
+PATIENCE = 40.0  # seconds for one answer
 
 # noxfile.py names those that it installed: their tests must not be skipped.
 REQUIRED = os.environ.get("COMMUNICA_LIKE_INTEROP", "").split()

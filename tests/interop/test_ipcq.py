@@ -22,7 +22,7 @@ from tests.queues.cancelled import get_cancelled
 
 needs("ipcq")
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 LARGE = 200_000
 ITEMS: list[Any] = [True, 5, -1.5, "text", b"", (1, 2), [3, [4]], {"a": {1, 2}}, b"x" * LARGE, "y" * LARGE]
 

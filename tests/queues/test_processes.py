@@ -11,7 +11,7 @@ import pytest
 from tests.process import AsyncProgram
 from tests.queues.media import MEDIA, Medium
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 @pytest.fixture(params=["posixmq", "sysvmq"])

@@ -16,7 +16,7 @@ from communica_like.serializers import JsonSerializer, RawSerializer
 from tests.queues.cancelled import get_cancelled, put_cancelled
 from tests.queues.media import MEDIA, Medium
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 @pytest.fixture(params=MEDIA)

@@ -39,7 +39,7 @@ from tests.process import AsyncProgram
 from tests.rmq_broker import SHARED, needs_broker
 
 URL = "amqp://guest:guest@{}:{}/".format(*SHARED)
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 _numbers = itertools.count(1)
 

@@ -12,7 +12,7 @@ from tests.process import AsyncProgram
 
 __all__ = ["PATIENCE", "all_of", "fill", "open_pipes", "program"]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 def program(*arguments: object) -> AsyncProgram:

@@ -19,7 +19,7 @@ from communica_like.exceptions import Closed, FeatureNotAvailable, QueueLimitRea
 from communica_like.queues import SysVMQ
 from communica_like.serializers import RawSerializer
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 @pytest.fixture
