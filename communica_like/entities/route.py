@@ -86,9 +86,8 @@ class RouteServer(Server):
         Cancellation and order are those of SimpleServer.request.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer, timeout = await self._choose(client_id, timeout)
-        return codecs.load_answer(await peer.request(name, body, timeout, idempotent))
+        response = await self._request(name, codecs.dump_request(data), client_id, timeout, idempotent)
+        return codecs.load_answer(response)
 
     async def throw(
         self, route: str, data: Any, serializer: Serializer | None = None, client_id: str | None = None
@@ -102,9 +101,7 @@ class RouteServer(Server):
         know is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer, _ = await self._choose(client_id, None)
-        await peer.throw(name, body)
+        await self._throw(name, codecs.dump_request(data), client_id)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
@@ -179,11 +176,8 @@ class RouteClient(Client):
         Cancellation and order are those of SimpleClient.request.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer = self._peer
-        if peer is None:
-            raise self._not_running()
-        return codecs.load_answer(await peer.request(name, body, timeout, idempotent, key))
+        response = await self._request(name, codecs.dump_request(data), timeout, idempotent, key)
+        return codecs.load_answer(response)
 
     async def throw(
         self,
@@ -204,12 +198,8 @@ class RouteClient(Client):
         know is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer = self._peer
-        if peer is None:
-            raise self._not_running()
-        if not peer.post(name, body):
-            await peer.throw(name, body, timeout, key)
+        if (unfinished := self._throw(name, codecs.dump_request(data), timeout, key)) is not None:
+            await unfinished
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
