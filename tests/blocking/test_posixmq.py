@@ -96,7 +96,7 @@ def test_put_without_waiting(mq: Queue) -> None:
     for full in fulls:
         with pytest.raises(queue.Full):
             full()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE
     assert [mq.get_nowait() for _ in range(10)] == list(range(10))
 
 
@@ -113,7 +113,7 @@ def test_get_without_waiting(mq: Queue) -> None:
     for empty in empties:
         with pytest.raises(queue.Empty):
             empty()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE
 
 
 def test_timeouts_are_kept(mq: Queue) -> None:
@@ -122,7 +122,7 @@ def test_timeouts_are_kept(mq: Queue) -> None:
         with pytest.raises(refusal):
             while True:
                 wait(timeout=0.1)
-        assert 0.1 <= time.monotonic() - began < 2
+        assert 0.1 <= time.monotonic() - began < PATIENCE
 
 
 def test_put_waits_for_room(mq: Queue) -> None:
