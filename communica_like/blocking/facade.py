@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
-import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
+from ..system import fork
 from .portal.interrupts import uninterrupted
 from .portal.portal import Portal, shared_portal
 
@@ -38,7 +37,7 @@ class Adapted(Generic[CoreT]):
         self._entering = threading.Lock()
         self._portal: Portal | None = None
         self._user: object = None
-        _adapted.add(self)
+        fork.reset_in_child(self, lambda adapted: adapted._forked())
 
     def _enter(self) -> Portal:
         """Enter the portal, if this has not, and return it."""
@@ -73,18 +72,6 @@ class Adapted(Generic[CoreT]):
 
     def _reclaim(self, result: Any) -> None:
         """Take back the result of a call whose caller was interrupted: see Portal.run."""
-
-
-_adapted: weakref.WeakSet[Adapted[Any]] = weakref.WeakSet()
-
-
-def _tell_of_fork() -> None:
-    for adapted in list(_adapted):
-        adapted._forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_tell_of_fork)
 
 
 def awaited(

@@ -1,4 +1,4 @@
-"""One side of links, as a process of its own: ``python -m tests.connectors.actor PLACE PROGRAM URL MODE``."""
+"""One side of links, as a process of its own: ``python -m tests.connectors.actor PROGRAM URL MODE``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import queue
 import sys
-from pathlib import Path
 from typing import Any
 
 from communica_like import connector_from
@@ -14,7 +13,6 @@ from communica_like.abc import Link, LinkReceiver
 from communica_like.connectors import FifoConnector, SysVConnector
 from communica_like.queues import PipeQueue, PosixMQ, SysVMQ
 from communica_like.serializers import RawSerializer
-from tests.private_state import use
 from tests.process import AsyncProgram
 
 __all__ = ["Actor"]
@@ -23,7 +21,7 @@ MIB = 2**20
 
 
 class Actor(AsyncProgram):
-    """Runs a program of this file, with its state directory in *place*.
+    """Runs a program of this file.
 
     Args:
         program: ``"serve"``, ``"connect"``, ``"ring"`` the doorbell all the time, or ``"lurk"``.
@@ -31,8 +29,8 @@ class Actor(AsyncProgram):
         mode: what it does with its links: ``"idle"``, ``"echo"``, or ``"flood"``, with 64 MiB.
     """
 
-    def __init__(self, place: Path, program: str, url: str, mode: str = "idle") -> None:
-        super().__init__("-m", "tests.connectors.actor", place, program, url, mode)
+    def __init__(self, program: str, url: str, mode: str = "idle") -> None:
+        super().__init__("-m", "tests.connectors.actor", program, url, mode)
 
 
 class Side:
@@ -101,6 +99,5 @@ async def lurk(url: str, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    use(sys.argv[1])
     programs: dict[str, Any] = {"serve": serve, "connect": connect, "ring": ring, "lurk": lurk}
-    asyncio.run(programs[sys.argv[2]](*sys.argv[3:]))
+    asyncio.run(programs[sys.argv[1]](*sys.argv[2:]))

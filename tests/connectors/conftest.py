@@ -11,7 +11,7 @@ import pytest
 
 from communica_like.abc import Connector
 from tests.connectors.kernel.media import NAMES, maker
-from tests.private_state import clear, keep_private
+from tests.private_state import clear, use_private
 from tests.rmq_broker import needs_broker
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    directory = keep_private(tmp_path, monkeypatch)
+    directory = use_private(tmp_path, monkeypatch)
     yield directory
     clear(directory)
 
@@ -33,11 +33,11 @@ def connector(request: pytest.FixtureRequest, state: Path) -> Iterator[Connector
 
 @pytest.fixture
 async def own(request: pytest.FixtureRequest) -> AsyncIterator[OwnInbox]:
-    """With ``indirect=True`` its parameter is options of RmqConnector. In the end nobody is connected."""
+    """With ``indirect=True`` its parameter is options of RmqInboxConnector. No connection may be left."""
     from communica_like.connectors.amqp import shared_connection
     from tests.connectors.amqp.inbox.stage import OwnInbox  # it needs aiormq
 
     needs_broker()
     async with OwnInbox(**getattr(request, "param", {})) as inbox:
         yield inbox
-    assert not shared_connection._brokers.get(asyncio.get_running_loop())
+    assert not shared_connection._connections.get(asyncio.get_running_loop())

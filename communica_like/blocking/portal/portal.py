@@ -19,6 +19,7 @@ from typing import Any, Final, Self, TypeVar
 
 from ...exceptions import Closed
 from ...features import optional_package
+from ...system import fork
 from .call import Call
 from .interrupts import SignalWatch, uninterrupted
 from .loop import portal_loop
@@ -324,12 +325,11 @@ def shared_portal() -> Portal:
         return _shared
 
 
-def _forget_shared() -> None:
-    """This process is a fork: it has no loop yet, and no thread holds the lock."""
+def _forget_shared(_: object) -> None:
+    """Start a forked child without a shared portal, and with a lock that no thread of the parent holds."""
     global _shared, _shared_lock
     _shared = None
     _shared_lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_shared)
+fork.reset_in_child(shared_portal, _forget_shared)  # before all objects that use it
