@@ -162,7 +162,7 @@ def coverage_env(session: nox.Session, name: str = "all") -> dict[str, str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff and codespell."""
+    """Run ruff and codespell."""
     session.install(*group("lint"))
     session.run("ruff", "check", *(session.posargs or ["."]))
     session.run("codespell", *session.posargs)
@@ -170,14 +170,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy --strict."""
+    """Run mypy --strict."""
     session.install("-e", ".[all]", *group("types"))
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def layers(session: nox.Session) -> None:
-    """Who may import whom."""
+    """Check which modules import which."""
     session.install(*group("layers"))
     session.run("lint-imports", *session.posargs)
 
@@ -190,19 +190,19 @@ def run_suite(session: nox.Session, *selection: str) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """The test suite once, on the Python that runs nox."""
+    """Run the test suite once, on the Python that runs nox."""
     run_suite(session)
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The test suite on every Python."""
+    """Run the test suite on every Python."""
     run_suite(session, *([] if session.python == PYTHONS[0] else ONE_PYTHON))
 
 
 @nox.session
 def quiet(session: nox.Session) -> None:
-    """The tests that measure time. Nothing runs beside them."""
+    """Run the tests that measure time, one after another."""
     install_for_tests(session)
     session.run("pytest", "-m", "quiet", *session.posargs, env=broker_env())
 
@@ -254,7 +254,7 @@ def core_coverage(session: nox.Session) -> None:
 
 @nox.session(python=LOWEST_PYTHON, name="lowest")
 def lowest_versions(session: nox.Session) -> None:
-    """pytest with the oldest version of everything that pyproject.toml allows: what uses other packages."""
+    """Run the tests of what uses other packages, with the oldest versions that pyproject.toml allows."""
     extras = PYPROJECT["project"]["optional-dependencies"]
     named = [extra for name, extra in extras.items() if name not in ("all", "uvloop")]
     requirements = [*chain.from_iterable(named), *group("test")]
@@ -267,7 +267,7 @@ def lowest_versions(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Every example does what it says."""
+    """Check that every example does what it says."""
     install_for_tests(session)
     session.run("pytest", "tests/test_examples.py", *session.posargs, env=broker_env())
 
@@ -284,7 +284,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """The long tests: random faults and steady load. At most ten minutes."""
+    """Run the long tests: random faults and steady load, for ten minutes at most."""
     install_for_tests(session)
     command = ["pytest", "-m", "chaos", *AT_ONCE, "--timeout=300", "--session-timeout=600", *session.posargs]
     session.run(*command, env=broker_env())
@@ -292,7 +292,7 @@ def chaos(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks. --check, --quick and --rounds=N go to all of them, other arguments to the first."""
+    """Run the benchmarks. --check, --quick and --rounds=N go to all of them, other arguments to the first."""
     session.install("-e", ".[all]", *group("broker"))
     install_originals(session, group("interop"))
     common = [word for word in session.posargs if re.fullmatch(r"--(check|quick|rounds=\d+)", word)]
