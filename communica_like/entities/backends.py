@@ -7,16 +7,20 @@ lives from ``init()`` to ``close()``; a restarted entity gets another.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..abc import PeerIdentity
-from ..exceptions import CommunicaError
+from ..exceptions import CommunicaError, HandshakeError
 from ..wire.greetings import Reason
 
 __all__ = ["Backend", "Channel", "ClientBackend", "ClientInfo", "Clients", "DuplicatePolicy", "ServerBackend"]
+
+logger = logging.getLogger("communica_like")
 
 DuplicatePolicy = Literal["refuse", "replace"]
 
@@ -26,8 +30,8 @@ class ClientInfo:
     """One client of a server.
 
     Attributes:
-        client_id: who it says it is.
-        peer: who the link says it is.
+        client_id: the id that it gives.
+        peer: what the link says of it.
         connected: False while its link is broken and its session waits for it to come back.
     """
 
@@ -125,29 +129,76 @@ class Backend(ABC):
 
 
 class ClientBackend(Backend):
-    """What a client stands on. ``run`` connects, and connects again.
+    """What a client stands on.
 
     Attributes:
+        client_id: the client's id.
         channel: the way to the server.
         last_error: why the last attempt to connect failed, or None.
         gone_since: since when there is no server to reach, by the loop's clock; None: there is one.
     """
 
     channel: Channel
-    last_error: CommunicaError | None
-    gone_since: float | None
 
-    @abstractmethod
+    def __init__(self, client_id: str, channel: Channel) -> None:
+        self.client_id = client_id
+        self.channel = channel
+        self.last_error: CommunicaError | None = None
+        self.gone_since: float | None = None
+        self._logged = ""
+        self._connected = asyncio.Event()
+        self._changed = asyncio.Event()  # _connected or last_error
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled.
+
+        Raises:
+            ClientIdInUse: another client took over.
+            ConnectionLost, LinkError, HandshakeError: of a connector that does not reconnect.
+            Exception: a mistake that no reconnect cures.
+
+        Calls raise it, too.
+        """
+        try:
+            await self._keep_connected()
+        except Exception as exc:
+            logger.error("client %r stops: %s", self.client_id, exc or repr(exc))
+            self.refuse_calls(exc)
+            raise
+
     async def wait_connected(self) -> None:
-        """Wait for a connection.
+        """Wait for a connection, while ``run`` runs.
 
         Raises:
             HandshakeError: the server does not let this client in.
         """
+        while not self._connected.is_set():
+            if isinstance(self.last_error, HandshakeError):
+                raise self.last_error
+            self._changed.clear()
+            await self._changed.wait()
+
+    @abstractmethod
+    async def _keep_connected(self) -> None:
+        """Do what ``run`` does."""
+
+    def _failed(self, error: CommunicaError) -> None:
+        """Remember why an attempt to connect failed, and log it, if the one before failed otherwise."""
+        self.last_error = error
+        self._changed.set()
+        if str(error) != self._logged:
+            self._logged = str(error)
+            logger.warning("cannot connect: %s", error)
+
+    def _succeeded(self) -> None:
+        """Wake ``wait_connected``, and forget earlier failures."""
+        self._logged, self.last_error, self.gone_since = "", None, None
+        self._connected.set()
+        self._changed.set()
 
 
 class ServerBackend(Backend):
-    """What a server stands on. ``run`` returns when no client can come any more.
+    """What a server stands on. ``run`` returns when no more clients can come.
 
     Attributes:
         clients: the clients to call; None: messages come without a way to call their senders.

@@ -14,6 +14,7 @@ from .backends import Channel, ClientBackend
 from .backoff import Backoff
 from .entity import Entity
 from .factory import client_backend
+from .handling.runner import HandlerSet
 
 __all__ = ["Client"]
 
@@ -82,14 +83,7 @@ class Client(Entity):
 
         After an exception, or a cancellation, the client is closed; it may be started again.
         """
-        backend = self._backend = client_backend(
-            self.connector,
-            self._client_id,
-            self.limits,
-            self._backoff,
-            self._handshake_timeout,
-            self._begin(),
-        )
+        backend = self._begin(self._make_backend)
         self._channel = backend.channel
         keeper = self._keep(backend.run())
         if timeout is None:
@@ -107,6 +101,11 @@ class Client(Entity):
             await self.close(0)
             raise
         return self
+
+    def _make_backend(self, handlers: HandlerSet) -> ClientBackend:
+        return client_backend(
+            self.connector, self._client_id, self.limits, self._backoff, self._handshake_timeout, handlers
+        )
 
     @staticmethod
     async def _wait_connected(backend: ClientBackend, keeper: asyncio.Task[None]) -> None:

@@ -119,11 +119,11 @@ class RouteTable:
         return result
 
 
-_MOST = 10_000  # remembered routes; programs that make up names must not grow for ever
+_MAX_KNOWN = 10_000  # routes; a program that makes up names must not grow without limit
 
 
 class _NoRoute(ReqError, ValueError):
-    """Nobody can have a route of this name: what the other side would say of it is known beforehand."""
+    """A name that no route can have, on any side."""
 
 
 class RouteCalls:
@@ -153,7 +153,7 @@ class RouteCalls:
             served = self._routes.serializer_of(route)
             if served is not None and serializer is not None and serializer != served:
                 raise _mismatch(route, served, serializer)
-            if len(self._known) >= _MOST:
+            if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
             known = self._known[route] = name, Codecs(serializer or served or self._routes.serializer)
         elif serializer is not None and serializer != known[1].serializer:

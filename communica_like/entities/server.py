@@ -12,6 +12,7 @@ from ..wire.limits import Limits
 from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend
 from .entity import Entity
 from .factory import server_backend
+from .handling.runner import HandlerSet
 
 __all__ = ["Server"]
 
@@ -74,9 +75,7 @@ class Server(Entity):
             LinkError: the address cannot be served; TimeoutError: not in time.
             RuntimeError: it is started already.
         """
-        backend = self._backend = server_backend(
-            self.connector, self.limits, self._duplicates, self._handshake_timeout, self._begin()
-        )
+        backend = self._begin(self._make_backend)
         try:
             async with asyncio.timeout(timeout or None):
                 await backend.open()
@@ -85,6 +84,11 @@ class Server(Entity):
             raise
         self._keep(self._end_with(backend))
         return self
+
+    def _make_backend(self, handlers: HandlerSet) -> ServerBackend:
+        return server_backend(
+            self.connector, self.limits, self._duplicates, self._handshake_timeout, handlers
+        )
 
     async def _end_with(self, backend: ServerBackend) -> None:
         await backend.run()

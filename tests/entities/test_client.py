@@ -68,7 +68,7 @@ async def test_init_gives_up_in_time_and_says_why(timeout: float) -> None:
     assert isinstance(caught.value, TimeoutError)
     if timeout == 0.02:
         assert isinstance(caught.value.__cause__, LinkRefused)
-        assert "nobody serves memory://nobody%20here" in str(caught.value)
+        assert "no server listens at memory://nobody%20here" in str(caught.value)
     assert client.state == "closed"
     async with SimpleServer(client.connector, echo), client:
         assert await client.request(1) == 1

@@ -169,5 +169,5 @@ def _call(function: Function, *args: Any) -> Any:
     try:
         return function(*args)
     except StopIteration as exc:
-        # No future takes it: the caller would wait for ever.
+        # A future does not take it, and the caller would hang.
         raise RuntimeError("handler raised StopIteration") from exc

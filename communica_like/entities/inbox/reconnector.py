@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from ...abc.inbox import SharedInbox
-from ...exceptions import CommunicaError, LinkError
+from ...exceptions import LinkError
 from ...wire.greetings import Reason
 from ...wire.limits import Limits
 from ..backends import ClientBackend
@@ -24,72 +24,43 @@ class InboxReconnector(ClientBackend):
     Args:
         client_id, limits, inbox: see InboxCalls.
         backoff: how long to wait between attempts.
-
-    Attributes:
-        channel: the client's calls.
     """
 
     channel: InboxCalls
 
     def __init__(self, client_id: str, limits: Limits, backoff: Backoff, inbox: SharedInbox) -> None:
-        self.channel = InboxCalls(client_id, limits, inbox)
+        super().__init__(client_id, InboxCalls(client_id, limits, inbox))
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
-        self._connected = asyncio.Event()
-        self._logged = ""
-        self.last_error: CommunicaError | None = None
-        self.gone_since: float | None = self._time()
-
-    async def run(self) -> None:
-        """Connect, and connect again whenever the connection is lost, until cancelled.
-
-        Raises:
-            Exception: a mistake that no other attempt cures. Calls raise it, too.
-        """
-        try:
-            await self._keep_connected()
-        except Exception as exc:
-            logger.error("client %r stops: %s", self.channel.client_id, exc or repr(exc))
-            self.channel.refuse_calls(exc)
-            raise
-
-    async def wait_connected(self) -> None:
-        await self._connected.wait()
+        self.gone_since = self._time()
 
     def refuse_calls(self, error: Exception) -> None:
-        self.channel.refuse_calls(error)
+        self.channel.refuse(error)
 
     def end(self, reason: Reason) -> None:
         self.channel.end(reason)
 
     async def disconnect(self, timeout: float, linger: bool) -> None:
-        await self.channel.sender.close()
+        await self.channel.publisher.close()
 
     async def _keep_connected(self) -> None:
-        sender, client_id = self.channel.sender, self.channel.client_id
+        publisher = self.channel.publisher
         delays = self._backoff.delays()
         task = asyncio.current_task()
         assert task is not None
         # A client library below may swallow a cancellation.
         while not task.cancelling():
             try:
-                await sender.connect()
+                await publisher.connect()
             except LinkError as exc:
                 self._failed(exc)
             else:
                 delays = self._backoff.delays()
-                self._logged, self.last_error, self.gone_since = "", None, None
-                self._connected.set()
-                logger.info("client %r is connected to %s", client_id, sender.peer.address)
-                reason = await sender.lost()
+                self._succeeded()
+                logger.info("client %r is connected to %s", self.client_id, publisher.peer.address)
+                reason = await publisher.lost()
                 self._connected.clear()
                 self.gone_since = self._time()
-                logger.warning("client %r has no connection, for now: %s", client_id, reason)
-                await sender.close()
+                logger.warning("client %r has no connection, for now: %s", self.client_id, reason)
+                await publisher.close()
             await asyncio.sleep(next(delays))
-
-    def _failed(self, error: LinkError) -> None:
-        self.last_error = error
-        if str(error) != self._logged:
-            self._logged = str(error)
-            logger.warning("cannot connect: %s", error)
