@@ -139,4 +139,4 @@ async def test_simple_and_route_do_not_mix_and_say_so() -> None:
             await client.request("r", 1)
     async with RouteServer(connector), SimpleClient(connector) as simple:
         with pytest.raises(ReqError, match="no route ''"):
-            await asyncio.wait_for(simple.request(1), 5)
+            await asyncio.wait_for(simple.request(1), 40)
