@@ -68,7 +68,7 @@ class Queue(PickledQueue[_Messages]):
         QueueError: INVALID_VALUE: that is no name, or the sizes are none, or more than the system allows;
             NO_PERMISSIONS, NO_SYSTEM_RESOURCES; DOES_NOT_EXIST: *create* is False.
         FileExistsError: there is such a queue, and *exclusive* is True.
-        FeatureNotAvailable: posix_ipc is not installed; or, when something has to wait, anyio is not.
+        FeatureNotAvailable: posix_ipc is not installed.
 
     Other processes may use ipcqueue for the same queue. Any number of threads may call all methods, at any
     time. Ctrl-C ends each of them at once; an item that get has taken by then goes to the next get here. In a

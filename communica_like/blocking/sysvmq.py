@@ -81,7 +81,7 @@ class Queue(PickledQueue[_Messages]):
             NO_PERMISSIONS: it is another user's, or *max_bytes* is more than this user may have;
             NO_SYSTEM_RESOURCES; DOES_NOT_EXIST: *create* is False.
         FileExistsError: there is such a queue, and *exclusive* is True.
-        FeatureNotAvailable: sysv_ipc is not installed; or, when something has to wait, anyio is not.
+        FeatureNotAvailable: sysv_ipc is not installed.
 
     Other processes may use ipcqueue for the same queue. Any number of threads may call all methods, at any
     time. Ctrl-C ends each of them at once; an item that get has taken by then goes to the next get here. In a

@@ -120,7 +120,7 @@ class Client(Entity):
             self._client_id,
             self.limits,
             self._handlers(),
-            self._missing(),
+            self._missing,
             pool,
             self._closing_links,
             keep=True,

@@ -198,8 +198,8 @@ class Entity(ABC):
         """Return the handlers by encoded route."""
 
     @abstractmethod
-    def _missing(self) -> Failure:
-        """Return what to tell who asks for a handler that is not there."""
+    def _missing(self, route: str) -> Failure:
+        """Return the failure of a request for a route that has no handler; Simple entities' is ``""``."""
 
     def _begin(self) -> EagerTaskPool:
         """Return the pool of a new life of this entity.

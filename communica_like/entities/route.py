@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..abc import Connector, Serializer
 from ..serializers import JsonSerializer
-from ..wire.failure import REQ, Failure
+from ..wire.failure import NO_ROUTE, Failure
 from ..wire.limits import Limits
 from .backends import DuplicatePolicy
 from .backoff import Backoff
 from .client import Client
 from .handling.handlers import Handler
-from .routes import RouteCalls, RouteTable
+from .routes import RouteCalls, RouteTable, Tables, no_such_route
 from .server import Server
 
 __all__ = ["RouteClient", "RouteServer"]
 
-Tables = RouteTable | Iterable[RouteTable | None] | None
-
-_NO_ROUTE = Failure(REQ, "the other side has no route {route!r}")
+_NO_NAME = "the other side is a {}, and the call names no route: call it with a {}, and one of its routes"
 
 
 class RouteServer(Server):
@@ -109,8 +107,10 @@ class RouteServer(Server):
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
 
-    def _missing(self) -> Failure:
-        return _NO_ROUTE
+    def _missing(self, route: str) -> Failure:
+        if not route:
+            return Failure(NO_ROUTE, _NO_NAME.format("RouteServer", "RouteClient"), 404)
+        return no_such_route(route, self.routes)
 
 
 class RouteClient(Client):
@@ -214,5 +214,7 @@ class RouteClient(Client):
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
 
-    def _missing(self) -> Failure:
-        return _NO_ROUTE
+    def _missing(self, route: str) -> Failure:
+        if not route:
+            return Failure(NO_ROUTE, _NO_NAME.format("RouteClient", "RouteServer"), 404)
+        return no_such_route(route, self.routes)

@@ -93,7 +93,7 @@ class Server(Entity):
 
     def _prepare(self, pool: EagerTaskPool) -> Acceptor | InboxAcceptor:
         """Return where messages come in."""
-        handlers, missing = self._handlers(), self._missing()
+        handlers, missing = self._handlers(), self._missing
         inbox = self.connector.inbox()
         if inbox is not None:
             return InboxAcceptor(self.connector, inbox, self.limits, handlers, missing)

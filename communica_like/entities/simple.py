@@ -7,18 +7,19 @@ from typing import Any
 
 from ..abc import Connector, Serializer
 from ..serializers import JsonSerializer
-from ..wire.failure import RESP, Failure
+from ..wire.failure import NO_ROUTE, RESP, Failure
 from ..wire.limits import Limits
 from .backends import DuplicatePolicy
 from .backoff import Backoff
 from .client import Client
 from .handling.handlers import Codecs, Handler
+from .routes import shorten
 from .server import Server
 
 __all__ = ["SimpleClient", "SimpleServer"]
 
 _NO_HANDLER = Failure(RESP, "the other side has no handler")
-_NO_ROUTES = Failure(RESP, "the other side has one handler and no routes, such as {route!r}")
+_NO_ROUTES = "the other side is a {}, which has one handler and no routes such as {}: call it with a {}"
 
 
 class SimpleServer(Server):
@@ -109,8 +110,8 @@ class SimpleServer(Server):
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table
 
-    def _missing(self) -> Failure:
-        return _NO_ROUTES if self._handler_table else _NO_HANDLER
+    def _missing(self, route: str) -> Failure:
+        return _missing(route, "SimpleServer", "SimpleClient")
 
 
 class SimpleClient(Client):
@@ -214,8 +215,14 @@ class SimpleClient(Client):
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table
 
-    def _missing(self) -> Failure:
-        return _NO_ROUTES if self._handler_table else _NO_HANDLER
+    def _missing(self, route: str) -> Failure:
+        return _missing(route, "SimpleClient", "SimpleServer")
+
+
+def _missing(route: str, this: str, other: str) -> Failure:
+    if not route:
+        return _NO_HANDLER
+    return Failure(NO_ROUTE, _NO_ROUTES.format(this, shorten(route), other), 404)
 
 
 def _table(handler: Callable[..., Any] | None, serializer: Serializer) -> dict[bytes, Handler]:

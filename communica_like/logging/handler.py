@@ -55,7 +55,6 @@ class ThrowHandler(logging.Handler):
     it is logged. At exit what is in the backlog is delivered within ``drain_timeout``.
 
     Raises:
-        FeatureNotAvailable: anyio is not installed.
         ValueError: the URL is wrong.
     """
 

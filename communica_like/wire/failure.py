@@ -44,7 +44,9 @@ class Failure(NamedTuple):
     def of(cls, error: BaseException, traceback: str = "") -> Self:
         """Return what the requester is to be told of *error*."""
         if isinstance(error, ReqError | RespError):
-            kind = NO_ROUTE if isinstance(error, NoSuchRoute) else REQ if isinstance(error, ReqError) else RESP
+            kind = RESP if isinstance(error, RespError) else REQ
+            if isinstance(error, NoSuchRoute):
+                kind = NO_ROUTE
             message, code = _safely(str, error.message), error.code
             if isinstance(code, int) and -_INT64 <= code < _INT64:
                 return cls(kind, message, int(code))

@@ -8,8 +8,8 @@ import pytest
 
 from communica_like import (
     MemoryConnector,
+    NoSuchRoute,
     ReqError,
-    RespError,
     RouteClient,
     RouteOverrideError,
     RouteServer,
@@ -17,7 +17,7 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
-from tests.entities.stage import echo, eventually, route_pair
+from tests.entities.stage import echo, eventually, logged, route_pair
 from tests.entities.test_simple import Upper
 
 
@@ -132,11 +132,33 @@ async def test_the_longest_name() -> None:
         assert await client.request("é" * 32767, 1) == 1
 
 
-async def test_simple_and_route_do_not_mix_and_say_so() -> None:
+async def test_simple_and_route_do_not_mix_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
     connector = MemoryConnector()
     async with SimpleServer(connector, echo), RouteClient(connector) as client:
-        with pytest.raises(RespError, match="no routes, such as 'r'"):
+        with pytest.raises(NoSuchRoute, match="is a SimpleServer, .* such as 'r': call it with a SimpleClient"):
             await client.request("r", 1)
-    async with RouteServer(connector), SimpleClient(connector) as simple:
-        with pytest.raises(ReqError, match="no route ''"):
+        await client.throw("r", 1)
+        await eventually(lambda: "a throw failed: the other side is a SimpleServer" in logged(caplog))
+    async with RouteServer(connector) as server, SimpleClient(connector, echo) as simple:
+        with pytest.raises(NoSuchRoute, match="is a RouteServer, .* call it with a RouteClient") as caught:
             await asyncio.wait_for(simple.request(1), 5)
+        assert caught.value.code == 404
+        with pytest.raises(NoSuchRoute, match="is a SimpleClient, .* call it with a SimpleServer"):
+            await server.request("r", 1)
+    async with SimpleServer(connector, echo) as simple_server, RouteClient(connector):
+        with pytest.raises(NoSuchRoute, match="is a RouteClient, .* call it with a RouteServer"):
+            await simple_server.request(1)
+
+
+async def test_a_route_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    async with route_pair(table_with("user.remove", 1), table_with("shown", 2)) as (server, client):
+        with pytest.raises(NoSuchRoute, match="no route 'user.removes'; the nearest is 'user.remove'"):
+            await client.request("user.removes")
+        with pytest.raises(NoSuchRoute, match="the nearest is 'shown'"):
+            await server.request("show")
+        await client.throw("remove")
+        await eventually(lambda: "a throw failed: the other side has no route 'remove'" in logged(caplog))
+        # A handler passes it on as it is.
+        client.routes.add_route("forward", lambda: server.request("nowhere"))
+        with pytest.raises(NoSuchRoute, match="'nowhere'"):
+            await server.request("forward")

@@ -138,14 +138,14 @@ class Dispatcher:
                         if entered is not None:
                             leave_task(loop, entered)
                             entered = None
-                        result = context.run(handler.function, data, self._describe(route, deadline))
+                        result = context.run(handler.call, data, self._describe(route, deadline))
                     elif handler.is_async:
-                        result = handler.function(data)  # runs nothing yet
+                        result = handler.call(data)  # runs nothing yet
                     else:
                         if entered is not None:
                             leave_task(loop, entered)
                             entered = None
-                        result = context.run(handler.function, data)
+                        result = context.run(handler.call, data)
                     returned = type(result)
                     if returned is CoroutineType or (returned not in _PLAIN and hasattr(result, "__await__")):
                         coroutine = result if returned is CoroutineType else _awaiting(result)

@@ -31,7 +31,7 @@ from ...wire.greetings import Reason
 from ...wire.limits import Limits
 from ..handling.context import inherited_deadline
 from ..handling.handlers import Handler
-from ..handling.responses import Responder
+from ..handling.responses import Missing, Responder
 from ..handling.tasks import EagerTaskPool
 from .dispatcher import Dispatcher
 from .receivers import ClosingLink
@@ -94,7 +94,7 @@ class SessionDriver:
         client_id: str,
         limits: Limits,
         handlers: Mapping[bytes, Handler],
-        missing: Failure,
+        missing: Missing,
         pool: EagerTaskPool,
         farewells: set[ClosingLink],
         *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
@@ -13,7 +14,9 @@ from ...wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Fa
 from ...wire.limits import Limits
 from .handlers import Handler
 
-__all__ = ["Responder", "ResponseSink"]
+__all__ = ["Missing", "Responder", "ResponseSink"]
+
+Missing = Callable[[str], Failure]
 
 logger = logging.getLogger("communica_like.handlers")
 
@@ -37,10 +40,10 @@ class Responder:
 
     Args:
         session: gets the answers.
-        missing: what to tell who asks for an unknown route; may hold ``{route}``.
+        missing: returns the failure for a route that has no handler; Simple entities' is ``""``.
     """
 
-    def __init__(self, session: ResponseSink, missing: Failure) -> None:
+    def __init__(self, session: ResponseSink, missing: Missing) -> None:
         self._session = session
         self._missing = missing
 
@@ -87,9 +90,8 @@ class Responder:
             logger.error("a throw failed: %s", text)
 
     def no_handler(self, kind: int, ident: int, route: bytes) -> None:
-        """There is no handler for *route*."""
-        name = route.decode("utf-8", "replace")
-        failure = self._missing._replace(message=self._missing.message.format(route=name))
+        """Tell the requester, or the log, that *route* has no handler."""
+        failure = self._missing(route.decode("utf-8", "replace"))
         if kind == REQUEST:
             self._fail(ident, failure)
         else:

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 from ...abc import Connector
 from ...abc.inbox import SharedInbox
-from ...wire.failure import Failure
 from ...wire.limits import Limits
 from ..backends import ClientInfo
 from ..backoff import Backoff
 from ..connection.driver import SessionDriver
 from ..handling.handlers import Handler
+from ..handling.responses import Missing
 from ..handling.tasks import EagerTaskPool
 from .dispatcher import InboxDispatcher
 
@@ -39,7 +39,7 @@ class InboxAcceptor:
         inbox: SharedInbox,
         limits: Limits,
         handlers: Mapping[bytes, Handler],
-        missing: Failure,
+        missing: Missing,
     ) -> None:
         self._name = connector.dump_state()
         self._runner = InboxDispatcher(handlers, missing, limits)

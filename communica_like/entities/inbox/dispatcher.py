@@ -19,7 +19,7 @@ from ...wire.failure import Failure
 from ...wire.limits import KIB, Limits
 from ..handling.context import Context, inherited_deadline
 from ..handling.handlers import Handler
-from ..handling.responses import Responder
+from ..handling.responses import Missing, Responder
 from ..handling.tasks import warn_if_slow
 
 __all__ = ["InboxDispatcher"]
@@ -39,11 +39,11 @@ class InboxDispatcher:
 
     Args:
         handlers: by encoded route; Simple entities have one, without a name.
-        missing: what to tell who asks for a handler that is not there.
+        missing: returns the failure for a route that has no handler.
         limits: ``max_message`` bounds answers.
     """
 
-    def __init__(self, handlers: Mapping[bytes, Handler], missing: Failure, limits: Limits) -> None:
+    def __init__(self, handlers: Mapping[bytes, Handler], missing: Missing, limits: Limits) -> None:
         self._handlers = handlers
         self._outcome = _Outcome(limits)
         self._responder = Responder(self._outcome, missing)
@@ -174,7 +174,7 @@ class InboxDispatcher:
             arguments.append(self._describe(job, deadline))
         began = time.monotonic()
         try:
-            result = context.run(handler.function, *arguments)
+            result = context.run(handler.call, *arguments)
         except BaseException as exc:
             self._responder.handler_failed(kind, _NOBODY, handler, exc)
             self._settle(job)

@@ -74,7 +74,7 @@ class Meeting:
             "client",
             LIMITS,
             {b"": Handler(handler, Raw())},
-            Failure(RESP, "no"),
+            lambda route: Failure(RESP, "no"),
             self.pool,
             set(),
             keep=False,

@@ -15,9 +15,11 @@ from communica_like.abc.inbox import ANSWER, Delivery, Message
 from communica_like.entities.handling.handlers import Handler
 from communica_like.entities.inbox.dispatcher import InboxDispatcher
 from communica_like.serializers import JsonSerializer
-from communica_like.wire.failure import REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
+from communica_like.wire.failure import NO_ROUTE, REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 
-NO_ROUTE = Failure(REQ, "no route {route!r}")
+
+def no_route(route: str) -> Failure:
+    return Failure(NO_ROUTE, f"no route {route!r}", 404)
 
 
 class Note(Delivery):
@@ -46,7 +48,7 @@ class Note(Delivery):
 
 
 def runner_of(function: Callable[..., Any]) -> InboxDispatcher:
-    return InboxDispatcher({b"r": Handler(function, JsonSerializer())}, NO_ROUTE, Limits())
+    return InboxDispatcher({b"r": Handler(function, JsonSerializer())}, no_route, Limits())
 
 
 async def turns(count: int = 5) -> None:
@@ -78,7 +80,7 @@ async def test_answers_and_errors() -> None:
     assert (failure(jobs[1]).kind, failure(jobs[1]).code) == (REQ, 5)
     assert failure(jobs[2]).kind == UNKNOWN
     assert failure(jobs[3]).kind == SERIALIZER
-    assert failure(jobs[4]).message == "no route 'other'"
+    assert failure(jobs[4]) == Failure(NO_ROUTE, "no route 'other'", 404)
     assert [job.outcomes for job in thrown] == [[(ANSWER, None)]] * 3
 
 
