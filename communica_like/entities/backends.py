@@ -1,13 +1,22 @@
-"""What clients and servers stand on."""
+"""What clients and servers stand on: an abstract face with two implementations.
+
+A client holds a ClientBackend, a server a ServerBackend, and neither knows which: ``connection`` implements
+both over sessions, ``inbox`` over a shared inbox at a broker. ``factory`` chooses by the connector. A backend
+lives from ``init()`` to ``close()``; a restarted entity gets another.
+"""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ..abc import PeerIdentity
+from ..exceptions import CommunicaError
+from ..wire.greetings import Reason
 
-__all__ = ["ClientInfo", "DuplicatePolicy"]
+__all__ = ["Backend", "Channel", "ClientBackend", "ClientInfo", "Clients", "DuplicatePolicy", "ServerBackend"]
 
 DuplicatePolicy = Literal["refuse", "replace"]
 
@@ -25,3 +34,133 @@ class ClientInfo:
     client_id: str
     peer: PeerIdentity | None
     connected: bool
+
+
+class Channel(ABC):
+    """The way to one other side, for encoded calls."""
+
+    @property
+    @abstractmethod
+    def live(self) -> bool:
+        """Whether there is a connection now."""
+
+    @abstractmethod
+    async def request(
+        self,
+        route: bytes,
+        body: bytes,
+        timeout: float | None = None,
+        idempotent: bool = False,
+        key: str | None = None,
+    ) -> bytes:
+        """Send a request and return the body of its response. See RouteClient.request."""
+
+    @abstractmethod
+    def throw(
+        self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
+    ) -> Coroutine[Any, Any, None] | None:
+        """Send a throw; return None if that is done, else what completes it. See RouteClient.throw."""
+
+    @property
+    @abstractmethod
+    def settled(self) -> bool:
+        """Whether all throws and responses are delivered."""
+
+    @abstractmethod
+    async def flushed(self) -> None:
+        """Wait until all throws and responses are delivered, if only for a moment."""
+
+
+class Clients(ABC):
+    """The clients that a server can call."""
+
+    @abstractmethod
+    def infos(self) -> list[ClientInfo]:
+        """Return a description of each client."""
+
+    @abstractmethod
+    async def choose(self, client_id: str | None, timeout: float | None) -> tuple[Channel, float | None]:
+        """Return the channel to a client, and what is left of *timeout*.
+
+        Args:
+            client_id: which client; None: any, another one each time. Waits for one if there is none.
+
+        Raises:
+            ConnectionLost: no client of this id is connected.
+            RequestTimeout: no client came in time.
+            Closed: the server closes.
+        """
+
+
+class Backend(ABC):
+    """What an entity stands on, from its start to its end."""
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Stay connected, or serve, until cancelled or no more messages can come."""
+
+    @abstractmethod
+    def refuse_calls(self, error: Exception) -> None:
+        """Make calls raise *error*, waiting ones too; still deliver throws, and handle those that come."""
+
+    @abstractmethod
+    def end(self, reason: Reason) -> None:
+        """Deliver nothing more: what waits is lost, or left to others."""
+
+    @abstractmethod
+    async def disconnect(self, timeout: float, linger: bool) -> None:
+        """Close what is open. Called after ``end``, and again if it was cancelled.
+
+        Args:
+            timeout: seconds for closing links to send what they hold.
+            linger: whether links that need more time to close get it.
+        """
+
+
+class ClientBackend(Backend):
+    """What a client stands on. ``run`` connects, and connects again.
+
+    Attributes:
+        channel: the way to the server.
+        last_error: why the last attempt to connect failed, or None.
+        gone_since: since when there is no server to reach, by the loop's clock; None: there is one.
+    """
+
+    channel: Channel
+    last_error: CommunicaError | None
+    gone_since: float | None
+
+    @abstractmethod
+    async def wait_connected(self) -> None:
+        """Wait for a connection.
+
+        Raises:
+            HandshakeError: the server does not let this client in.
+        """
+
+
+class ServerBackend(Backend):
+    """What a server stands on. ``run`` returns when no client can come any more.
+
+    Attributes:
+        clients: the clients to call; None: messages come without a way to call their senders.
+    """
+
+    clients: Clients | None
+
+    @property
+    @abstractmethod
+    def address(self) -> str | None:
+        """The URL to connect to, once it is known."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Start to serve the address.
+
+        Raises:
+            AddressInUse, InsecureAddress, LinkError: the address cannot be served.
+        """
+
+    @abstractmethod
+    async def drain(self) -> None:
+        """Wait until all is delivered and handled. Called after ``refuse_calls``."""

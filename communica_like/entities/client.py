@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Coroutine
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from ..abc import Connector
-from ..exceptions import Closed, ConnectTimeout
-from ..wire.greetings import Reason
+from ..exceptions import ConnectTimeout
 from ..wire.limits import Limits
+from .backends import Channel, ClientBackend
 from .backoff import Backoff
-from .connection.driver import SessionDriver
-from .connection.reconnector import Reconnector
 from .entity import Entity
-from .handling.tasks import EagerTaskPool
-from .inbox.calls import InboxCalls
-from .inbox.reconnector import InboxReconnector
+from .factory import client_backend
+from .handling.handlers import Codecs
 
 __all__ = ["Client"]
+
+_POLL_INTERVAL: Final = 0.25
 
 
 class Client(Entity):
@@ -52,9 +51,8 @@ class Client(Entity):
         if handshake_timeout is None:
             handshake_timeout = connector.handshake_timeout
         self._handshake_timeout = handshake_timeout
-        self._peer: SessionDriver | InboxCalls | None = None
-        self._reconnector: Reconnector | InboxReconnector | None = None
-        self._dialing: asyncio.Task[None] | None = None
+        self._backend: ClientBackend | None = None
+        self._channel: Channel | None = None
 
     @property
     def client_id(self) -> str:
@@ -64,7 +62,7 @@ class Client(Entity):
     @property
     def connected(self) -> bool:
         """Whether there is a link to the server now; with a shared inbox: a connection to the broker."""
-        return self._peer is not None and self._peer.live
+        return self._channel is not None and self._channel.live
 
     async def init(self, timeout: float | None = 0) -> Self:
         """Connect to the server.
@@ -85,114 +83,97 @@ class Client(Entity):
 
         After an exception, or a cancellation, the client is closed; it may be started again.
         """
-        reconnector, running = self._prepare(self._begin())
-        self._dialing = asyncio.get_running_loop().create_task(
-            running, name=f"communica_like client {self._client_id}"
+        backend = self._backend = client_backend(
+            self.connector,
+            self._client_id,
+            self.limits,
+            self._backoff,
+            self._handshake_timeout,
+            self._begin(),
         )
-        self._dialing.add_done_callback(self._dialing_ended)
+        self._channel = backend.channel
+        keeper = self._keep(backend.run())
         if timeout is None:
             return self
         try:
             async with asyncio.timeout(timeout or None):
-                await self._wait_connected(reconnector, self._dialing)
+                await self._wait_connected(backend, keeper)
         except TimeoutError as exc:
             await self.close(0)
             text = f"no connection to {self.connector.dump_state()} within {timeout} s"
-            if reconnector.last_error is not None:
-                text += f"; the last attempt: {reconnector.last_error}"
-            raise ConnectTimeout(text) from (reconnector.last_error or exc)
+            if backend.last_error is not None:
+                text += f"; the last attempt: {backend.last_error}"
+            raise ConnectTimeout(text) from (backend.last_error or exc)
         except BaseException:
             await self.close(0)
             raise
         return self
 
-    def _prepare(
-        self, pool: EagerTaskPool
-    ) -> tuple[Reconnector | InboxReconnector, Coroutine[Any, Any, None]]:
-        """Make what calls go through; return what keeps it connected."""
-        inbox = self.connector.inbox()
-        if inbox is not None:
-            mail = self._peer = InboxCalls(self._client_id, self.limits, inbox)
-            keeper = self._reconnector = InboxReconnector(self._backoff)
-            return keeper, keeper.run(mail)
-        reconnector = self._reconnector = Reconnector(self.connector, self._backoff, self._handshake_timeout)
-        peer = self._peer = SessionDriver(
-            self._client_id,
-            self.limits,
-            self._handlers(),
-            self._missing,
-            pool,
-            self._closing_links,
-            keep=True,
-            on_link_lost=reconnector.on_link_lost,
-            on_ended=reconnector.on_ended,
-        )
-        return reconnector, reconnector.run(peer)
-
     @staticmethod
-    async def _wait_connected(
-        reconnector: Reconnector | InboxReconnector, dialing: asyncio.Task[None]
-    ) -> None:
-        waiting = asyncio.ensure_future(reconnector.wait_connected())
+    async def _wait_connected(backend: ClientBackend, keeper: asyncio.Task[None]) -> None:
+        waiting = asyncio.ensure_future(backend.wait_connected())
         try:
-            await asyncio.wait([waiting, dialing], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([waiting, keeper], return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 waiting.result()
             else:
-                dialing.result()  # it raises
+                keeper.result()  # it raises
         finally:
             waiting.cancel()
             await asyncio.wait([waiting])
 
-    def _dialing_ended(self, dialing: asyncio.Task[None]) -> None:
-        if not dialing.cancelled() and (error := dialing.exception()) is not None:
-            self._fail(error)
+    # -- calls
 
-    # -- Entity's hooks
+    async def _request(
+        self,
+        route: bytes,
+        codecs: Codecs,
+        data: Any,
+        timeout: float | None,
+        idempotent: bool,
+        key: str | None,
+    ) -> Any:
+        body = codecs.dump_request(data)
+        channel = self._channel
+        if channel is None:
+            raise self._not_running()
+        return codecs.load_answer(await channel.request(route, body, timeout, idempotent, key))
 
-    def _peers(self) -> list[SessionDriver]:
-        return [self._peer] if isinstance(self._peer, SessionDriver) else []
+    def _throw(
+        self, route: bytes, codecs: Codecs, data: Any, timeout: float | None, key: str | None
+    ) -> Coroutine[Any, Any, None] | None:
+        """Send a throw; return what completes it, or None: most are done at once, and cost no coroutine."""
+        body = codecs.dump_request(data)
+        channel = self._channel
+        if channel is None:
+            raise self._not_running()
+        return channel.throw(route, body, timeout, key)
 
-    def _end_for_good(self, reason: Reason) -> None:
-        if self._peer is not None:
-            self._peer.end_for_good(reason)
-
-    def _refuse_calls(self, error: Closed) -> None:
-        if self._peer is not None:
-            self._peer.refuse_calls(error)
+    # -- closing
 
     async def _drain(self) -> None:
-        peer, reconnector = self._peer, self._reconnector
-        assert peer is not None
-        assert reconnector is not None
-        waiting = asyncio.ensure_future(self._settle(peer))
+        backend, keeper = self._backend, self._keeper
+        assert backend is not None
+        waiting = asyncio.ensure_future(self._settle(backend.channel))
         try:
             while not waiting.done():
-                if self._dialing is not None and self._dialing.done():
-                    return  # there will be no link any more
-                if reconnector.gone_since is not None:
+                if keeper is not None and keeper.done():
+                    return  # there will be no connection any more
+                left = _POLL_INTERVAL
+                if backend.gone_since is not None:
                     # A server that is gone has the resume window to come back for what was thrown.
-                    until = reconnector.gone_since + self.limits.resume_window
+                    until = backend.gone_since + self.limits.resume_window
                     left = until - asyncio.get_running_loop().time()
                     if left <= 0:
                         return
-                else:
-                    left = 0.25
-                await asyncio.wait([waiting], timeout=min(left, 0.25))
+                await asyncio.wait([waiting], timeout=min(left, _POLL_INTERVAL))
         finally:
             waiting.cancel()
             await asyncio.wait([waiting])
 
-    async def _settle(self, peer: SessionDriver | InboxCalls) -> None:
+    async def _settle(self, channel: Channel) -> None:
         pool = self._pool
         assert pool is not None
-        while not (pool.idle and peer.settled):
+        while not (pool.idle and channel.settled):
             await pool.wait_idle()
-            await peer.flushed()
-
-    async def _disconnect(self) -> None:
-        if self._dialing is not None:
-            self._dialing.cancel()
-            await asyncio.wait([self._dialing])
-            if not self._dialing.cancelled():
-                self._dialing.exception()
+            await channel.flushed()

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 from ..abc import Connector
 from ..exceptions import Closed
 from ..wire.failure import Failure
 from ..wire.greetings import OTHER, Reason
 from ..wire.limits import Limits
-from .connection.driver import SessionDriver
-from .connection.receivers import ClosingLink
+from .backends import Backend
 from .handling.handlers import Handler
+from .handling.runner import HandlerSet
 from .handling.tasks import EagerTaskPool
 from .signals import stop_signals
 
@@ -25,9 +25,10 @@ __all__ = ["Entity"]
 
 logger = logging.getLogger("communica_like")
 
-_NO_HEARTBEAT = 86_400.0
-_ATTEMPTS = 3
-_LAST_WORDS = 1.0  # seconds for cancelled handlers to end, and for links to close
+_NO_HEARTBEAT: Final = 86_400.0
+_DISCONNECT_ATTEMPTS: Final = 3
+_END_TIMEOUT = 1.0  # for cancelled handlers to end, and for links to close
+_HURRIED_END_TIMEOUT: Final = 0.05  # the same after close() was cancelled
 
 
 class Entity(ABC):
@@ -51,7 +52,8 @@ class Entity(ABC):
         self.limits = _fitting(limits or Limits(), connector)
         self.drain_timeout = drain_timeout
         self._pool: EagerTaskPool | None = None
-        self._closing_links: set[ClosingLink] = set()
+        self._backend: Backend | None = None
+        self._keeper: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._stop_asked: asyncio.Event | None = None
         self._stopped: asyncio.Event | None = None
@@ -167,31 +169,9 @@ class Entity(ABC):
 
     # -- for subclasses
 
-    def _fail(self, error: BaseException) -> None:
-        """It cannot go on: ``run()`` ends with *error*."""
-        self._failure = error
-        self.stop()
-
-    @abstractmethod
-    def _peers(self) -> list[SessionDriver]:
-        """Return the peers of all sessions."""
-
-    @abstractmethod
-    def _refuse_calls(self, error: Closed) -> None:
-        """From now on calls raise *error*."""
-
-    def _end_for_good(self, reason: Reason) -> None:
-        """Nothing more is delivered."""
-        for peer in self._peers():
-            peer.end_for_good(reason)
-
     @abstractmethod
     async def _drain(self) -> None:
         """Wait until all is delivered and handled."""
-
-    @abstractmethod
-    async def _disconnect(self) -> None:
-        """Stop listening or connecting. Peers have ended."""
 
     @abstractmethod
     def _handlers(self) -> Mapping[bytes, Handler]:
@@ -199,10 +179,10 @@ class Entity(ABC):
 
     @abstractmethod
     def _missing(self, route: str) -> Failure:
-        """Return the failure of a request for a route that has no handler; Simple entities' is ``""``."""
+        """Return what to tell a requester whose route has no handler; Simple entities' route is ``""``."""
 
-    def _begin(self) -> EagerTaskPool:
-        """Return the pool of a new life of this entity.
+    def _begin(self) -> HandlerSet:
+        """Return the handlers and a pool for a new life of this entity.
 
         Raises:
             RuntimeError: it is running.
@@ -211,10 +191,20 @@ class Entity(ABC):
             raise RuntimeError(f"{self!r} is already started")
         if self._closing is not None and not self._closing.done():
             raise RuntimeError(f"{self!r} is still closing")
-        self._closing = None
+        self._closing = self._keeper = None
         self._pool = EagerTaskPool()
-        self._closing_links = set()
-        return self._pool
+        return HandlerSet(self._handlers(), self._missing, self._pool)
+
+    def _keep(self, running: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run the backend in a task; if it fails, make ``run()`` end with the error."""
+        self._keeper = asyncio.get_running_loop().create_task(running, name=f"communica_like {self!r}")
+        self._keeper.add_done_callback(self._on_keeper_done)
+        return self._keeper
+
+    def _on_keeper_done(self, keeper: asyncio.Task[None]) -> None:
+        if not keeper.cancelled() and (error := keeper.exception()) is not None:
+            self._failure = error
+            self.stop()
 
     def _not_running(self) -> Closed:
         if self.state == "new":
@@ -222,11 +212,14 @@ class Entity(ABC):
         return Closed(f"{self!r} is closed")
 
     async def _close(self, timeout: float) -> None:
-        pool = self._pool
+        backend, pool = self._backend, self._pool
+        assert backend is not None
         assert pool is not None
-        self._refuse_calls(Closed(f"{type(self).__name__} is closed"))
+        name = type(self).__name__
+        backend.refuse_calls(Closed(f"{name} is closed"))
         now = asyncio.get_running_loop().time
         deadline = now() + timeout
+        hurried = False  # by a cancellation
         try:
             if timeout > 0:
                 async with asyncio.timeout(timeout):
@@ -234,35 +227,33 @@ class Entity(ABC):
         except TimeoutError:
             logger.warning("%r: not all was delivered and handled within %.1f s", self, timeout)
         except asyncio.CancelledError:
-            deadline = 0.0
+            hurried = True
         try:
-            await pool.close(max(_LAST_WORDS, deadline - now()) if deadline else 0.05)
+            await pool.close(_HURRIED_END_TIMEOUT if hurried else max(_END_TIMEOUT, deadline - now()))
         except asyncio.CancelledError:
-            deadline = 0.0
-        self._end_for_good(Reason(OTHER, f"{type(self).__name__} closed"))
-        # Who cancels it does not wait for others any more, but what this side has open is closed.
-        # Not for ever: a client library below may raise a cancellation that is nobody's.
-        for _ in range(_ATTEMPTS):
+            hurried = True
+        backend.end(Reason(OTHER, f"{name} closed"))
+        # Even in a hurry, close what is open. Do not try for ever: a client library below may raise a
+        # cancellation of its own.
+        for _ in range(_DISCONNECT_ATTEMPTS):
+            allowed = _HURRIED_END_TIMEOUT if hurried else _END_TIMEOUT
             try:
-                async with asyncio.timeout(None if deadline else _LAST_WORDS):
-                    await self._disconnect()
+                async with asyncio.timeout(_END_TIMEOUT if hurried else None):
+                    await pool.close(allowed)  # what began during the first
+                    await self._disconnect(allowed, timeout > 0 and not hurried)
                 break
             except asyncio.CancelledError:
-                deadline = 0.0  # it was given up half-way
+                hurried = True
             except TimeoutError:
-                logger.warning("%r: not all was closed within %.1f s", self, _LAST_WORDS)
+                logger.warning("%r: not all was closed within %.1f s", self, _END_TIMEOUT)
                 break
-        try:
-            await pool.close(_LAST_WORDS if deadline else 0.05)  # what began during the first
-            if self._closing_links:
-                lingers = max(closing.link.lingers for closing in self._closing_links) if timeout > 0 else 0.0
-                await asyncio.wait(
-                    [f.gone for f in self._closing_links], timeout=_LAST_WORDS + lingers if deadline else 0.05
-                )
-        except asyncio.CancelledError:
-            pass
-        for closing in list(self._closing_links):
-            closing.link.abort()
+
+    async def _disconnect(self, timeout: float, linger: bool) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        assert self._backend is not None
+        await self._backend.disconnect(timeout, linger)
 
 
 def _fitting(limits: Limits, connector: Connector) -> Limits:

@@ -84,9 +84,7 @@ class RouteServer(Server):
         Cancellation and order are those of SimpleServer.request.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer, timeout = await self._choose(client_id, timeout)
-        return codecs.load_answer(await peer.request(name, body, timeout, idempotent))
+        return await self._request(name, codecs, data, client_id, timeout, idempotent)
 
     async def throw(
         self, route: str, data: Any, serializer: Serializer | None = None, client_id: str | None = None
@@ -100,9 +98,7 @@ class RouteServer(Server):
         know is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer, _ = await self._choose(client_id, None)
-        await peer.throw(name, body)
+        await self._throw(name, codecs, data, client_id)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
@@ -179,11 +175,7 @@ class RouteClient(Client):
         Cancellation and order are those of SimpleClient.request.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer = self._peer
-        if peer is None:
-            raise self._not_running()
-        return codecs.load_answer(await peer.request(name, body, timeout, idempotent, key))
+        return await self._request(name, codecs, data, timeout, idempotent, key)
 
     async def throw(
         self,
@@ -204,12 +196,8 @@ class RouteClient(Client):
         know is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        body = codecs.dump_request(data)
-        peer = self._peer
-        if peer is None:
-            raise self._not_running()
-        if not peer.post(name, body):
-            await peer.throw(name, body, timeout, key)
+        if (unfinished := self._throw(name, codecs, data, timeout, key)) is not None:
+            await unfinished
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Self
+from typing import Any, Self
 
 from ..abc import Connector
-from ..exceptions import Closed, ConnectionLost, FeatureNotAvailable, RequestTimeout
+from ..exceptions import FeatureNotAvailable
 from ..wire.limits import Limits
-from .backends import ClientInfo, DuplicatePolicy
-from .connection.acceptor import Acceptor
-from .connection.driver import SessionDriver
+from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend
 from .entity import Entity
-from .handling.context import inherited_deadline
-from .handling.tasks import EagerTaskPool
-from .inbox.acceptor import InboxAcceptor
+from .factory import server_backend
+from .handling.handlers import Codecs
 
 __all__ = ["Server"]
 
@@ -49,20 +46,19 @@ class Server(Entity):
             raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
         self._duplicates = duplicate_clients
         self._handshake_timeout = handshake_timeout
-        self._acceptor: Acceptor | InboxAcceptor | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._backend: ServerBackend | None = None
 
     @property
     def address(self) -> str:
         """The URL that clients connect to; ``connector_from`` makes a connector of it."""
-        acceptor = self._acceptor
-        address = acceptor.address if acceptor is not None else None
+        address = self._backend.address if self._backend is not None else None
         return address if address is not None else self.connector.dump_state()
 
     @property
     def clients(self) -> list[ClientInfo]:
         """The clients that have a session now."""
-        return self._acceptor.infos() if self._acceptor is not None else []
+        clients = self._backend.clients if self._backend is not None else None
+        return clients.infos() if clients is not None else []
 
     async def init(self, timeout: float | None = 0) -> Self:
         """Listen.
@@ -79,101 +75,61 @@ class Server(Entity):
             LinkError: the address cannot be served; TimeoutError: not in time.
             RuntimeError: it is started already.
         """
-        self._acceptor = self._prepare(self._begin())
+        backend = self._backend = server_backend(
+            self.connector, self.limits, self._duplicates, self._handshake_timeout, self._begin()
+        )
         try:
             async with asyncio.timeout(timeout or None):
-                await self._acceptor.open()
+                await backend.open()
         except BaseException:
             await self.close(0)
             raise
-        self._watching = asyncio.get_running_loop().create_task(
-            self._end_with(self._acceptor), name=f"communica_like over {self!r}"
-        )
+        self._keep(self._end_with(backend))
         return self
 
-    def _prepare(self, pool: EagerTaskPool) -> Acceptor | InboxAcceptor:
-        """Return where messages come in."""
-        handlers, missing = self._handlers(), self._missing
-        inbox = self.connector.inbox()
-        if inbox is not None:
-            return InboxAcceptor(self.connector, inbox, self.limits, handlers, missing)
-
-        def make_peer(client_id: str, acceptor: Acceptor) -> SessionDriver:
-            return SessionDriver(
-                client_id,
-                self.limits,
-                handlers,
-                missing,
-                pool,
-                self._closing_links,
-                keep=False,
-                on_link_lost=acceptor.on_link_lost,
-                on_ended=acceptor.on_ended,
-            )
-
-        return Acceptor(self.connector, self.limits, self._handshake_timeout, self._duplicates, make_peer)
-
-    async def _end_with(self, acceptor: Acceptor | InboxAcceptor) -> None:
-        await acceptor.wait_over()
+    async def _end_with(self, backend: ServerBackend) -> None:
+        await backend.run()
         logger.info("%r: no client can come any more", self)
-        self._watching = None  # not to be cancelled by what it begins
+        self._keeper = None  # not to be cancelled by what it begins
         if self._stop_asked is not None:
             self.stop()
         else:
             await self.close()
 
-    async def _choose(
-        self, client_id: str | None, timeout: float | None
-    ) -> tuple[SessionDriver, float | None]:
-        """Return the client's peer, and what is left of *timeout*."""
-        acceptor = self._acceptor
-        if acceptor is None or acceptor.closing is not None:
+    # -- calls
+
+    async def _request(
+        self,
+        route: bytes,
+        codecs: Codecs,
+        data: Any,
+        client_id: str | None,
+        timeout: float | None,
+        idempotent: bool,
+    ) -> Any:
+        body = codecs.dump_request(data)
+        channel, timeout = await self._clients_to_call().choose(client_id, timeout)
+        return codecs.load_answer(await channel.request(route, body, timeout, idempotent))
+
+    async def _throw(self, route: bytes, codecs: Codecs, data: Any, client_id: str | None) -> None:
+        body = codecs.dump_request(data)
+        channel, _ = await self._clients_to_call().choose(client_id, None)
+        if (unfinished := channel.throw(route, body)) is not None:
+            await unfinished
+
+    def _clients_to_call(self) -> Clients:
+        backend = self._backend
+        if backend is None or self._closing is not None:
             raise self._not_running()
-        if not self.connector.guarantees.calls_back:
+        if backend.clients is None:
             raise FeatureNotAvailable(
                 f"a server has no clients to call at {self.connector.dump_state()}: "
                 "with sessions it does, as by RmqConnector without shared=True"
             )
-        if client_id is not None:
-            known = acceptor.peers.get(client_id)
-            if known is None:
-                raise ConnectionLost(f"no client {client_id!r} is connected", sent=False)
-            return known, timeout
-        peer = acceptor.pick()
-        if peer is not None:
-            return peer, timeout
-        now = asyncio.get_running_loop().time
-        began = now()
-        deadline = inherited_deadline.get()
-        if timeout is not None:
-            deadline = min(began + timeout, deadline or began + timeout)
-        try:
-            async with asyncio.timeout(None if deadline is None else deadline - began):
-                while peer is None:
-                    await acceptor.wait_client()
-                    peer = acceptor.pick()
-        except TimeoutError as exc:
-            raise RequestTimeout("no client came in time") from exc
-        return peer, None if timeout is None else began + timeout - now()
+        return backend.clients
 
-    # -- Entity's hooks
-
-    def _peers(self) -> list[SessionDriver]:
-        return list(self._acceptor.peers.values()) if self._acceptor is not None else []
-
-    def _refuse_calls(self, error: Closed) -> None:
-        if self._acceptor is not None:
-            self._acceptor.refuse_clients(error)
-        for peer in self._peers():
-            peer.refuse_calls(error)
+    # -- closing
 
     async def _drain(self) -> None:
-        if self._acceptor is not None and self._pool is not None:
-            await self._acceptor.drain(self._pool)
-
-    async def _disconnect(self) -> None:
-        if self._acceptor is not None:
-            await self._acceptor.close()
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+        assert self._backend is not None
+        await self._backend.drain()

@@ -84,9 +84,7 @@ class SimpleServer(Server):
         Cancelling it cancels the handler. Requests to one client start in the order of the calls; one of
         over 32 KiB may be overtaken.
         """
-        body = self._codecs.dump_request(data)
-        peer, timeout = await self._choose(client_id, timeout)
-        return self._codecs.load_answer(await peer.request(b"", body, timeout, idempotent))
+        return await self._request(b"", self._codecs, data, client_id, timeout, idempotent)
 
     async def throw(self, data: Any, client_id: str | None = None) -> None:
         """Send a message to a client without waiting for it to be handled.
@@ -103,9 +101,7 @@ class SimpleServer(Server):
 
         If it is cancelled, nothing was sent.
         """
-        body = self._codecs.dump_request(data)
-        peer, _ = await self._choose(client_id, None)
-        await peer.throw(b"", body)
+        await self._throw(b"", self._codecs, data, client_id)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table
@@ -175,11 +171,7 @@ class SimpleClient(Client):
         Cancelling it cancels the handler. Requests start in the order of the calls; one of over 32 KiB
         may be overtaken.
         """
-        body = self._codecs.dump_request(data)
-        peer = self._peer
-        if peer is None:
-            raise self._not_running()
-        return self._codecs.load_answer(await peer.request(b"", body, timeout, idempotent, key))
+        return await self._request(b"", self._codecs, data, timeout, idempotent, key)
 
     async def throw(self, data: Any, *, timeout: float | None = None, key: str | None = None) -> None:
         """Send a message to the server without waiting for it to be handled.
@@ -205,12 +197,8 @@ class SimpleClient(Client):
 
         If it is cancelled, nothing was sent; with a shared inbox, it may have been.
         """
-        body = self._codecs.dump_request(data)
-        peer = self._peer
-        if peer is None:
-            raise self._not_running()
-        if not peer.post(b"", body):
-            await peer.throw(b"", body, timeout, key)
+        if (unfinished := self._throw(b"", self._codecs, data, timeout, key)) is not None:
+            await unfinished
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from communica_like import MemoryConnector
 from communica_like.abc import Connector, Link, LinkReceiver, Listener
 from communica_like.connectors.memory import MemoryLink
+from tests.entities.stage import sessions_of
 
 __all__ = ["OnceConnector", "OnceListener", "SlowToClose", "link_of"]
 
@@ -89,7 +90,7 @@ class SlowToClose(MemoryConnector):
 
 def link_of(entity: Any) -> MemoryLink:
     """Return the link of an entity that has one."""
-    [peer] = entity._peers()
+    [peer] = sessions_of(entity)
     link = peer._link
     assert isinstance(link, MemoryLink)
     return link

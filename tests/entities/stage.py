@@ -21,7 +21,12 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
+from communica_like.entities.client import Client
+from communica_like.entities.connection.acceptor import Acceptor
+from communica_like.entities.connection.driver import SessionDriver
+from communica_like.entities.connection.reconnector import Reconnector
 from communica_like.entities.handling.tasks import FINISHED, EagerTask, enter_task, leave_task
+from communica_like.entities.server import Server
 from communica_like.testing import run_with_virtual_clock
 
 PATIENCE = 10.0
@@ -52,6 +57,15 @@ async def route_pair(
     async with RouteServer(connector, table) as server:
         async with RouteClient(connector, route_table=client_table, backoff=QUICK) as client:
             yield server, client
+
+
+def sessions_of(entity: Client | Server) -> list[SessionDriver]:
+    """Return the sessions of an entity."""
+    if isinstance(entity, Client):
+        assert isinstance(entity._backend, Reconnector)
+        return [entity._backend.channel]
+    assert isinstance(entity._backend, Acceptor)
+    return list(entity._backend.clients.drivers.values())
 
 
 def in_virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:

@@ -31,7 +31,7 @@ async def test_init_waits_until_the_server_is_there() -> None:
     connector = MemoryConnector()
     client = SimpleClient(connector, backoff=QUICK)
     starting = asyncio.create_task(client.init())
-    await eventually(lambda: client._reconnector and client._reconnector.last_error)
+    await eventually(lambda: client._backend and client._backend.last_error)
     assert not starting.done()
     async with SimpleServer(connector, echo):
         assert await asyncio.wait_for(starting, PATIENCE) is client

@@ -12,7 +12,7 @@ from communica_like import Closed, ConnectionLost, Limits, MemoryConnector, Simp
 from communica_like.abc import ConnectorGuarantees
 from communica_like.exceptions import LinkError, LinkRefused, PeerGone
 from tests.entities.once import OnceConnector, SlowToClose, link_of
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, sessions_of
 
 MIB = 1024 * 1024
 GONE = PeerGone("it ended with exit code 3")
@@ -34,14 +34,14 @@ async def test_a_server_that_is_gone_ends_the_session_at_once() -> None:
     async with SimpleServer(connector, never) as server, SimpleClient(connector, backoff=QUICK) as client:
         asking = asyncio.create_task(client.request(1))
         await eventually(lambda: is_called(server))
-        first = client._peers()[0].session.session_id
+        first = sessions_of(client)[0].session.session_id
         link_of(client)._break(GONE)
         with pytest.raises(ConnectionLost, match="it ended with exit code 3") as caught:
             await asyncio.wait_for(asking, PATIENCE)
         assert caught.value.sent
         # This connector finds another server; the session is a new one.
         await eventually(lambda: client.connected)
-        assert client._peers()[0].session.session_id != first
+        assert sessions_of(client)[0].session.session_id != first
         await client.close(0)
         await server.close(0)
 
@@ -187,7 +187,7 @@ async def test_a_heartbeat_is_kept_only_if_it_is_asked_for() -> None:
     hasty = Limits(heartbeat=0.1)
     assert SimpleClient(connector, limits=hasty).limits is hasty
     async with SimpleServer(connector, echo), SimpleClient(connector, limits=hasty) as client:
-        [peer] = client._peers()
+        [peer] = sessions_of(client)
         assert peer.session.agreed.heartbeat == 0.1
 
 

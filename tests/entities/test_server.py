@@ -149,7 +149,7 @@ async def test_clients_that_ask_again_and_again_do_not_hold_up_close(
 async def test_a_cancellation_that_is_nobodys_does_not_hold_up_close(monkeypatch: pytest.MonkeyPatch) -> None:
     tries = []
 
-    async def disconnect(server: SimpleServer) -> None:
+    async def disconnect(server: SimpleServer, timeout: float, linger: bool) -> None:
         tries.append(server)
         raise asyncio.CancelledError
 
@@ -158,4 +158,4 @@ async def test_a_cancellation_that_is_nobodys_does_not_hold_up_close(monkeypatch
         patch.setattr(SimpleServer, "_disconnect", disconnect)
         await asyncio.wait_for(server.close(), PATIENCE)
     assert 1 < len(tries) < 10
-    await server._disconnect()
+    await server._disconnect(1.0, False)

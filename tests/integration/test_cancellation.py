@@ -14,6 +14,7 @@ import pytest
 from communica_like import Limits, MemoryConnector, RequestTimeout, SimpleClient, SimpleServer
 from communica_like.session import Session
 from communica_like.testing import FaultyConnector, run_with_virtual_clock
+from tests.entities.stage import sessions_of
 
 LIMITS = Limits(chunk=1024, window=128 * 1024, replay=8 * 1024, outbox=4 * 1024, bulk_in_flight=2048)
 LARGE = "x" * 20_000
@@ -59,7 +60,7 @@ class Stage:
 
     async def settled(self) -> None:
         """Wait until all is as if there had been no request."""
-        peers = [*self.client._peers(), *self.server._peers()]
+        peers = [*sessions_of(self.client), *sessions_of(self.server)]
         assert len(peers) == 2
         for _ in range(2_000):
             if not self.running and all(is_empty(peer.session) for peer in peers):

@@ -18,6 +18,7 @@ from communica_like import (
     SimpleServer,
 )
 from communica_like.testing import FaultyConnector, run_with_virtual_clock
+from tests.entities.stage import sessions_of
 
 KIB = 1024
 LIMITS = Limits(
@@ -115,7 +116,7 @@ class Storm:
 
     def check_nothing_is_left(self, server: SimpleServer) -> None:
         assert self.running == 0, "every handler has ended"
-        for peer in (*self.client._peers(), *server._peers()):
+        for peer in (*sessions_of(self.client), *sessions_of(server)):
             session = peer.session
             assert not session.pending
             assert not session._deadlines

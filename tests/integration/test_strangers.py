@@ -102,8 +102,8 @@ async def honest_traffic(
             while len(server.clients) > 1:
                 await asyncio.sleep(0.005)
         assert [info.client_id for info in server.clients] == [client.client_id]
-        assert isinstance(server._acceptor, Acceptor)
-        assert not server._acceptor._receivers
+        assert isinstance(server._backend, Acceptor)
+        assert not server._backend._receivers
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> str:

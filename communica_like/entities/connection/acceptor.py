@@ -1,36 +1,42 @@
-"""A server's clients: let in, found by id, and seen off."""
+"""A server's listener and the handshakes of its clients."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import secrets
-from collections.abc import Callable
+from typing import Final
 
 from ...abc import Connector, Link, LinkReceiver, Listener
 from ...session import ServerHandshake
 from ...wire.greetings import CLIENT_ID_IN_USE, OTHER, REPLACED, Hello, Reason
 from ...wire.limits import Limits
-from ..backends import ClientInfo, DuplicatePolicy
-from ..handling.tasks import EagerTaskPool
+from ..backends import DuplicatePolicy, ServerBackend
+from ..handling.runner import HandlerSet
+from .clients import ClientSessions
 from .driver import SessionDriver
-from .receivers import ServerHandshakeReceiver
+from .receivers import ClosingLink, ServerHandshakeReceiver, wait_closed
 
 __all__ = ["Acceptor"]
 
 logger = logging.getLogger("communica_like")
 
-_REJOIN = 1.0  # seconds that a closing server waits for clients whose link is broken
+_REJOIN_TIMEOUT: Final = 1.0  # for clients of a closing server whose link is broken
+_POLL_INTERVAL: Final = 0.25
 
 
-class Acceptor:
-    """Lets clients in and keeps their peers.
+class Acceptor(ServerBackend):
+    """Greets new links, and gives each to the session that it belongs to, or begins one.
 
     Args:
-        make_peer: makes the peer of a new client.
+        connector: where to listen.
+        limits: this side's.
+        handshake_timeout: seconds that a new link has to greet.
         duplicates: what happens to a client whose id belongs to another one with a live link.
+        handlers: for what clients send.
     """
+
+    clients: ClientSessions
 
     def __init__(
         self,
@@ -38,33 +44,76 @@ class Acceptor:
         limits: Limits,
         handshake_timeout: float,
         duplicates: DuplicatePolicy,
-        make_peer: Callable[[str, Acceptor], SessionDriver],
+        handlers: HandlerSet,
     ) -> None:
         self._connector = connector
         self._limits = limits
         self._handshake_timeout = handshake_timeout
         self._duplicates = duplicates
-        self._make_peer = make_peer
+        self._handlers = handlers
         self._listener: Listener | None = None
         self._receivers: set[ServerHandshakeReceiver] = set()
+        self._closing_links: set[ClosingLink] = set()
         self._shut = False
-        self._turns = itertools.count()
-        self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.peers: dict[str, SessionDriver] = {}
-        self.closing: Exception | None = None
-
-    async def open(self) -> None:
-        """Start to listen. Raises what Connector.listen does."""
-        self._listener = await self._connector.listen(self.accept)
-        logger.info("serving %s", self._listener.address)
+        self.clients = ClientSessions()
 
     @property
     def address(self) -> str | None:
-        """The URL under which clients come in."""
         return self._listener.address if self._listener is not None else None
 
+    async def open(self) -> None:
+        self._listener = await self._connector.listen(self.accept)
+        logger.info("serving %s", self._listener.address)
+
+    async def run(self) -> None:
+        assert self._listener is not None
+        await self._listener.wait_over()
+
+    def refuse_calls(self, error: Exception) -> None:
+        """Refuse new clients, too; those with a session may still come back to it."""
+        self.clients.refuse_calls(error)
+
+    async def drain(self) -> None:
+        now = asyncio.get_running_loop().time
+        until = now() + _REJOIN_TIMEOUT
+        drivers, pool = self.clients.drivers, self._handlers.pool
+        # Those that were flushed once: after that they are sent only rejections of their requests.
+        delivered: set[SessionDriver] = set()
+        while True:
+            await pool.wait_idle()
+            delivered.update(driver for driver in drivers.values() if driver.settled)
+            waiting = [driver for driver in drivers.values() if driver not in delivered]
+            if now() > until:
+                waiting = [driver for driver in waiting if driver.live]
+            if not waiting and pool.idle:
+                return
+            flushing = {asyncio.ensure_future(driver.flushed()): driver for driver in waiting}
+            try:
+                done, _ = await asyncio.wait(flushing, timeout=_POLL_INTERVAL)
+                delivered.update(flushing[task] for task in done)
+            finally:
+                for task in flushing:
+                    task.cancel()
+                await asyncio.wait(flushing)
+
+    def end(self, reason: Reason) -> None:
+        for driver in list(self.clients.drivers.values()):
+            driver.end_for_good(reason)
+
+    async def disconnect(self, timeout: float, linger: bool) -> None:
+        self._shut = True
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
+        for receiver in list(self._receivers):
+            receiver.finish()
+            receiver.link.abort()
+        await wait_closed(self._closing_links, timeout, linger)
+
+    # -- links
+
     def accept(self, link: Link) -> LinkReceiver:
-        """Greet whoever came."""
+        """Return a receiver that greets the client on a new link."""
         handshake = ServerHandshake(self._limits, self._connector.authkey)
         receiver = ServerHandshakeReceiver(
             link, handshake, self._handshake_timeout, self._decide, self._receivers.discard
@@ -76,84 +125,11 @@ class Acceptor:
             link.abort()
         return receiver
 
-    def on_link_lost(self, peer: SessionDriver) -> None:
-        """The session waits for its client to come back."""
-
-    def on_ended(self, peer: SessionDriver, reason: Reason | None) -> None:
-        """The session of a client is over."""
-        if self.peers.get(peer.client_id) is peer:
-            del self.peers[peer.client_id]
-
-    def pick(self) -> SessionDriver | None:
-        """Return a client, another one each time; one with a live link if there is any."""
-        peers = list(self.peers.values())
-        if not peers:
-            return None
-        live = [peer for peer in peers if peer.live]
-        return (live or peers)[next(self._turns) % len(live or peers)]
-
-    async def wait_over(self) -> None:
-        """Wait until no client can come any more."""
-        if self._listener is not None:
-            await self._listener.wait_over()
-
-    async def wait_client(self) -> None:
-        """Wait for a client to come in.
-
-        Raises:
-            Closed: the server closes.
-        """
-        await asyncio.shield(self._arrived)
-
-    def infos(self) -> list[ClientInfo]:
-        """Return all clients."""
-        return [ClientInfo(p.client_id, p.identity, p.live) for p in self.peers.values()]
-
-    def refuse_clients(self, error: Exception) -> None:
-        """From now on clients may only come back to their sessions."""
-        self.closing = error
-        if not self._arrived.done():
-            self._arrived.set_exception(error)
-            self._arrived.exception()  # that nobody waits is no mistake
-
-    async def drain(self, pool: EagerTaskPool) -> None:
-        """Wait until all is delivered and handled."""
-        now = asyncio.get_running_loop().time
-        until = now() + _REJOIN
-        # All that these are sent from now on is that their requests are turned away.
-        delivered: set[SessionDriver] = set()
-        while True:
-            await pool.wait_idle()
-            delivered.update(peer for peer in self.peers.values() if peer.settled)
-            waiting = [peer for peer in self.peers.values() if peer not in delivered]
-            if now() > until:
-                waiting = [peer for peer in waiting if peer.live]
-            if not waiting and pool.idle:
-                return
-            flushing = {asyncio.ensure_future(peer.flushed()): peer for peer in waiting}
-            try:
-                done, _ = await asyncio.wait(flushing, timeout=0.25)
-                delivered.update(flushing[task] for task in done)
-            finally:
-                for task in flushing:
-                    task.cancel()
-                await asyncio.wait(flushing)
-
-    async def close(self) -> None:
-        """Stop to listen."""
-        self._shut = True
-        if self._listener is not None:
-            await self._listener.close()
-            self._listener = None
-        for receiver in list(self._receivers):
-            receiver.finish()
-            receiver.link.abort()
-
     def _decide(self, receiver: ServerHandshakeReceiver, hello: Hello) -> None:
-        known = self.peers.get(hello.client_id)
+        known = self.clients.drivers.get(hello.client_id)
         if known is not None and known.session.session_id == hello.session_id:
             self._resume(receiver, hello, known)
-        elif self.closing is not None:
+        elif self.clients.closing is not None:
             self._reject(receiver, Reason(OTHER, "the server is closing"))
         elif known is not None and known.live and self._duplicates == "refuse":
             text = f"client id {hello.client_id!r} is in use by a live client at {_whereabouts(known)}"
@@ -168,25 +144,30 @@ class Acceptor:
         session_id = secrets.token_bytes(16)
         receiver.handshake.accept(session_id, resumed=False, received=0)
         receiver.send()
-        peer = self._make_peer(hello.client_id, self)
-        self.peers[hello.client_id] = peer
+        driver = SessionDriver(
+            hello.client_id,
+            self._limits,
+            self._handlers,
+            self._closing_links,
+            keep=False,
+            on_link_lost=lambda driver: None,  # it waits for its client to come back
+            on_ended=self.clients.on_ended,
+        )
         logger.info("client %r came in from %s", hello.client_id, receiver.link.peer.address)
-        arrived, self._arrived = self._arrived, asyncio.get_running_loop().create_future()
-        if not arrived.done():
-            arrived.set_result(None)
-        peer.establish(receiver.link, session_id, hello.limits, receiver.handshake.rest())
+        self.clients.add(driver)
+        driver.establish(receiver.link, session_id, hello.limits, receiver.handshake.rest())
 
-    def _resume(self, receiver: ServerHandshakeReceiver, hello: Hello, peer: SessionDriver) -> None:
-        if not peer.session.can_resume(hello.received):
+    def _resume(self, receiver: ServerHandshakeReceiver, hello: Hello, driver: SessionDriver) -> None:
+        if not driver.session.can_resume(hello.received):
             # An attempt that the client gave up long ago, and that was found in the backlog only now.
             self._reject(receiver, Reason(OTHER, f"the session cannot go on from frame {hello.received}"))
             return
-        if peer.live:
-            peer.drop_link()  # the client noticed first that it is broken
-        receiver.handshake.accept(hello.session_id, resumed=True, received=peer.session.received)
+        if driver.live:
+            driver.drop_link()  # the client noticed first that it is broken
+        receiver.handshake.accept(hello.session_id, resumed=True, received=driver.session.received)
         receiver.send()
         logger.info("client %r came back from %s", hello.client_id, receiver.link.peer.address)
-        peer.resume(receiver.link, hello.received, receiver.handshake.rest())
+        driver.resume(receiver.link, hello.received, receiver.handshake.rest())
 
     def _reject(self, receiver: ServerHandshakeReceiver, reason: Reason) -> None:
         logger.warning("a client from %s was turned away: %s", receiver.link.peer.address, reason.text)
@@ -195,8 +176,8 @@ class Acceptor:
         receiver.link.close()
 
 
-def _whereabouts(peer: SessionDriver) -> str:
-    if peer.identity is None:
+def _whereabouts(driver: SessionDriver) -> str:
+    if driver.identity is None:
         return "?"
-    process = f" (process {peer.identity.pid})" if peer.identity.pid is not None else ""
-    return f"{peer.identity.address}{process}"
+    process = f" (process {driver.identity.pid})" if driver.identity.pid is not None else ""
+    return f"{driver.identity.address}{process}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from ...abc import Link, PeerIdentity
@@ -29,10 +29,10 @@ from ...session.events import (
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import Limits
+from ..backends import Channel
 from ..handling.context import inherited_deadline
-from ..handling.handlers import Handler
-from ..handling.responses import Missing, Responder
-from ..handling.tasks import EagerTaskPool
+from ..handling.responses import Responder
+from ..handling.runner import HandlerSet
 from .dispatcher import Dispatcher
 from .receivers import ClosingLink
 from .writer import BURST, THROW_BURST, Writer
@@ -71,14 +71,14 @@ def set_results_now(results: Sequence[Event], at_once: bool) -> None:
 logger = logging.getLogger("communica_like")
 
 
-class SessionDriver:
+class SessionDriver(Channel):
     """This side's half of the conversation with one other side. It is the receiver of its link.
 
     Args:
         client_id: the client's id.
         limits: this side's limits.
-        handlers, missing, pool: see Dispatcher.
-        farewells: where links go that are not used any more.
+        handlers: for the other side's messages.
+        closing_links: where links go that are not used any more.
         keep: whether what was not accepted waits for a next session (a client's side), or is lost.
         on_link_lost: called when the link broke; the session waits for another.
         on_ended: called with the reason when the session is over.
@@ -93,10 +93,8 @@ class SessionDriver:
         self,
         client_id: str,
         limits: Limits,
-        handlers: Mapping[bytes, Handler],
-        missing: Missing,
-        pool: EagerTaskPool,
-        farewells: set[ClosingLink],
+        handlers: HandlerSet,
+        closing_links: set[ClosingLink],
         *,
         keep: bool,
         on_link_lost: Callable[[SessionDriver], None],
@@ -110,10 +108,10 @@ class SessionDriver:
         self.flush = self._writer.flush
         self.dispatcher = Dispatcher(
             self.session,
-            handlers,
-            Responder(self.session, missing),
+            handlers.by_route,
+            Responder(self.session, handlers.missing),
             client_id,
-            pool,
+            handlers.pool,
             self.flush,
             self._on_answer,
         )
@@ -131,7 +129,7 @@ class SessionDriver:
         self._requests = Turnstile()
         self._throws = Turnstile()
         self._flush_waiter: asyncio.Future[None] | None = None
-        self._closing_links = farewells
+        self._closing_links = closing_links
 
     def __repr__(self) -> str:
         return f"<SessionDriver {self.client_id} {self.session.state.value}>"
@@ -223,7 +221,6 @@ class SessionDriver:
         idempotent: bool = False,
         key: str | None = None,
     ) -> bytes:
-        """Send a request; return the body of its answer. See RouteClient.request. It needs no key."""
         if idempotent and not self._keep:
             idempotent = False  # there is no next session to send it in
         deadline = inherited_deadline.get()
@@ -284,24 +281,20 @@ class SessionDriver:
         small = len(body) <= self.session.agreed.chunk
         return await self._requests.enter(attempt, deadline, queue=small)
 
-    async def throw(
+    def throw(
         self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
-    ) -> None:
-        """Send a throw, when there is room for it. It needs no key."""
+    ) -> Coroutine[Any, Any, None] | None:
+        # Those who wait come first.
+        if not self._throws.waiting and self._post(route, body):
+            return None
+        return self._throw_in_line(route, body, timeout)
+
+    async def _throw_in_line(self, route: bytes, body: bytes, timeout: float | None) -> None:
         deadline = inherited_deadline.get()
         if timeout is not None and timeout != NEVER:
             own = self._time() + timeout
             deadline = own if deadline is None else min(deadline, own)
         await self._throws.enter(lambda: self._post(route, body) or None, deadline)
-
-    def post(self, route: bytes, body: bytes) -> bool:
-        """Send a throw now; return False if there is no room.
-
-        Raises:
-            MessageTooBig, Closed: there never will be.
-        """
-        # Those who wait come first.
-        return not self._throws.waiting and self._post(route, body)
 
     def _post(self, route: bytes, body: bytes) -> bool:
         if self.closed is not None:

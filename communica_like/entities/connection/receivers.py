@@ -12,9 +12,9 @@ from ...exceptions import HandshakeError, LinkError, ProtocolError
 from ...session import ClientHandshake, ServerHandshake
 from ...wire.greetings import Hello, Welcome
 
-__all__ = ["ClientHandshakeReceiver", "ClosingLink", "ServerHandshakeReceiver"]
+__all__ = ["ClientHandshakeReceiver", "ClosingLink", "ServerHandshakeReceiver", "wait_closed"]
 
-_PATIENCE: Final = 5.0
+_CLOSE_TIMEOUT: Final = 5.0
 
 
 class ClosingLink:
@@ -25,32 +25,48 @@ class ClosingLink:
         others: the set this object leaves when the link is gone.
 
     Attributes:
-        gone: done when the link is broken.
+        gone: done when the link is gone.
     """
 
     def __init__(self, link: Link, others: set[ClosingLink]) -> None:
         self.link = link
         loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = loop.create_future()
-        # Somebody who does not read must not keep the link for ever.
-        self._patience = loop.call_later(_PATIENCE + link.lingers, link.abort)
+        # A peer that does not read must not keep the link for ever.
+        self._timer = loop.call_later(_CLOSE_TIMEOUT + link.lingers, link.abort)
         self._others = others
         others.add(self)
         link.receiver = self
         link.close()
 
     def data_received(self, data: bytes) -> None:
-        """What comes late belongs to nobody; if a session goes on, it is sent again."""
+        """Data came late; if a session goes on, it is sent again."""
 
     def link_writable(self) -> None:
-        """Nothing more is written."""
+        """The link has room, but nothing more is written."""
 
     def link_broken(self, error: Exception | None) -> None:
-        """As it was meant to be."""
-        self._patience.cancel()
+        """The link is gone."""
+        self._timer.cancel()
         self._others.discard(self)
         if not self.gone.done():
             self.gone.set_result(None)
+
+
+async def wait_closed(links: set[ClosingLink], timeout: float, linger: bool) -> None:
+    """Wait until *links* are gone, then abort those that are not.
+
+    Args:
+        timeout: seconds.
+        linger: whether links that need more time get it.
+    """
+    try:
+        if links:
+            more = max(closing.link.lingers for closing in links) if linger else 0.0
+            await asyncio.wait([closing.gone for closing in links], timeout=timeout + more)
+    finally:
+        for closing in list(links):
+            closing.link.abort()
 
 
 logger = logging.getLogger("communica_like")

@@ -17,40 +17,67 @@ from ...exceptions import (
 from ...session import ClientHandshake, State
 from ...session.handshake import error_for
 from ...wire.greetings import REPLACED, Reason, Welcome
+from ...wire.limits import Limits
+from ..backends import ClientBackend
 from ..backoff import Backoff
+from ..handling.runner import HandlerSet
 from .driver import SessionDriver
-from .receivers import ClientHandshakeReceiver
+from .receivers import ClientHandshakeReceiver, ClosingLink, wait_closed
 
 __all__ = ["Reconnector"]
 
 logger = logging.getLogger("communica_like")
 
 
-class Reconnector:
-    """Keeps a peer connected, from ``run`` until it is cancelled.
+class Reconnector(ClientBackend):
+    """Connects a client's session, and connects it again whenever the link breaks.
+
+    Args:
+        connector: where the server is.
+        client_id, limits, handlers: see SessionDriver.
+        backoff: how long to wait between attempts.
+        handshake_timeout: seconds for one attempt.
 
     Attributes:
-        connected: set while there is a link.
-        last_error: why the last attempt failed, or None.
-        gone_since: since when the server is known to be gone, by the loop's clock; None: it is not.
+        channel: the session.
     """
 
-    def __init__(self, connector: Connector, backoff: Backoff, handshake_timeout: float) -> None:
+    channel: SessionDriver
+
+    def __init__(
+        self,
+        connector: Connector,
+        client_id: str,
+        limits: Limits,
+        backoff: Backoff,
+        handshake_timeout: float,
+        handlers: HandlerSet,
+    ) -> None:
         self._connector = connector
         self._backoff = backoff
         self._handshake_timeout = handshake_timeout
+        self._closing_links: set[ClosingLink] = set()
+        self.channel = SessionDriver(
+            client_id,
+            limits,
+            handlers,
+            self._closing_links,
+            keep=True,
+            on_link_lost=self._on_link_lost,
+            on_ended=self._on_ended,
+        )
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
+        self._connected = asyncio.Event()
+        self._changed = asyncio.Event()
         self._replaced: HandshakeError | None = None
         self._logged = ""
         self._last_link: Link | None = None
-        self.connected = asyncio.Event()
-        self.changed = asyncio.Event()
         self.last_error: CommunicaError | None = None
         self.gone_since: float | None = None
 
-    async def run(self, peer: SessionDriver) -> None:
-        """Connect, and connect again whenever the link breaks.
+    async def run(self) -> None:
+        """Connect, and connect again whenever the link breaks, until cancelled.
 
         Raises:
             ClientIdInUse: another client took over.
@@ -61,26 +88,43 @@ class Reconnector:
         """
         try:
             if self._connector.reconnects:
-                await self._keep_connected(peer)
+                await self._keep_connected()
             else:
-                await self._connect_once(peer)
+                await self._connect_once()
         except Exception as exc:
-            logger.error("client %r stops: %s", peer.client_id, exc or repr(exc))
-            peer.refuse_calls(exc)
+            logger.error("client %r stops: %s", self.channel.client_id, exc or repr(exc))
+            self.channel.refuse_calls(exc)
             raise
 
-    async def _keep_connected(self, peer: SessionDriver) -> None:
+    def refuse_calls(self, error: Exception) -> None:
+        self.channel.refuse_calls(error)
+
+    def end(self, reason: Reason) -> None:
+        self.channel.end_for_good(reason)
+
+    async def disconnect(self, timeout: float, linger: bool) -> None:
+        await wait_closed(self._closing_links, timeout, linger)
+
+    async def wait_connected(self) -> None:
+        while not self._connected.is_set():
+            if isinstance(self.last_error, HandshakeError):
+                raise self.last_error
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _keep_connected(self) -> None:
+        session = self.channel.session
         delays = self._backoff.delays()
         while self._replaced is None:
             try:
-                await self._connect(peer)
+                await self._connect()
             except LinkRefused as exc:
                 self._failed(exc)
-                self._server_gone(peer, exc)
+                self._server_gone(exc)
             except HandshakeError as exc:
                 self._failed(exc)
-                self._server_gone(peer, exc)
-                peer.fail_waiting(f"the server does not let this client in: {exc}", exc)
+                self._server_gone(exc)
+                self.channel.fail_waiting(f"the server does not let this client in: {exc}", exc)
             except (LinkError, ProtocolError) as exc:
                 self._failed(exc)
             else:
@@ -88,70 +132,53 @@ class Reconnector:
                 await self._lost.wait()
                 if self._time() - began > self._backoff.initial:
                     delays = self._backoff.delays()
-                if peer.session.state is State.SUSPENDED:
+                if session.state is State.SUSPENDED:
                     continue  # a session to save: at once
             await asyncio.sleep(next(delays))
         self.last_error = self._replaced
         raise self._replaced
 
-    async def _connect_once(self, peer: SessionDriver) -> None:
+    async def _connect_once(self) -> None:
+        driver = self.channel
         try:
-            await self._connect(peer)
+            await self._connect()
         except CommunicaError as exc:
-            self._stopped(peer, exc, str(exc))
+            self._stopped(exc, str(exc))
             raise
         await self._lost.wait()
-        if peer.session.state is State.SUSPENDED:
-            peer.end(f"the link broke, and there is no other one: {peer.last_loss}")
-        error = self._replaced or ConnectionLost(peer.last_end, sent=False)
-        self._stopped(peer, error, peer.last_end)
+        if driver.session.state is State.SUSPENDED:
+            driver.end(f"the link broke, and there is no other one: {driver.last_loss}")
+        error = self._replaced or ConnectionLost(driver.last_end, sent=False)
+        self._stopped(error, driver.last_end)
         raise error
 
-    def _stopped(self, peer: SessionDriver, error: CommunicaError, text: str) -> None:
+    def _stopped(self, error: CommunicaError, text: str) -> None:
         self.last_error = error
-        self.changed.set()
-        peer.fail_waiting(text, error)
+        self._changed.set()
+        self.channel.fail_waiting(text, error)
 
-    def on_link_lost(self, peer: SessionDriver) -> None:
-        """The link broke; the session may be saved."""
-        self.connected.clear()
+    def _on_link_lost(self, driver: SessionDriver) -> None:
+        self._connected.clear()
         self._lost.set()
 
-    def on_ended(self, peer: SessionDriver, reason: Reason | None) -> None:
-        """The session is over."""
-        self.connected.clear()
+    def _on_ended(self, driver: SessionDriver, reason: Reason | None) -> None:
+        self._connected.clear()
         if reason is not None:
             self.gone_since = self.gone_since or self._time()
             if reason.code == REPLACED:
                 self._replaced = error_for(reason)
         self._lost.set()
 
-    async def wait_connected(self) -> None:
-        """Wait for a link.
-
-        Raises:
-            HandshakeError: the server does not let this client in.
-        """
-        while not self.connected.is_set():
-            if isinstance(self.last_error, HandshakeError):
-                raise self.last_error
-            self.changed.clear()
-            await self.changed.wait()
-
-    async def _connect(self, peer: SessionDriver) -> None:
-        session = peer.session
-        if peer.live:
+    async def _connect(self) -> None:
+        driver, session = self.channel, self.channel.session
+        if driver.live:
             # The last attempt succeeded just when its time was over. What HELLO says of the session must
             # stay true until the answer.
-            peer.drop_link()
+            driver.drop_link()
         handshake = ClientHandshake(
-            peer.client_id, peer.limits, self._connector.authkey, session.session_id, session.received
+            driver.client_id, driver.limits, self._connector.authkey, session.session_id, session.received
         )
-
-        def on_welcome(link: Link, welcome: Welcome, rest: bytes) -> None:
-            self._enter(peer, link, welcome, rest)
-
-        receiver = ClientHandshakeReceiver(handshake, on_welcome)
+        receiver = ClientHandshakeReceiver(handshake, self._enter)
         link: Link | None = None
         self._lost.clear()
         try:
@@ -172,8 +199,8 @@ class Reconnector:
                 raise LinkError(text) from exc
             raise
 
-    def _enter(self, peer: SessionDriver, link: Link, welcome: Welcome, rest: bytes) -> None:
-        session = peer.session
+    def _enter(self, link: Link, welcome: Welcome, rest: bytes) -> None:
+        driver, session = self.channel, self.channel.session
         if welcome.resumed and session.session_id != welcome.session_id:
             raise ProtocolError("the session to resume ended during the handshake")
         self.last_error = None
@@ -181,26 +208,26 @@ class Reconnector:
         self._logged = ""
         self.gone_since = None
         how = "came back to" if welcome.resumed else "connected to"
-        logger.info("client %r %s %s", peer.client_id, how, link.peer.address)
-        self.connected.set()
-        self.changed.set()
+        logger.info("client %r %s %s", driver.client_id, how, link.peer.address)
+        self._connected.set()
+        self._changed.set()
         if welcome.resumed:
-            peer.resume(link, welcome.received, rest)
+            driver.resume(link, welcome.received, rest)
             return
         if session.state is not State.NEW:
-            peer.end("the server does not know the session: it was restarted, or gave it up")
-            self.connected.set()
+            driver.end("the server does not know the session: it was restarted, or gave it up")
+            self._connected.set()
             self._lost.clear()
-        peer.establish(link, welcome.session_id, welcome.limits, rest)
+        driver.establish(link, welcome.session_id, welcome.limits, rest)
 
     def _failed(self, error: CommunicaError) -> None:
         self.last_error = error
-        self.changed.set()
+        self._changed.set()
         if str(error) != self._logged:
             self._logged = str(error)
             logger.warning("cannot connect: %s", error)
 
-    def _server_gone(self, peer: SessionDriver, error: CommunicaError) -> None:
+    def _server_gone(self, error: CommunicaError) -> None:
         self.gone_since = self.gone_since or self._time()
-        if peer.session.state is not State.NEW:
-            peer.end(f"the server is gone: {error}")
+        if self.channel.session.state is not State.NEW:
+            self.channel.end(f"the server is gone: {error}")

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from typing import Any
 
-from ...abc import Connector
 from ...abc.inbox import SharedInbox
+from ...wire.greetings import Reason
 from ...wire.limits import Limits
-from ..backends import ClientInfo
+from ..backends import ServerBackend
 from ..backoff import Backoff
-from ..connection.driver import SessionDriver
-from ..handling.handlers import Handler
-from ..handling.responses import Missing
-from ..handling.tasks import EagerTaskPool
+from ..handling.runner import HandlerSet
 from .dispatcher import InboxDispatcher
 
 __all__ = ["InboxAcceptor"]
@@ -22,105 +19,70 @@ __all__ = ["InboxAcceptor"]
 logger = logging.getLogger("communica_like")
 
 _BACKOFF = Backoff(maximum=1.0)
-_LAST_WORDS = 1.0  # seconds for cancelled handlers to end
 
 
-class InboxAcceptor:
-    """What a Acceptor is to sessions. No client comes in here: only what they ask for.
+class InboxAcceptor(ServerBackend):
+    """Takes messages out of an inbox, and opens it again whenever the connection to the broker is lost.
 
-    Attributes:
-        peers: none.
-        closing: what calls raise, when the server is closing.
+    Args:
+        address: the inbox's URL.
+        inbox: where messages come from.
+        limits: ``max_message`` bounds responses.
+        handlers: for the messages.
     """
 
-    def __init__(
-        self,
-        connector: Connector,
-        inbox: SharedInbox,
-        limits: Limits,
-        handlers: Mapping[bytes, Handler],
-        missing: Missing,
-    ) -> None:
-        self._name = connector.dump_state()
-        self._runner = InboxDispatcher(handlers, missing, limits)
-        self._intake = inbox.intake(self._runner)
-        self._keeping: asyncio.Task[None] | None = None
-        self._over = False
-        self.peers: dict[str, SessionDriver] = {}
-        self.closing: Exception | None = None
+    clients = None
 
-    async def open(self) -> None:
-        """Begin to take from the inbox.
-
-        Raises:
-            LinkError: the broker cannot be reached, or does not allow it.
-        """
-        await self._intake.open()
-        self._keeping = asyncio.get_running_loop().create_task(
-            self._keep(), name=f"communica_like inbox {self._name}"
-        )
-        logger.info("serving %s", self._name)
+    def __init__(self, address: str, inbox: SharedInbox, limits: Limits, handlers: HandlerSet) -> None:
+        self._address = address
+        self._dispatcher = InboxDispatcher(handlers.by_route, handlers.missing, limits)
+        self._consumer = inbox.intake(self._dispatcher)
 
     @property
-    def address(self) -> str | None:
-        """The URL under which clients find it."""
-        return self._name
+    def address(self) -> str:
+        return self._address
 
-    def pick(self) -> SessionDriver | None:
-        """Return None: there are no clients."""
-        return None
+    async def open(self) -> None:
+        await self._consumer.open()
+        logger.info("serving %s", self._address)
 
-    async def wait_client(self) -> None:
-        """Wait for ever: there are no clients."""
-        await self.wait_over()
+    async def run(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        # A client library below may swallow a cancellation.
+        while not task.cancelling():
+            reason = await self._consumer.lost()
+            logger.warning("%s is not served, for now: %s", self._address, reason)
+            await self._consumer.close()
+            await self._open_again(task, reason)
 
-    async def wait_over(self) -> None:
-        """Wait for ever: there will always be a next message."""
-        await asyncio.get_running_loop().create_future()
+    def refuse_calls(self, error: Exception) -> None:
+        """Begin nothing more: leave it to other servers."""
+        self._dispatcher.stop()
 
-    def infos(self) -> list[ClientInfo]:
-        """Return none."""
-        return []
+    async def drain(self) -> None:
+        await self._consumer.stop()
+        self._dispatcher.give_back()
+        await self._dispatcher.wait_idle()
 
-    def refuse_clients(self, error: Exception) -> None:
-        """From now on nothing new is begun: it is left to other servers."""
-        self.closing = error
-        self._runner.stop()
+    def end(self, reason: Reason) -> None:
+        self._dispatcher.give_back()
 
-    async def drain(self, pool: EagerTaskPool) -> None:
-        """Take nothing more, and wait until all handlers have ended."""
-        await self._intake.stop()
-        self._runner.give_back()
-        await self._runner.wait_idle()
-
-    async def close(self) -> None:
+    async def disconnect(self, timeout: float, linger: bool) -> None:
         """Cancel the handlers that still run, and close the connection. What they did is done again."""
-        self._over = True
-        await self._runner.cancel_all(_LAST_WORDS)
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.wait([self._keeping])
-        await self._intake.close()
+        await self._dispatcher.cancel_all(timeout)
+        await self._consumer.close()
 
-    async def _keep(self) -> None:
-        """Open it again, whenever the connection is lost."""
-        while not self._over:
-            reason = await self._intake.lost()
-            logger.warning("%s is not served, for now: %s", self._name, reason)
-            await self._intake.close()
-            await self._open_again(reason)
-
-    async def _open_again(self, logged: str) -> None:
+    async def _open_again(self, task: asyncio.Task[Any], logged: str) -> None:
         delays = _BACKOFF.delays()
-        # A client library below may swallow a cancellation: then it is the flag that ends this.
-        while not self._over:
+        while not task.cancelling():
             await asyncio.sleep(next(delays))
             try:
-                await self._intake.open()
+                await self._consumer.open()
             except Exception as exc:
                 if str(exc) != logged:
                     logged = str(exc)
-                    logger.warning("%s is not served, for now: %s", self._name, exc)
+                    logger.warning("%s is not served, for now: %s", self._address, exc)
             else:
-                logger.info("%s is served again", self._name)
+                logger.info("%s is served again", self._address)
                 return

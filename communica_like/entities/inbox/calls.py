@@ -16,6 +16,7 @@ from ...exceptions import ConnectionLost, MessageTooBig, RequestTimeout, Unknown
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import MESSAGE_COST, Limits
+from ..backends import Channel
 from ..handling.context import inherited_deadline
 
 __all__ = ["InboxCalls"]
@@ -25,8 +26,8 @@ _LONGEST_KEY: Final = 255
 T = TypeVar("T")
 
 
-class InboxCalls:
-    """What a SessionDriver is to a session: calls go out here, and answers come in.
+class InboxCalls(Channel):
+    """The calls of one client: they go into an inbox, and responses come back.
 
     Args:
         client_id: the client's id.
@@ -70,7 +71,6 @@ class InboxCalls:
         idempotent: bool = False,
         key: str | None = None,
     ) -> bytes:
-        """Send a request; return the body of its answer. See RouteClient.request."""
         deadline = self._deadline(timeout)
         ident = await self._enter(body, deadline, key)
         answer = self._requests[ident] = self._loop.create_future()
@@ -92,7 +92,7 @@ class InboxCalls:
     async def throw(
         self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
     ) -> None:
-        """Send a throw; wait until the broker has it. See RouteClient.throw."""
+        """Send a throw, and wait until the broker has it."""
         deadline = self._deadline(timeout)
         ident = await self._enter(body, deadline, key)
         taken = self._throws[ident] = self._loop.create_future()
@@ -106,10 +106,6 @@ class InboxCalls:
                 self._no_throws.set_result(None)
                 self._no_throws = None
 
-    def post(self, route: bytes, body: bytes) -> bool:
-        """No throw is done before the broker says so: return False."""
-        return False
-
     # -- closing
 
     def refuse_calls(self, error: Exception) -> None:
@@ -121,7 +117,7 @@ class InboxCalls:
                 answer.set_exception(error)
         self._room.open()
 
-    def end_for_good(self, reason: Reason) -> None:
+    def end(self, reason: Reason) -> None:
         """Nothing that waits will be confirmed any more."""
         for taken in self._throws.values():
             if not taken.done():

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ...abc.inbox import SharedInbox
 from ...exceptions import CommunicaError, LinkError
+from ...wire.greetings import Reason
+from ...wire.limits import Limits
+from ..backends import ClientBackend
 from ..backoff import Backoff
 from .calls import InboxCalls
 
@@ -14,15 +18,21 @@ __all__ = ["InboxReconnector"]
 logger = logging.getLogger("communica_like")
 
 
-class InboxReconnector:
-    """What a Reconnector is to a session.
+class InboxReconnector(ClientBackend):
+    """Connects a client to a broker, and connects it again whenever the connection is lost.
+
+    Args:
+        client_id, limits, inbox: see InboxCalls.
+        backoff: how long to wait between attempts.
 
     Attributes:
-        last_error: why the last attempt failed, or None.
-        gone_since: since when there is no connection, by the loop's clock; None: there is one.
+        channel: the client's calls.
     """
 
-    def __init__(self, backoff: Backoff) -> None:
+    channel: InboxCalls
+
+    def __init__(self, client_id: str, limits: Limits, backoff: Backoff, inbox: SharedInbox) -> None:
+        self.channel = InboxCalls(client_id, limits, inbox)
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
         self._connected = asyncio.Event()
@@ -30,46 +40,53 @@ class InboxReconnector:
         self.last_error: CommunicaError | None = None
         self.gone_since: float | None = self._time()
 
-    async def run(self, peer: InboxCalls) -> None:
-        """Connect, and connect again whenever the connection is lost, until it is cancelled.
+    async def run(self) -> None:
+        """Connect, and connect again whenever the connection is lost, until cancelled.
 
         Raises:
             Exception: a mistake that no other attempt cures. Calls raise it, too.
         """
         try:
-            await self._keep_connected(peer)
+            await self._keep_connected()
         except Exception as exc:
-            logger.error("client %r stops: %s", peer.client_id, exc or repr(exc))
-            peer.refuse_calls(exc)
+            logger.error("client %r stops: %s", self.channel.client_id, exc or repr(exc))
+            self.channel.refuse_calls(exc)
             raise
-        finally:
-            await peer.sender.close()
 
-    async def _keep_connected(self, peer: InboxCalls) -> None:
+    async def wait_connected(self) -> None:
+        await self._connected.wait()
+
+    def refuse_calls(self, error: Exception) -> None:
+        self.channel.refuse_calls(error)
+
+    def end(self, reason: Reason) -> None:
+        self.channel.end(reason)
+
+    async def disconnect(self, timeout: float, linger: bool) -> None:
+        await self.channel.sender.close()
+
+    async def _keep_connected(self) -> None:
+        sender, client_id = self.channel.sender, self.channel.client_id
         delays = self._backoff.delays()
         task = asyncio.current_task()
         assert task is not None
         # A client library below may swallow a cancellation.
         while not task.cancelling():
             try:
-                await peer.sender.connect()
+                await sender.connect()
             except LinkError as exc:
                 self._failed(exc)
             else:
                 delays = self._backoff.delays()
                 self._logged, self.last_error, self.gone_since = "", None, None
                 self._connected.set()
-                logger.info("client %r is connected to %s", peer.client_id, peer.sender.peer.address)
-                reason = await peer.sender.lost()
+                logger.info("client %r is connected to %s", client_id, sender.peer.address)
+                reason = await sender.lost()
                 self._connected.clear()
                 self.gone_since = self._time()
-                logger.warning("client %r has no connection, for now: %s", peer.client_id, reason)
-                await peer.sender.close()
+                logger.warning("client %r has no connection, for now: %s", client_id, reason)
+                await sender.close()
             await asyncio.sleep(next(delays))
-
-    async def wait_connected(self) -> None:
-        """Wait for a connection."""
-        await self._connected.wait()
 
     def _failed(self, error: LinkError) -> None:
         self.last_error = error

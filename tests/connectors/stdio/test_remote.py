@@ -12,6 +12,7 @@ import pytest
 
 from communica_like import ConnectionLost, SimpleClient, StdioConnector
 from tests.connectors.stdio.stage import PATIENCE, ROOT, WORKER, lives, soon
+from tests.entities.stage import sessions_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pipes that an event loop can watch")
 
@@ -59,7 +60,7 @@ async def test_the_program_between_is_killed(client: SimpleClient, heard: bytear
         await client.throw(["say", "blocked"])
         await client.throw(["sleep", 60])
         await soon(lambda: b"blocked" in heard)
-    [peer] = client._peers()
+    [peer] = sessions_of(client)
     assert peer.identity is not None
     assert peer.identity.pid is not None
     try:

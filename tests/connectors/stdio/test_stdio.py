@@ -14,6 +14,7 @@ import pytest
 from communica_like import SimpleClient, StdioConnector
 from communica_like.exceptions import AuthenticationError
 from tests.connectors.stdio.stage import PATIENCE, ROOT, WORKER, Stage, lives, soon, staged
+from tests.entities.stage import sessions_of
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pipes that an event loop can watch")
 
@@ -34,7 +35,7 @@ async def test_requests_both_ways_and_who_is_there(stage: Stage) -> None:
     assert await client.request(["echo", "hello"]) == "hello"
     assert await client.request(["call_back", 21]) == 42
     pid = await client.request(["pid"])
-    [peer] = client._peers()
+    [peer] = sessions_of(client)
     assert peer.identity is not None
     assert (peer.identity.transport, peer.identity.pid) == ("stdio", pid)
     assert peer.identity.address.endswith("worker_program")

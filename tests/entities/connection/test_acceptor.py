@@ -9,7 +9,7 @@ from communica_like import MemoryConnector, SimpleClient, SimpleServer
 from communica_like.entities.connection.acceptor import Acceptor
 from communica_like.exceptions import ClientIdInUse
 from tests.connectors.recorder import Recorder
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged, sessions_of
 
 
 @in_virtual_time
@@ -34,7 +34,7 @@ async def test_strangers_are_seen_off_when_it_closes() -> None:
 async def test_who_was_being_accepted_when_it_closed_is_seen_off() -> None:
     connector = MemoryConnector()
     server = await SimpleServer(connector, echo, handshake_timeout=60).init()
-    acceptor = server._acceptor
+    acceptor = server._backend
     assert isinstance(acceptor, Acceptor)
     await server.close()
     listener = await connector.listen(acceptor.accept)
@@ -49,9 +49,9 @@ async def test_a_gone_clients_id_is_free_at_once() -> None:
     connector = MemoryConnector()
     async with SimpleServer(connector, echo) as server:
         first = await SimpleClient(connector, client_id="same", backoff=QUICK).init()
-        assert first._dialing is not None
-        first._dialing.cancel()  # its process is gone, say
-        [peer] = first._peers()
+        assert first._keeper is not None
+        first._keeper.cancel()  # its process is gone, say
+        [peer] = sessions_of(first)
         assert peer._link is not None
         peer._link.abort()
         await eventually(lambda: [each.connected for each in server.clients] == [False])
@@ -83,9 +83,9 @@ async def test_live_clients_are_preferred() -> None:
     async with SimpleServer(connector) as server:
         away = await SimpleClient(connector, lambda data: "away", client_id="away").init()
         there = await SimpleClient(connector, lambda data: "there", client_id="there").init()
-        assert away._dialing is not None
-        away._dialing.cancel()
-        [peer] = away._peers()
+        assert away._keeper is not None
+        away._keeper.cancel()
+        [peer] = sessions_of(away)
         assert peer._link is not None
         peer._link.abort()
         await eventually(lambda: {each.client_id: each.connected for each in server.clients}["away"] is False)
@@ -97,7 +97,7 @@ async def test_live_clients_are_preferred() -> None:
 async def test_a_client_cannot_claim_what_was_never_sent(caplog: pytest.LogCaptureFixture) -> None:
     connector = MemoryConnector()
     async with SimpleServer(connector, echo), SimpleClient(connector, backoff=QUICK) as client:
-        [peer] = client._peers()
+        [peer] = sessions_of(client)
         peer.session._inbound.count += 1000  # it believes to have more than there was
         assert peer._link is not None
         peer._link.abort()

@@ -16,14 +16,24 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged, simple_pair
+from tests.entities.stage import (
+    PATIENCE,
+    QUICK,
+    echo,
+    eventually,
+    in_virtual_time,
+    logged,
+    sessions_of,
+    simple_pair,
+)
 
 SMALL = Limits(outbox=2000, max_message=200_000, chunk=1024, window=80_000, heartbeat=3600)
 
 
 async def cut_off(entity: Any) -> None:
     """Break the links of *entity* without its knowledge that it was on purpose."""
-    for peer in entity._peers():
+    for peer in sessions_of(entity):
+        assert peer._link is not None
         peer._link.abort()
 
 
@@ -140,7 +150,7 @@ async def test_messages_that_are_too_big() -> None:
 @in_virtual_time
 async def test_a_silent_link_is_given_up_and_made_again(caplog: pytest.LogCaptureFixture) -> None:
     async with simple_pair(echo, limits=Limits(heartbeat=0.05)) as (_, client):
-        [peer] = client._peers()
+        [peer] = sessions_of(client)
         assert peer._link is not None
         far: Any = peer._link
         far.other.send = lambda data: None  # the server's words are lost
@@ -158,8 +168,8 @@ async def test_a_session_expires(caplog: pytest.LogCaptureFixture) -> None:
         client = await SimpleClient(connector, never, client_id="c").init()
         asking = asyncio.create_task(server.request(1, "c"))
         await eventually(lambda: client._pool is not None and not client._pool.idle)
-        assert client._dialing is not None
-        client._dialing.cancel()
+        assert client._keeper is not None
+        client._keeper.cancel()
         await cut_off(server)
         await eventually(lambda: [each.connected for each in server.clients] == [False])
         with pytest.raises(ConnectionLost, match="resume window") as caught:
@@ -171,7 +181,7 @@ async def test_a_session_expires(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_garbage_ends_the_session(caplog: pytest.LogCaptureFixture) -> None:
     async with simple_pair(echo) as (_, client):
-        [peer] = client._peers()
+        [peer] = sessions_of(client)
         assert peer._link is not None
         peer._link.send(b"\xff" * 64)
         await eventually(lambda: "breaks the protocol" in logged(caplog))

@@ -12,6 +12,7 @@ from communica_like import Limits, MemoryConnector, PeerIdentity, Serializer, Si
 from communica_like.abc import Link
 from communica_like.entities.connection.driver import SessionDriver
 from communica_like.entities.handling.handlers import Handler
+from communica_like.entities.handling.runner import HandlerSet
 from communica_like.entities.handling.tasks import EagerTaskPool
 from communica_like.session import Event, Session
 from communica_like.session.events import BROKEN
@@ -73,9 +74,7 @@ class Meeting:
         self.peer = SessionDriver(
             "client",
             LIMITS,
-            {b"": Handler(handler, Raw())},
-            lambda route: Failure(RESP, "no"),
-            self.pool,
+            HandlerSet({b"": Handler(handler, Raw())}, lambda route: Failure(RESP, "no"), self.pool),
             set(),
             keep=False,
             on_link_lost=self.ended.append,

@@ -24,7 +24,7 @@ async def test_it_closes_and_listens_until_the_link_is_gone() -> None:
 
 
 async def test_who_does_not_read_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receivers, "_PATIENCE", 0.01)
+    monkeypatch.setattr(receivers, "_CLOSE_TIMEOUT", 0.01)
     link = PaperLink()
     goodbye = ClosingLink(link, set())
     await eventually(lambda: link.ends == ["close", "abort"])

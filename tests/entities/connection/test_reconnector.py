@@ -20,7 +20,7 @@ from communica_like import (
 from communica_like.abc import Connector, Link, LinkReceiver, Listener
 from communica_like.entities.connection.acceptor import Acceptor
 from communica_like.exceptions import ClientIdInUse, LinkError, LinkRefused
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged, sessions_of
 
 
 class Flaky(Connector):
@@ -56,7 +56,7 @@ async def never(data: Any) -> None:
 
 
 def cut(client: SimpleClient) -> None:
-    [peer] = client._peers()
+    [peer] = sessions_of(client)
     assert peer._link is not None
     peer._link.abort()
 
@@ -124,9 +124,9 @@ async def test_a_server_that_was_restarted_does_not_know_the_session() -> None:
         asking = asyncio.create_task(client.request(1))
         await eventually(lambda: server._pool is not None and not server._pool.idle)
         # As if it were killed: no goodbye, and the next one is there at once.
-        assert isinstance(server._acceptor, Acceptor)
-        assert server._acceptor._listener is not None
-        await server._acceptor._listener.close()
+        assert isinstance(server._backend, Acceptor)
+        assert server._backend._listener is not None
+        await server._backend._listener.close()
         async with SimpleServer(connector, echo):
             cut(client)
             with pytest.raises(ConnectionLost, match="does not know the session"):
@@ -145,8 +145,8 @@ async def test_a_replaced_client_stops_for_good_and_says_so(caplog: pytest.LogCa
         async with SimpleClient(connector, echo, client_id="same", backoff=QUICK) as second:
             with pytest.raises((ConnectionLost, ClientIdInUse)):
                 await asyncio.wait_for(asking, PATIENCE)
-            assert first._dialing is not None
-            await asyncio.wait([first._dialing], timeout=PATIENCE)
+            assert first._keeper is not None
+            await asyncio.wait([first._keeper], timeout=PATIENCE)
             for call in (first.request, first.throw):
                 with pytest.raises(ClientIdInUse, match="another client took over the id 'same'"):
                     await call(2)

@@ -139,6 +139,6 @@ class AnnouncedServer(RouteServer):
 options: dict[str, Any] = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
 limits = Limits(**options.pop("limits", {}))
 if "last_words" in options:
-    entity._LAST_WORDS = options.pop("last_words")
+    entity._END_TIMEOUT = options.pop("last_words")
 server = AnnouncedServer(connector_from(sys.argv[1]), table, limits=limits, **options)
 asyncio.run(server.run())

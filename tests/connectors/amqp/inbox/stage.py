@@ -81,9 +81,9 @@ async def kill(server: SimpleServer | RouteServer) -> None:
 
 def abort_connection(server: SimpleServer | RouteServer) -> None:
     """Break the server's connection."""
-    reception = server._acceptor
-    assert isinstance(reception, InboxAcceptor)
-    intake = reception._intake
+    acceptor = server._backend
+    assert isinstance(acceptor, InboxAcceptor)
+    intake = acceptor._consumer
     assert isinstance(intake, AmqpConsumer)
     assert intake._broker is not None
     protocol = intake._broker.connection.protocol

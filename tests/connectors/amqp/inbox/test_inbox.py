@@ -332,7 +332,7 @@ async def test_a_client_that_has_too_much_under_way_waits(own: OwnInbox) -> None
     limits = Limits(outbox=100_000)
     async with SimpleServer(own.connector, slow), SimpleClient(own.connector, limits=limits) as client:
         asking = [asyncio.ensure_future(client.request("x" * 40_000)) for _ in range(6)]
-        await until(lambda: isinstance(client._peer, InboxCalls) and client._peer._room.blocked)
+        await until(lambda: isinstance(client._channel, InboxCalls) and client._channel._room.blocked)
         with pytest.raises(RequestTimeout, match="no room in the outbox"):
             await client.throw("one more", timeout=0.1)
         release.set()

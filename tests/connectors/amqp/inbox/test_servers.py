@@ -32,13 +32,13 @@ async def test_a_cancelled_close_leaves_nothing_open(
     before = asyncio.all_tasks()
     server = await SimpleServer(own.connector, echo).init()
     disconnecting = asyncio.Event()
-    close = InboxAcceptor.close
+    disconnect = InboxAcceptor.disconnect
 
-    async def note(reception: InboxAcceptor) -> None:
+    async def note(acceptor: InboxAcceptor, timeout: float, linger: bool) -> None:
         disconnecting.set()
-        await close(reception)
+        await disconnect(acceptor, timeout, linger)
 
-    monkeypatch.setattr(InboxAcceptor, "close", note)
+    monkeypatch.setattr(InboxAcceptor, "disconnect", note)
     closing = asyncio.ensure_future(server.close())
     await disconnecting.wait()
     closing.cancel()

@@ -1,0 +1,86 @@
+"""The sessions of a server's clients."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+from ...exceptions import ConnectionLost, RequestTimeout
+from ...wire.greetings import Reason
+from ..backends import ClientInfo, Clients
+from ..handling.context import inherited_deadline
+from .driver import SessionDriver
+
+__all__ = ["ClientSessions"]
+
+
+class ClientSessions(Clients):
+    """The sessions of a server's clients.
+
+    Attributes:
+        drivers: by client id.
+        closing: what calls raise when the server is closing, or None.
+    """
+
+    def __init__(self) -> None:
+        self._turns = itertools.count()
+        self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.drivers: dict[str, SessionDriver] = {}
+        self.closing: Exception | None = None
+
+    def infos(self) -> list[ClientInfo]:
+        return [ClientInfo(d.client_id, d.identity, d.live) for d in self.drivers.values()]
+
+    async def choose(
+        self, client_id: str | None, timeout: float | None
+    ) -> tuple[SessionDriver, float | None]:
+        if client_id is not None:
+            driver = self.drivers.get(client_id)
+            if driver is None:
+                raise ConnectionLost(f"no client {client_id!r} is connected", sent=False)
+            return driver, timeout
+        driver = self._pick()
+        if driver is not None:
+            return driver, timeout
+        now = asyncio.get_running_loop().time
+        began = now()
+        deadline = inherited_deadline.get()
+        if timeout is not None:
+            deadline = min(began + timeout, deadline or began + timeout)
+        try:
+            async with asyncio.timeout(None if deadline is None else deadline - began):
+                while driver is None:
+                    await asyncio.shield(self._arrived)
+                    driver = self._pick()
+        except TimeoutError as exc:
+            raise RequestTimeout("no client came in time") from exc
+        return driver, None if timeout is None else began + timeout - now()
+
+    def add(self, driver: SessionDriver) -> None:
+        """Add a client, and wake the calls that wait for one."""
+        self.drivers[driver.client_id] = driver
+        arrived, self._arrived = self._arrived, asyncio.get_running_loop().create_future()
+        if not arrived.done():
+            arrived.set_result(None)
+
+    def on_ended(self, driver: SessionDriver, reason: Reason | None) -> None:
+        """The session of a client has ended."""
+        if self.drivers.get(driver.client_id) is driver:
+            del self.drivers[driver.client_id]
+
+    def refuse_calls(self, error: Exception) -> None:
+        """Make all calls raise *error*, waiting ones too."""
+        self.closing = error
+        if not self._arrived.done():
+            self._arrived.set_exception(error)
+            self._arrived.exception()  # it need not be awaited
+        for driver in list(self.drivers.values()):
+            driver.refuse_calls(error)
+
+    def _pick(self) -> SessionDriver | None:
+        """Return a client, another one each time; one with a live link if there is any."""
+        drivers = list(self.drivers.values())
+        if not drivers:
+            return None
+        live = [driver for driver in drivers if driver.live]
+        return (live or drivers)[next(self._turns) % len(live or drivers)]
