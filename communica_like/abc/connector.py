@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from .inbox import SharedInbox
 from .link import Link, LinkReceiver, Listener
@@ -45,6 +45,14 @@ class ConnectorGuarantees:
     stores: bool = False
 
 
+class _NoPath:
+    """A default for instances alone: a property would be taken for the default of a dataclass's field."""
+
+    def __get__(self, connector: object, owner: type) -> None:
+        if connector is None:
+            raise AttributeError("path")
+
+
 class Connector(ABC):
     """How two sides find each other. It holds an address and secrets, but no loop, link or socket.
 
@@ -56,12 +64,21 @@ class Connector(ABC):
         authkey: the shared secret of a mutual challenge when a link is made, or None for no challenge.
         guarantees: what sets its links apart from those of other connectors.
         handshake_timeout: seconds for one attempt to connect, if the client does not say otherwise.
+        path: the path of the file by which clients find the server, as text; None if there is no such file.
+            Read-only. Asking for it may create the private directory that the file is in.
     """
 
     scheme: ClassVar[str]
     guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees()
     handshake_timeout: ClassVar[float] = 5.0
     authkey: bytes | None
+
+    if TYPE_CHECKING:
+
+        @property
+        def path(self) -> str | None: ...
+    else:
+        path = _NoPath()
 
     @property
     def reconnects(self) -> bool:

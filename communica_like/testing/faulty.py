@@ -59,6 +59,10 @@ class FaultyConnector(Connector):
     def reconnects(self) -> bool:
         return self.inner.reconnects
 
+    @property
+    def path(self) -> str | None:
+        return self.inner.path
+
     async def connect(self, receiver: LinkReceiver) -> Link:
         link = self._new_link()
         link.receiver = receiver

@@ -70,6 +70,7 @@ def test_values() -> None:
     plain, keyed = TcpConnector("h", 1), TcpConnector("h", 1, authkey=b"secret")
     secured = TcpConnector("h", 1, context, insecure=True)
     assert len({plain, TcpConnector("h", 1), keyed, secured}) == 3
+    assert plain.path is None
     assert repr(plain) == "TcpConnector('h', 1)"
     assert repr(keyed) == "TcpConnector('h', 1, authkey=...)"
     assert repr(secured) == "TcpConnector('h', 1, ssl=..., insecure=True)"

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections import deque
-from typing import Final
 
 from ...abc import PeerIdentity
 from ...system import ProcessId
 from ..links.peer_process import PeerProcess
+from ..links.send_buffer import SendBuffer
 from .rendezvous import StartedLink
 
 __all__ = ["MessageLink"]
-
-_HIGH_WATER: Final = 64 * 1024
-_LOW_WATER: Final = 16 * 1024
 
 
 class MessageLink(StartedLink):
@@ -35,8 +31,7 @@ class MessageLink(StartedLink):
         self._loop = asyncio.get_running_loop()
         self._process = PeerProcess(process, self._process_ended)
         self._largest = largest
-        self._unsent: deque[memoryview] = deque()
-        self._size = 0
+        self._unsent = SendBuffer()
         self._blocked = False  # there was no room
         self._closing = False
         self._broken = False
@@ -126,8 +121,7 @@ class MessageLink(StartedLink):
             if not rest:
                 return
         self._unsent.append(rest)
-        self._size += len(rest)
-        if self._size > _HIGH_WATER:
+        if self._unsent.full:
             self.writable = False
 
     def close(self) -> None:
@@ -168,10 +162,9 @@ class MessageLink(StartedLink):
 
     def _put_what_waits(self) -> None:
         while self._unsent:
-            message = self._next_message()
+            message = bytes(self._unsent.take(self._largest))
             if not self._put(message):
-                self._unsent.appendleft(memoryview(message))
-                self._size += len(message)
+                self._unsent.put_back(message)
                 self._block()
                 break
         else:
@@ -179,22 +172,8 @@ class MessageLink(StartedLink):
                 self._unblock()
             else:
                 self._block()
-        if not self._closing and self._size <= _LOW_WATER:
+        if not self._closing and self._unsent.drained:
             self._writable = True
-
-    def _next_message(self) -> bytes:
-        pieces: list[memoryview] = []
-        room = self._largest
-        while room and self._unsent:
-            piece = self._unsent.popleft()
-            if len(piece) > room:
-                self._unsent.appendleft(piece[room:])
-                piece = piece[:room]
-            pieces.append(piece)
-            room -= len(piece)
-        message = b"".join(pieces)
-        self._size -= len(message)
-        return message
 
     def _block(self) -> None:
         self._blocked = True

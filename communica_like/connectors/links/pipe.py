@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from typing import Final
 
 from ...abc import Link, PeerIdentity
 from ...system import fork
+from .send_buffer import SendBuffer
 
 __all__ = ["PipeLink"]
 
 _READ_SIZE: Final = 64 * 1024  # as much as a pipe holds
-_HIGH_WATER: Final = 64 * 1024
-_LOW_WATER: Final = 16 * 1024
 _MANY: Final = 64  # buffers for one writev(2), which takes IOV_MAX, 1024 or more
 
 
@@ -34,8 +32,7 @@ class PipeLink(Link):
         self._loop = asyncio.get_running_loop()
         self._reading = reading
         self._writing = writing
-        self._unsent: deque[memoryview] = deque()
-        self._size = 0
+        self._unsent = SendBuffer()
         self._closing = False  # nothing more is taken for sending
         self._writing_over = False
         self._broken = False
@@ -52,6 +49,7 @@ class PipeLink(Link):
     def send(self, data: bytes) -> None:
         if self._closing or self._writing_over or not data:
             return
+        rest: bytes | memoryview = data
         if not self._unsent:
             try:
                 count = os.write(self._writing, data)
@@ -63,12 +61,9 @@ class PipeLink(Link):
             if count == len(data):
                 return
             self._loop.add_writer(self._writing, self._write)
-            self._unsent.append(memoryview(data)[count:])
-            self._size = len(data) - count
-        else:
-            self._unsent.append(memoryview(data))
-            self._size += len(data)
-        if self._size > _HIGH_WATER:
+            rest = memoryview(data)[count:]
+        self._unsent.append(rest)
+        if self._unsent.full:
             self.writable = False
 
     def close(self) -> None:
@@ -122,26 +117,19 @@ class PipeLink(Link):
     def _write(self) -> None:
         unsent = self._unsent
         try:
-            count = os.writev(self._writing, [unsent[i] for i in range(min(len(unsent), _MANY))])
+            count = os.writev(self._writing, unsent.first(_MANY))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self._refused()
             return
-        self._size -= count
-        while count:
-            first = unsent[0]
-            if len(first) > count:
-                unsent[0] = first[count:]
-                break
-            count -= len(first)
-            unsent.popleft()
+        unsent.discard(count)
         if not unsent:
             self._loop.remove_writer(self._writing)
             if self._closing:
                 self._end_writing()
                 return
-        if not self.writable and not self._closing and self._size <= _LOW_WATER:
+        if not self.writable and not self._closing and unsent.drained:
             self.writable = True
             self.receiver.link_writable()
 

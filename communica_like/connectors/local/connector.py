@@ -69,11 +69,21 @@ class LocalConnector(Connector):
         """Whether ``name`` is an absolute path."""
         return self.name.startswith("/")
 
+    @property
+    def path(self) -> str:
+        """The socket's path; on Windows, the pipe's.
+
+        Raises:
+            ValueError: it is too long for a socket.
+            LinkError: this user's private directory cannot be used.
+        """
+        return _locate(self.name)
+
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await _connect(_locate(self.name), receiver)
+        return await _connect(self.path, receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await _listen(_locate(self.name), accept, self.dump_state())
+        return await _listen(self.path, accept, self.dump_state())
 
     def dump_state(self) -> str:
         return join_url(self.scheme, self.name, safe="/")

@@ -121,7 +121,7 @@ async def test_pressure_and_relief() -> None:
         assert not writable(link)
         link.make_room(1)
     assert writable(link)
-    assert 0 < link._size <= 16 * 1024
+    assert 0 < link._unsent.size <= 16 * 1024
     link.send(bytes(64 * 1024))
     assert not writable(link)
     link.recorder.writable.clear()

@@ -63,6 +63,7 @@ def test_a_path_however_it_is_written() -> None:
     path = LocalConnector("/tmp/x")
     assert connector_from("local://%2Ftmp%2Fx") == connector_from("local:///tmp/x") == path
     assert LocalConnector("/tmp/x").is_path
+    assert LocalConnector("/tmp/x").path == "/tmp/x"
     with pytest.raises(ValueError, match="NUL"):
         LocalConnector("/tmp/\0")
 
@@ -100,6 +101,7 @@ async def test_names_are_found_in_the_private_directory(
         await served.link()
         [folder] = tmp_path.iterdir()
         assert sorted(each.name for each in folder.iterdir()) == ["ñame with %2F", "ñame with %2F.lock"]
+        assert connector.path == str(folder / "ñame with %2F")
         link.abort()
     assert list(folder.iterdir()) == []
 
@@ -107,6 +109,8 @@ async def test_names_are_found_in_the_private_directory(
 @pytest.mark.parametrize("name", ["x" * 200, "/" + "x" * 200])
 async def test_a_path_too_long_for_a_socket(name: str) -> None:
     connector = LocalConnector(name)
+    with pytest.raises(ValueError, match=r"at most 10\d bytes"):
+        assert connector.path
     with pytest.raises(ValueError, match=r"at most 10\d bytes"):
         await connector.connect(Recorder())
     with pytest.raises(ValueError, match=r"at most 10\d bytes"):

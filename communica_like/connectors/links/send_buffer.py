@@ -1,0 +1,84 @@
+"""What a link has taken for sending while its medium had no room."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import Final
+
+__all__ = ["SendBuffer"]
+
+_HIGH_WATER: Final = 64 * 1024
+_LOW_WATER: Final = 16 * 1024
+
+
+class SendBuffer:
+    """A FIFO of bytes that is filled piece by piece and emptied in pieces of another size.
+
+    Pieces are kept as views, not copied. An empty buffer is false.
+
+    Attributes:
+        size: bytes that it holds.
+    """
+
+    __slots__ = ("_pieces", "size")
+
+    def __init__(self) -> None:
+        self._pieces: deque[memoryview] = deque()
+        self.size = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    @property
+    def full(self) -> bool:
+        """Whether it holds so much that its link is not writable any more."""
+        return self.size > _HIGH_WATER
+
+    @property
+    def drained(self) -> bool:
+        """Whether it holds so little that its link is writable again."""
+        return self.size <= _LOW_WATER
+
+    def append(self, data: bytes | memoryview) -> None:
+        """Add *data*, which is not empty, at the end."""
+        self._pieces.append(memoryview(data))
+        self.size += len(data)
+
+    def take(self, largest: int) -> bytes | memoryview:
+        """Remove and return the first bytes: *largest*, or all if there are fewer."""
+        taken: list[memoryview] = []
+        room = largest
+        while room and self._pieces:
+            piece = self._pieces.popleft()
+            if len(piece) > room:
+                self._pieces.appendleft(piece[room:])
+                piece = piece[:room]
+            taken.append(piece)
+            room -= len(piece)
+        self.size -= largest - room
+        return taken[0] if len(taken) == 1 else b"".join(taken)
+
+    def put_back(self, data: bytes | memoryview) -> None:
+        """Add what ``take`` returned at the beginning."""
+        self._pieces.appendleft(memoryview(data))
+        self.size += len(data)
+
+    def first(self, count: int) -> list[memoryview]:
+        """Return the first pieces, *count* at most, and keep them: for writev(2)."""
+        return list(islice(self._pieces, count))
+
+    def discard(self, size: int) -> None:
+        """Remove the first *size* bytes, of those that it holds."""
+        self.size -= size
+        while size:
+            piece = self._pieces.popleft()
+            if len(piece) > size:
+                self._pieces.appendleft(piece[size:])
+                return
+            size -= len(piece)
+
+    def clear(self) -> None:
+        """Remove everything."""
+        self._pieces.clear()
+        self.size = 0
