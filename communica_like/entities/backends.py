@@ -7,16 +7,29 @@ lives from ``init()`` to ``close()``; a restarted entity gets another.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..abc import PeerIdentity
-from ..exceptions import CommunicaError
+from ..abc import Connector, PeerIdentity
+from ..exceptions import CommunicaError, HandshakeError
 from ..wire.greetings import Reason
 
-__all__ = ["Backend", "Channel", "ClientBackend", "ClientInfo", "Clients", "DuplicatePolicy", "ServerBackend"]
+__all__ = [
+    "Backend",
+    "Channel",
+    "ClientBackend",
+    "ClientInfo",
+    "Clients",
+    "DuplicatePolicy",
+    "ServerBackend",
+    "whereabouts",
+]
+
+logger = logging.getLogger("communica_like")
 
 DuplicatePolicy = Literal["refuse", "replace"]
 
@@ -34,6 +47,16 @@ class ClientInfo:
     client_id: str
     peer: PeerIdentity | None
     connected: bool
+
+
+def whereabouts(connector: Connector) -> str:
+    """Return a connector's URL and, if the URL does not hold it, the path that it stands for."""
+    url = connector.dump_state()
+    try:
+        path = connector.path
+    except (CommunicaError, OSError, ValueError):
+        return url  # without the directory; whoever connects or listens is told why
+    return url if path is None or path in url else f"{url} ({path})"
 
 
 class Channel(ABC):
@@ -120,6 +143,10 @@ class Backend(ABC):
 class ClientBackend(Backend):
     """What a client stands on. ``run`` connects, and connects again.
 
+    Args:
+        connector: where the server is.
+        handshake_timeout: seconds for one attempt.
+
     Attributes:
         channel: the way to the server.
         last_error: why the last attempt to connect failed, or None.
@@ -127,16 +154,45 @@ class ClientBackend(Backend):
     """
 
     channel: Channel
-    last_error: CommunicaError | None
-    gone_since: float | None
+    last_error: CommunicaError | None = None
+    gone_since: float | None = None
 
-    @abstractmethod
-    async def wait_connected(self) -> None:
-        """Wait for a connection.
+    def __init__(self, connector: Connector, handshake_timeout: float) -> None:
+        self._connector = connector
+        self._handshake_timeout = handshake_timeout
+        self._connected = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._logged = ""
+
+    async def wait_connected(self, once: bool) -> bool:
+        """Wait for a connection, and return True; with *once*, False if the first attempt fails.
 
         Raises:
             HandshakeError: the server does not let this client in.
         """
+        while not self._connected.is_set():
+            if isinstance(self.last_error, HandshakeError):
+                raise self.last_error
+            if once and self.last_error is not None:
+                return False
+            self._changed.clear()
+            await self._changed.wait()
+        return True
+
+    def _on_connected(self) -> None:
+        """An attempt succeeded."""
+        self.last_error = self.gone_since = None
+        self._logged = ""
+        self._connected.set()
+        self._changed.set()
+
+    def _on_failed(self, error: CommunicaError) -> None:
+        """An attempt failed. The log says so once, as long as the reason is the same."""
+        self.last_error = error
+        self._changed.set()
+        if str(error) != self._logged:
+            self._logged = str(error)
+            logger.warning("cannot connect to %s: %s", whereabouts(self._connector), error)
 
 
 class ServerBackend(Backend):

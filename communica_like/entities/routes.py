@@ -14,7 +14,7 @@ from ..wire.failure import NO_ROUTE, Failure
 from ..wire.frames import MAX_ROUTE
 from .handling.handlers import Codecs, Handler, check_serializer
 
-__all__ = ["RouteCalls", "RouteTable", "Tables", "encode_route", "no_such_route", "shorten"]
+__all__ = ["RouteCalls", "RouteTable", "Tables", "each_table", "encode_route", "no_such_route", "shorten"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,25 +122,20 @@ class RouteTable:
         return self._handlers
 
     @classmethod
-    def joined(cls, tables: Tables, serializer: Serializer, owner: str = "RouteServer") -> RouteTable:
+    def joined(cls, tables: Tables, serializer: Serializer, side: str = "Server") -> RouteTable:
         """Return a new table with the routes of all *tables*.
 
         Args:
-            owner: the class that the tables were given to, for messages.
+            side: ``"Server"`` or ``"Client"``: what the tables were given to, for messages.
 
         Raises:
             RouteOverrideError: two of them have the same route.
             TypeError: one of them is not a table.
         """
         result = cls("entity", serializer=serializer)
-        several: Iterable[Any] = [tables]
-        if isinstance(tables, Iterable) and not isinstance(tables, RouteTable | str):
-            several = tables
-        for table in several:
-            if table is None:
-                continue
+        for table in each_table(tables):
             if not isinstance(table, RouteTable):
-                raise TypeError(_no_table(table, owner))
+                raise TypeError(_no_table(table, side))
             for route, handler in table._handlers.items():
                 if route in result._handlers:
                     raise RouteOverrideError(
@@ -154,12 +149,19 @@ class RouteTable:
 Tables = RouteTable | Iterable[RouteTable | None] | None
 
 
-def _no_table(given: object, owner: str) -> str:
-    call = f"{owner}(connector, table)"
+def each_table(tables: Tables) -> list[Any]:
+    """Return a list of what was given as tables, without None."""
+    if isinstance(tables, RouteTable | str) or not isinstance(tables, Iterable):
+        tables = [tables]
+    return [table for table in tables if table is not None]
+
+
+def _no_table(given: object, side: str) -> str:
+    call = f"Route{side}(connector, table)"
     if callable(given):
-        call += f", or a Simple{owner.removeprefix('Route')}(connector, handler) for one handler"
-    elif isinstance(given, str) and owner == "RouteClient":
-        call += f" and {owner}(connector, client_id={given!r})"
+        call += f"; with one handler: Simple{side}(connector, handler)"
+    elif isinstance(given, str) and side == "Client":
+        call += f"; with an id: RouteClient(connector, client_id={given!r})"
     return f"a RouteTable is expected, not {given!r}: {call}"
 
 
@@ -173,8 +175,15 @@ def _route_of(function: object) -> str:
     return name
 
 
-def no_such_route(route: str, table: RouteTable) -> Failure:
-    """Return the failure of a request for *route*, which is not in *table*. It names the nearest ones."""
+def no_such_route(route: str, table: RouteTable, side: str, other: str) -> Failure:
+    """Return the failure of a request for a route that is not in *table*. It names the nearest ones.
+
+    Args:
+        side, other: ``"Server"`` and ``"Client"``, or the reverse: which side has the table.
+    """
+    if not route:
+        text = f"the other side is a Route{side}, and the call names no route: call it with a Route{other}"
+        return Failure(NO_ROUTE, text, 404)
     text = f"the other side has no route {shorten(route)}"
     names = _nearest(route, tuple(islice(table, _MOST_COMPARED)))
     if names:

@@ -53,9 +53,8 @@ class Reconnector(ClientBackend):
         handshake_timeout: float,
         handlers: HandlerSet,
     ) -> None:
-        self._connector = connector
+        super().__init__(connector, handshake_timeout)
         self._backoff = backoff
-        self._handshake_timeout = handshake_timeout
         self._closing_links: set[ClosingLink] = set()
         self.channel = SessionDriver(
             client_id,
@@ -68,13 +67,8 @@ class Reconnector(ClientBackend):
         )
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
-        self._connected = asyncio.Event()
-        self._changed = asyncio.Event()
         self._replaced: HandshakeError | None = None
-        self._logged = ""
         self._last_link: Link | None = None
-        self.last_error: CommunicaError | None = None
-        self.gone_since: float | None = None
 
     async def run(self) -> None:
         """Connect, and connect again whenever the link breaks, until cancelled.
@@ -105,13 +99,6 @@ class Reconnector(ClientBackend):
     async def disconnect(self, timeout: float, linger: bool) -> None:
         await wait_closed(self._closing_links, timeout, linger)
 
-    async def wait_connected(self) -> None:
-        while not self._connected.is_set():
-            if isinstance(self.last_error, HandshakeError):
-                raise self.last_error
-            self._changed.clear()
-            await self._changed.wait()
-
     async def _keep_connected(self) -> None:
         session = self.channel.session
         delays = self._backoff.delays()
@@ -119,14 +106,14 @@ class Reconnector(ClientBackend):
             try:
                 await self._connect()
             except LinkRefused as exc:
-                self._failed(exc)
+                self._on_failed(exc)
                 self._server_gone(exc)
             except HandshakeError as exc:
-                self._failed(exc)
+                self._on_failed(exc)
                 self._server_gone(exc)
                 self.channel.fail_waiting(f"the server does not let this client in: {exc}", exc)
             except (LinkError, ProtocolError) as exc:
-                self._failed(exc)
+                self._on_failed(exc)
             else:
                 began = self._time()
                 await self._lost.wait()
@@ -203,14 +190,10 @@ class Reconnector(ClientBackend):
         driver, session = self.channel, self.channel.session
         if welcome.resumed and session.session_id != welcome.session_id:
             raise ProtocolError("the session to resume ended during the handshake")
-        self.last_error = None
         self._last_link = link
-        self._logged = ""
-        self.gone_since = None
         how = "came back to" if welcome.resumed else "connected to"
         logger.info("client %r %s %s", driver.client_id, how, link.peer.address)
-        self._connected.set()
-        self._changed.set()
+        self._on_connected()
         if welcome.resumed:
             driver.resume(link, welcome.received, rest)
             return
@@ -219,13 +202,6 @@ class Reconnector(ClientBackend):
             self._connected.set()
             self._lost.clear()
         driver.establish(link, welcome.session_id, welcome.limits, rest)
-
-    def _failed(self, error: CommunicaError) -> None:
-        self.last_error = error
-        self._changed.set()
-        if str(error) != self._logged:
-            self._logged = str(error)
-            logger.warning("cannot connect: %s", error)
 
     def _server_gone(self, error: CommunicaError) -> None:
         self.gone_since = self.gone_since or self._time()

@@ -21,7 +21,7 @@ __all__ = ["Codecs", "Handler", "check_serializer", "threaded_handler"]
 def check_serializer(serializer: Any) -> None:
     """Raise TypeError unless *serializer* is one, and is safe for data from other processes."""
     if isinstance(serializer, PickleSerializer):
-        raise TypeError("a pickle can run any code of its sender's: PickleSerializer is for queues, not for entities")
+        raise TypeError("a pickle can run any code of its sender's: it is for queues, not for entities")
     if not isinstance(serializer, Serializer):
         raise TypeError(f"a serializer is expected, such as JsonSerializer(), not {serializer!r}")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ...abc import Connector
 from ...abc.inbox import SharedInbox
-from ...exceptions import CommunicaError, LinkError
+from ...exceptions import LinkError
 from ...wire.greetings import Reason
 from ...wire.limits import Limits
 from ..backends import ClientBackend
@@ -22,8 +23,10 @@ class InboxReconnector(ClientBackend):
     """Connects a client to a broker, and connects it again whenever the connection is lost.
 
     Args:
-        client_id, limits, inbox: see InboxCalls.
+        connector: whose inbox it is.
+        inbox, client_id, limits: see InboxCalls.
         backoff: how long to wait between attempts.
+        handshake_timeout: seconds for one attempt.
 
     Attributes:
         channel: the client's calls.
@@ -31,14 +34,20 @@ class InboxReconnector(ClientBackend):
 
     channel: InboxCalls
 
-    def __init__(self, client_id: str, limits: Limits, backoff: Backoff, inbox: SharedInbox) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        inbox: SharedInbox,
+        client_id: str,
+        limits: Limits,
+        backoff: Backoff,
+        handshake_timeout: float,
+    ) -> None:
+        super().__init__(connector, handshake_timeout)
         self.channel = InboxCalls(client_id, limits, inbox)
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
-        self._connected = asyncio.Event()
-        self._logged = ""
-        self.last_error: CommunicaError | None = None
-        self.gone_since: float | None = self._time()
+        self.gone_since = self._time()
 
     async def run(self) -> None:
         """Connect, and connect again whenever the connection is lost, until cancelled.
@@ -52,9 +61,6 @@ class InboxReconnector(ClientBackend):
             logger.error("client %r stops: %s", self.channel.client_id, exc or repr(exc))
             self.channel.refuse_calls(exc)
             raise
-
-    async def wait_connected(self) -> None:
-        await self._connected.wait()
 
     def refuse_calls(self, error: Exception) -> None:
         self.channel.refuse_calls(error)
@@ -73,13 +79,12 @@ class InboxReconnector(ClientBackend):
         # A client library below may swallow a cancellation.
         while not task.cancelling():
             try:
-                await sender.connect()
+                await self._connect()
             except LinkError as exc:
-                self._failed(exc)
+                self._on_failed(exc)
             else:
                 delays = self._backoff.delays()
-                self._logged, self.last_error, self.gone_since = "", None, None
-                self._connected.set()
+                self._on_connected()
                 logger.info("client %r is connected to %s", client_id, sender.peer.address)
                 reason = await sender.lost()
                 self._connected.clear()
@@ -88,8 +93,9 @@ class InboxReconnector(ClientBackend):
                 await sender.close()
             await asyncio.sleep(next(delays))
 
-    def _failed(self, error: LinkError) -> None:
-        self.last_error = error
-        if str(error) != self._logged:
-            self._logged = str(error)
-            logger.warning("cannot connect: %s", error)
+    async def _connect(self) -> None:
+        try:
+            async with asyncio.timeout(self._handshake_timeout):
+                await self.channel.sender.connect()
+        except TimeoutError as exc:
+            raise LinkError(f"no answer from the broker within {self._handshake_timeout} s") from exc
