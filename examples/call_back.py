@@ -19,7 +19,7 @@ async def delete(path: str, context: Context) -> str:
 
 
 async def main() -> None:
-    client = RouteClient(connector, "alice")
+    client = RouteClient(connector, client_id="alice")
 
     @client.routes.handler("confirm")
     def confirm(question: str) -> bool:

@@ -24,7 +24,7 @@ def get_user(number: int) -> str:
 
 async def main() -> None:
     connector = MemoryConnector()
-    async with RouteServer(connector, users), RouteClient(connector, "alice's shell") as client:
+    async with RouteServer(connector, users), RouteClient(connector, client_id="alice's shell") as client:
         number = await client.request("user.add", {"name": "Bob"})
         print("user", number, "is", await client.request("user.get", number))
         for route, data in [("user.get", 7), ("user.remove", 1)]:

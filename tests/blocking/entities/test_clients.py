@@ -124,7 +124,7 @@ def test_no_server() -> None:
             client.init(timeout=0.1)
         assert client.state == "closed"
         assert gone(LOOP)
-        client.init(timeout=None)
+        client.init(wait=False)
         with pytest.raises(RequestTimeout):
             client.request(1, timeout=0.1)
         client.close(0)
@@ -358,7 +358,7 @@ def test_what_is_no_handler(scene: Scene) -> None:
     def generator(data: Any) -> Iterator[Any]:
         yield data
 
-    for handler in (generator, lambda: None, 5):
+    for handler in (generator, lambda a, b, c: None, 5):
         with pytest.raises(TypeError):
             SimpleClient(connector, handler)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="thread"):

@@ -45,7 +45,7 @@ async def test_a_child_that_fails_before_it_serves(stage: Stage) -> None:
 
 
 async def test_requests_that_waited_for_a_child_that_fails(stage: Stage) -> None:
-    client = await SimpleClient(stage.connector("crash")).init(None)
+    client = await SimpleClient(stage.connector("crash")).init(wait=False)
     with pytest.raises(ConnectionLost, match="exit code 1") as caught:
         await asyncio.wait_for(client.request(1), PATIENCE)
     assert not caught.value.sent

@@ -257,7 +257,7 @@ async def test_a_failed_throw_is_logged_by_who_ran_it(
     async with simple_pair(handler, handler) as (server, client):
         await client.throw(1)
         await client.throw(0)
-        await server.throw(1, client.client_id)
+        await server.throw(1, client_id=client.client_id)
         await eventually(lambda: logged(caplog).count("a throw failed in handler") == 3)
     assert logged(caplog).count("no good") == 2
     assert "SystemExit(1)" in logged(caplog)

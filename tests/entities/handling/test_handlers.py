@@ -196,7 +196,8 @@ async def test_no_parameters(make: Callable[[Counter], Callable[..., Any]]) -> N
     counter = Counter()
     async with simple_pair(make(counter)) as (_, client):
         assert [await client.request(), await client.request(None)] == [1, 2]
-        for data in (0, "", [], {}, False):
+        refused: list[Any] = [0, "", [], {}, False]
+        for data in refused:
             with pytest.raises(ReqError, match="takes no data") as caught:
                 await client.request(data)
             assert caught.value.code == 422

@@ -58,7 +58,8 @@ async def test_requests_errors_and_routes(own: OwnInbox) -> None:
 
     table.add_route("thrown", thrown.append)
     table.add_route("object", lambda data: object())
-    async with RouteServer(own.connector, table) as server, RouteClient(own.connector, "me") as client:
+    me = RouteClient(own.connector, client_id="me")
+    async with RouteServer(own.connector, table) as server, me as client:
         assert client.connected
         assert server.clients == []
         assert await client.request("answer", {"a": 1}) == [{"a": 1}]
@@ -66,7 +67,7 @@ async def test_requests_errors_and_routes(own: OwnInbox) -> None:
             [n] for n in range(200)
         ]
         blob = bytes(range(256)) * 2048
-        assert await client.request("bytes", blob, RawSerializer()) == blob[::-1]
+        assert await client.request("bytes", blob, serializer=RawSerializer()) == blob[::-1]
         assert await client.request("bytes", b"") == b""
         with pytest.raises(ReqError, match="yours") as caught:
             await client.request("fail", "req")
@@ -132,7 +133,7 @@ async def test_what_a_handler_is_told(own: OwnInbox) -> None:
 async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
     """They cost the call, and not the client, which sends what it keeps when it is connected."""
     async with SimpleServer(own.connector, echo):
-        client = await SimpleClient(own.connector).init(None)
+        client = await SimpleClient(own.connector).init(wait=False)
         for call in (client.request, client.throw):
             for key in (5, b"k"):
                 with pytest.raises(TypeError, match="a key is a str"):
