@@ -1,50 +1,54 @@
-"""A registry and claims that no other program on this machine looks at."""
+"""Private directories that no other program on this machine looks at."""
 
 from __future__ import annotations
 
 import contextlib
-import sys
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import communica_like.system
-from communica_like.system import registry
+from communica_like.system import registry, state_directory
 
-__all__ = ["clear", "entries_of", "keep_private", "use"]
-
-
-def use(place: str | Path) -> None:
-    """Have this process keep its state directory in *place*, until its end."""
-    _module().__dict__["_PLACES"] = (str(place),)
+__all__ = ["clear", "entries_of", "session_directory", "use_private"]
 
 
-def keep_private(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Do so for a test; return the directory, which is made by and by."""
-    monkeypatch.setattr(_module(), "_PLACES", (str(place),))
-    return communica_like.system.state_directory()
+@contextlib.contextmanager
+def session_directory() -> Iterator[None]:
+    """Give this process, and all that it starts, a private directory of its own, with a short path."""
+    former = os.environ.get("COMMUNICA_LIKE_DIR")
+    with tempfile.TemporaryDirectory(prefix="cl-") as folder:
+        os.environ["COMMUNICA_LIKE_DIR"] = folder
+        yield
+        clear(Path(folder))
+    del os.environ["COMMUNICA_LIKE_DIR"]
+    if former is not None:
+        os.environ["COMMUNICA_LIKE_DIR"] = former
+
+
+def use_private(place: str | Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Use ``state`` in *place* for a test; return that directory."""
+    monkeypatch.setenv("COMMUNICA_LIKE_DIR", str(Path(place, "state")))
+    return state_directory()
 
 
 def clear(directory: Path) -> None:
-    """Remove what is in the registry in *directory*, whoever owns it: who else would, after a failure?"""
+    """Remove all that is registered in *directory*, whoever owns it, as a failed test may leave it."""
     for path in directory.glob("owned-*"):
-        thing = registry._read(path)
-        if thing is not None:
-            registry._REMOVE[thing[0]](thing[1])
+        owned = registry._read(path)
+        if owned is not None:
+            registry._REMOVE[owned[0]](owned[1])
 
 
 def entries_of(directory: Path) -> list[str]:
-    """Return what the registry in *directory* holds, and pipes beside it."""
+    """Return what is registered in *directory*, and the pipes beside it."""
     found = []
     for path in directory.iterdir():
         if path.name.startswith("pipe-"):
             found.append(path.name)
         elif path.name.startswith("owned-"):
-            with contextlib.suppress(FileNotFoundError):  # struck since it was listed
+            with contextlib.suppress(FileNotFoundError):  # removed since it was listed
                 found.append(path.read_text(errors="replace").replace("\n", " "))
     return sorted(found)
-
-
-def _module() -> object:
-    # The package's attribute of that name is the function.
-    return sys.modules["communica_like.system.state_directory"]

@@ -1,14 +1,13 @@
-"""The one adaptor: blocking methods made of the async ones, with their signatures and their docstrings."""
+"""The adaptor: makes blocking methods of async ones, with their signatures and docstrings."""
 
 from __future__ import annotations
 
 import functools
-import os
 import threading
-import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
+from ..system import fork
 from .portal.interrupts import uninterrupted
 from .portal.portal import Portal, shared_portal
 
@@ -24,13 +23,13 @@ class Adapted(Generic[CoreT]):
 
     Args:
         core: the async object.
-        portal: None: the one that all share.
+        portal: its event loop runs the async object; None uses the shared one.
 
-    The portal is entered when it is first needed, and left with ``_leave``.
+    It enters the portal at the first call that needs it, and leaves it in ``_leave``.
     """
 
     _interruptible: ClassVar[bool] = False
-    """Whether a call that waits ends with InterruptedError after a signal. See Portal.run_made."""
+    """Whether a waiting call ends with InterruptedError after a signal: see Portal.run_made."""
 
     def __init__(self, core: CoreT, portal: Portal | None) -> None:
         self._core = core
@@ -38,10 +37,10 @@ class Adapted(Generic[CoreT]):
         self._entering = threading.Lock()
         self._portal: Portal | None = None
         self._user: object = None
-        _adapted.add(self)
+        fork.reset_in_child(self, lambda adapted: adapted._forked())
 
     def _enter(self) -> Portal:
-        """Return the portal, which stays until ``_leave``."""
+        """Enter the portal, if this has not, and return it."""
         portal = self._portal
         return uninterrupted(self._enter_first) if portal is None else portal
 
@@ -55,36 +54,24 @@ class Adapted(Generic[CoreT]):
         return portal
 
     def _leave(self) -> None:
-        """The portal is not needed any more. Does no harm when repeated."""
+        """Leave the portal, if this has entered it."""
         with self._entering:
             portal, self._portal = self._portal, None
         if portal is not None:
             portal.leave(self._user)
 
     def _farewell(self) -> None:
-        """The interpreter exits, and nobody has closed this."""
+        """The interpreter exits while this is open: close it."""
 
     def _forked(self) -> None:
-        """This process was forked off the one that made this; none of its other threads are here.
+        """This process is a fork of the one that made this, without its other threads.
 
-        Whatever needs the portal raises RuntimeError from now on, if the parent had entered it.
+        Calls that need the portal raise RuntimeError, if the parent had entered it.
         """
         self._entering = threading.Lock()
 
     def _reclaim(self, result: Any) -> None:
-        """Take back what a call returned when nobody waited for it any more. See Portal.run."""
-
-
-_adapted: weakref.WeakSet[Adapted[Any]] = weakref.WeakSet()
-
-
-def _tell_of_fork() -> None:
-    for adapted in list(_adapted):
-        adapted._forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_tell_of_fork)
+        """Take back the result of a call whose caller was interrupted: see Portal.run."""
 
 
 def awaited(
@@ -108,7 +95,7 @@ def awaited(
 
 
 def called(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """Return the twin of a plain method, which runs on the loop's thread if there is one."""
+    """Return the twin of a plain method, which runs on the loop's thread once the portal is entered."""
     name = method.__name__
 
     @functools.wraps(method)
@@ -122,7 +109,7 @@ def called(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any
 
 
 class Attribute(Generic[T]):
-    """The twin of a property of the async class, which is read on the calling thread, and cannot be set.
+    """A read-only twin of a property of the async class, read on the calling thread.
 
     Args:
         of: the property.
@@ -141,4 +128,4 @@ class Attribute(Generic[T]):
         return value
 
     def __set__(self, instance: Any, value: Never) -> NoReturn:
-        raise AttributeError(f"{self._name} of {type(instance).__name__} objects can only be read")
+        raise AttributeError(f"{self._name} of {type(instance).__name__} objects is read-only")

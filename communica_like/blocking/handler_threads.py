@@ -1,4 +1,4 @@
-"""The threads in which the handlers of blocking entities run."""
+"""Workers: the threads in which handlers of blocking entities run."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ _AS_THEY_ARE = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspec
 
 
 class Workers(Executor):
-    """A number of threads, started as they are needed, that may be stopped and started again.
+    """An executor whose threads start when they are needed, and that may be stopped and started again.
 
-    Jobs begin in the order of ``submit``. The threads are daemons: one that is stuck in its job keeps no
-    process from exiting. While the interpreter exits, those that are there go on.
+    Jobs start in the order of ``submit``. The threads are daemons, so a job that hangs does not keep the
+    process from exiting. Threads that exist keep working while the interpreter exits.
 
     Args:
-        count: how many handlers run at a time; others wait for their turn.
+        count: the number of handlers that run at a time; others wait for their turn.
     """
 
     def __init__(self, count: int) -> None:
         if count < 1:
-            raise ValueError(f"handlers need one thread at least, not {count}")
+            raise ValueError(f"handlers need at least one thread, not {count}")
         self._count = count
         self._lock = threading.Lock()
-        self._crew: _Crew | None = None
+        self._pool: _Threads | None = None
         self._wanted = False
 
     def start(self) -> None:
-        """Start a thread, if there are handlers for it: an interpreter that exits can start none any more."""
+        """Start a thread if there are handlers: an exiting interpreter cannot start one any more."""
         if self._wanted:
             with self._lock:
-                self._present().grow()
+                self._current().grow()
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
         with self._lock:
-            self._present().take(future, partial(function, *args, **kwargs))
+            self._current().take(future, partial(function, *args, **kwargs))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         with self._lock:
-            crew, self._crew = self._crew, None
-        if crew is not None:
-            crew.dismiss(cancel_futures)
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.dismiss(cancel_futures)
             if wait:
-                for thread in crew.threads:
+                for thread in pool.threads:
                     thread.join()
 
     def wrap(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a handler that calls this one in a thread; an ``async def`` one as it is."""
+        """Return a handler that calls this one in a thread. An ``async def`` handler is returned as it is."""
         call = inspect.getattr_static(type(handler), "__call__", None)
         if not callable(handler) or any(test(handler) or test(call) for test in _AS_THEY_ARE):
             return handler
@@ -81,17 +81,17 @@ class Workers(Executor):
             copies.append(table)  # or what RouteTable.joined refuses
         return copies
 
-    def _present(self) -> _Crew:
-        if self._crew is None:
-            self._crew = _Crew(self._count)
-        return self._crew
+    def _current(self) -> _Threads:
+        if self._pool is None:
+            self._pool = _Threads(self._count)
+        return self._pool
 
 
-class _Crew:
+class _Threads:
     """The threads between a start and a stop.
 
     Args:
-        most: of them.
+        most: the largest number of threads.
     """
 
     def __init__(self, most: int) -> None:
@@ -99,34 +99,34 @@ class _Crew:
         self._most = most
         self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._undone = 0  # jobs
+        self._unfinished = 0  # jobs
 
     def grow(self) -> None:
-        """Start as many threads as there are jobs, and one at least."""
-        while len(self.threads) < min(max(1, self._undone), self._most):
+        """Start a thread for each job, up to the limit, and at least one."""
+        while len(self.threads) < min(max(1, self._unfinished), self._most):
             thread = threading.Thread(target=self._work, name="communica_like handler", daemon=True)
             try:
                 thread.start()
             except RuntimeError:
                 if not self.threads:
                     raise
-                return  # the interpreter exits, or there are too many: those that are there will do
+                return  # the interpreter exits, or the system's limit is reached: use those that exist
             self.threads.append(thread)
 
     def take(self, future: Future[Any], function: Callable[[], Any]) -> None:
-        """Do it, when its turn has come."""
+        """Queue a job."""
         with self._lock:
-            self._undone += 1
+            self._unfinished += 1
         try:
             self.grow()
         except RuntimeError:
             with self._lock:
-                self._undone -= 1
+                self._unfinished -= 1
             raise
         self._jobs.put((future, function))
 
     def dismiss(self, cancel: bool) -> None:
-        """End the threads when all is done; what has not begun is cancelled, if so asked."""
+        """End the threads after the queued jobs, or after cancelling those that have not started."""
         while cancel:
             try:
                 job = self._jobs.get_nowait()
@@ -147,25 +147,25 @@ class _Crew:
                 try:
                     result = function()
                 except (KeyboardInterrupt, SystemExit) as exc:
-                    # It would end the event loop, which is not this thread's to end.
+                    # On the event loop it would end the loop, and with it all other calls.
                     error = RuntimeError(f"{type(exc).__name__} in a thread of communica_like")
                     error.__cause__ = exc
                 except BaseException as exc:
                     error = exc
             with self._lock:
-                self._undone -= 1
+                self._unfinished -= 1
             if error is not None:
                 future.set_exception(error)
             elif wanted:
                 future.set_result(result)
-            del job, future, function, result, error  # must not wait here for the next job
+            del job, future, function, result, error  # not to be kept alive until the next job
 
 
 class WorkerRoutes(RouteTable):
-    """The own table of a blocking entity: handlers that are added run in its threads.
+    """A blocking entity's own table: handlers that are added run in its threads.
 
     Args:
-        table: the async entity's own, to which they are added.
+        table: the async entity's own table, which they are added to.
         workers: the threads.
     """
 

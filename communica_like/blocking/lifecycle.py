@@ -1,4 +1,4 @@
-"""Blocking objects that are started and stopped: while they live, they keep the portal."""
+"""Blocking objects with a start and an end: they keep the portal in between."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CoreT = TypeVar("CoreT")
 
 
 class Lifecycle(Adapted[CoreT], Generic[CoreT]):
-    """Base of blocking objects that keep the portal from their start to their end, and threads with it.
+    """Base of blocking objects that keep the portal, and threads, from their start to their end.
 
     Args:
         core: the async object.
-        workers: the threads that it uses.
-        portal: whose loop it lives on; None: the one that all share.
+        workers: the threads of its handlers.
+        portal: its event loop runs the async object; None uses the shared one.
     """
 
     def __init__(self, core: CoreT, workers: Workers, portal: Portal | None) -> None:
@@ -34,23 +34,23 @@ class Lifecycle(Adapted[CoreT], Generic[CoreT]):
 
     @abstractmethod
     def _lives(self) -> bool:
-        """Return whether it needs the loop when no call is under way."""
+        """Return whether the object needs the loop between calls."""
 
     @abstractmethod
     def _lifeless(self) -> Exception:
-        """Return what calls raise that come when it does not live."""
+        """Return what a call raises while the object is not running."""
 
     def _enter(self) -> Portal:
         portal = self._portal
-        if portal is None:  # no call starts a loop that nobody would stop
+        if portal is None:  # a call must not start a loop that is never stopped
             raise self._lifeless()
         return portal
 
     @contextlib.contextmanager
     def _stay(self) -> Iterator[Portal]:
-        """Use the portal; let go of it, and of the threads, if this does not live at the end.
+        """Hold the portal; release it and the threads at the end, if the object has stopped.
 
-        The threads that are here are counted: one that starts it anew is not left without a loop.
+        Counts its callers, so that one that starts the object again is not left without a loop.
         """
         if self._portal is not None:
             self._portal.check_caller()

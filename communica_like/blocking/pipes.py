@@ -1,4 +1,7 @@
-"""Named pipes as queues: SimplePipeQueue for code that blocks, and PipeQueue for asyncio."""
+"""Queues in named pipes: SimplePipeQueue blocks, and PipeQueue is its asyncio twin.
+
+Both names are those of turberfield-utils, so the asyncio class lives here too.
+"""
 
 from __future__ import annotations
 
@@ -16,24 +19,22 @@ from .queues.base import BlockingQueue, fails
 from .queues.raw import Message, MessageQueue
 from .queues.retry import refused
 
-__all__ = ["PipeQueue", "SimplePipeQueue"]
-
 if sys.platform != "win32":
     from select import PIPE_BUF
 
-__all__ = ["PipeMessages"]
+__all__ = ["PipeQueue", "SimplePipeQueue"]
 
 
 class PipeMessages(MessageQueue, queues.PipeQueue):
-    """A PipeQueue whose items are lines, with their ends.
+    """An asyncio PipeQueue whose items are lines, including their newlines.
 
     Args:
-        path, history, mode, create: as for PipeQueue.
+        path, history, mode, create: as for queues.PipeQueue.
     """
 
     def put_nowait(self, item: bytes, /) -> None:
         if len(item) >= PIPE_BUF or b"\n" in item:
-            self._line(item)  # it tells what is wrong
+            self._line(item)  # raises what is wrong with it
         with self._lock:
             if self._closed:
                 self._check_open()
@@ -62,26 +63,26 @@ class PipeMessages(MessageQueue, queues.PipeQueue):
 class SimplePipeQueue(BlockingQueue[PipeMessages]):
     """A queue in a named pipe: fifo(7). ``with SimplePipeQueue(path) as pq:``, or ``pipequeue(path)``.
 
-    For strings, bytes, numbers, tuples, lists, dicts, sets, booleans and None, of up to PIPE_BUF (4,096)
-    bytes in Python's notation. An item is a line, which turberfield's queues, too, write and read.
+    Items are strings, bytes, numbers, tuples, lists, dicts, sets, booleans and None, up to PIPE_BUF (4,096)
+    bytes as a Python literal. Each item is one line, the format that turberfield's queues read and write.
 
-    A pipe is opened by ``with`` or ``pipequeue``, for reading and for writing, and is open until ``close``.
-    Items wait as long as anybody has it open: for a reader that comes after the writer closed they are
-    gone, unless another queue at this path is open. As many processes and threads as like may put and get.
+    ``with`` or ``pipequeue`` opens the pipe for reading and writing; ``close`` closes it. Items wait while at
+    least one queue at this path is open, and are lost when the last one closes. Any number of processes and
+    threads may put and get.
 
     Args:
-        path: of the pipe, which is created if there is none.
-        history: True: a pipe that exists is used, with what is in it, and stays after ``close``. False: it is
-            created at the opening, and its name removed at ``close``.
-        serializer: how items become lines; None: LiteralSerializer().
-        mode: who may open a pipe that is created; see the async PipeQueue.
-        portal: whose loop waits; None: the one that all share.
+        path: of the pipe, which is created if it does not exist.
+        history: True uses an existing pipe with its items and keeps it after ``close``. False creates the
+            pipe when it is opened and removes its name in ``close``.
+        serializer: turns items into lines; LiteralSerializer() by default.
+        mode: permissions of a pipe that is created; see the asyncio PipeQueue.
+        portal: its event loop does the waiting; None uses the shared one.
 
     Attributes:
         path, history: as above.
 
-    Ctrl-C ends each method at once; an item that get has taken by then goes to the next get here. In a
-    process that was forked off, the pipe is opened anew at its first use.
+    Ctrl-C ends each method at once; an item that ``get`` has taken by then goes to the next ``get`` here. A
+    forked child opens the pipe anew at its first use.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
 
     @property
     def _in(self) -> int:
-        # Tests and subclasses of turberfield's queues look for these two.
+        # Tests and subclasses of turberfield's queues use these two.
         return self._core._write_end
 
     @property
@@ -114,15 +115,15 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
 
     @classmethod
     def pipequeue(cls, *args: Any, **kwargs: Any) -> Self:
-        """Return a new queue which is open. Call ``close`` in the end.
+        """Return a new, open queue. The caller closes it.
 
         Args:
             args, kwargs: for the class.
 
         Raises:
-            FileExistsError: something has the path that is no pipe; or anything, without *history*.
+            FileExistsError: the path is not a pipe; or, without *history*, it exists.
             FeatureNotAvailable: this system has no named pipes.
-            OSError: as mkfifo(3) and open(2).
+            OSError: from mkfifo(3) or open(2).
         """
         return cls(*args, **kwargs).__enter__()
 
@@ -143,31 +144,31 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
             raise SerializerError(f"the item cannot be dumped: {exc!r}") from exc
 
     def put_nowait(self, msg: Any) -> None:
-        """Put an item into the queue without blocking.
+        """Put an item without blocking.
 
         Raises:
-            queue.Full: there is no room in the pipe now.
-            MessageTooBig: it is longer than a pipe takes in one piece, however empty.
-            SerializerError: it cannot be dumped as one line.
+            queue.Full: the pipe has no room now.
+            MessageTooBig: the line is longer than PIPE_BUF.
+            SerializerError: the item cannot be dumped as one line.
             Closed: the queue is not open.
         """
         try:
             data = self._serializer.dump(msg)
         except Exception:
-            data = self._dump(msg)  # it tells whether it was the serializer
+            data = self._dump(msg)  # tells the serializer's error from a signal handler's
         self._core.put_nowait(data)
 
     def put(self, msg: Any, *, timeout: float | None = None) -> None:
-        """Put an item into the queue, when there is room.
+        """Put an item, waiting for room.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; None waits as long as it takes.
 
         Raises:
             queue.Full: there was no room in time.
             MessageTooBig, SerializerError, Closed: as ``put_nowait``.
 
-        If Ctrl-C ends it, the item may have been put or not.
+        Ctrl-C ends it at once; the item may or may not have been put.
         """
         data = self._dump(msg)
         try:
@@ -176,41 +177,41 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
             self._put(timeout, self._to_put, data)
 
     def get(self, *, timeout: float | None = None) -> Any:
-        """Take an item out of the queue, and return it; block until there is one.
+        """Take and return an item, waiting for one.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; None waits as long as it takes.
 
         Raises:
             queue.Empty: there was none in time.
-            SerializerError: what was there cannot be loaded. It is out of the queue now.
+            SerializerError: the item cannot be loaded. It has been removed from the queue.
             Closed: the queue is not open.
 
-        If Ctrl-C ends it, no item is lost.
+        Ctrl-C ends it at once, and loses no item.
         """
         return self._get(timeout)
 
     def get_nowait(self) -> Any:
-        """The same as ``get(timeout=0)``."""
+        """Do the same as ``get(timeout=0)``."""
         return self._get(0)
 
     def qsize(self) -> int:
-        """Return how many items are in the queue; it may be another number by now."""
+        """Return the number of items in the queue, which may have changed by then."""
         return self._core.qsize() + len(self._kept.messages)
 
 
 class PipeQueue(SimplePipeQueue):
-    """A queue in a named pipe for asyncio: ``put`` and ``get`` are to be awaited. The rest is its base's.
+    """The asyncio class of this module: a queue in a named pipe whose ``put`` and ``get`` are coroutines.
 
     They run on the caller's own event loop, without a portal, and belong to one loop at a time. The other
-    methods neither block nor need a loop.
+    methods are those of SimplePipeQueue; they neither block nor need a loop.
     """
 
     async def put(self, msg: Any, *, timeout: float | None = None) -> None:  # type: ignore[override]
-        """Put an item into the queue, when there is room. If it is cancelled, the item was not put.
+        """Put an item, waiting for room. A cancelled call has put nothing.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; None waits as long as it takes.
 
         Raises:
             queue.Full: there was no room in time.
@@ -219,15 +220,15 @@ class PipeQueue(SimplePipeQueue):
         await self._core.put(self._dump(msg), timeout=timeout)
 
     async def get(self, *, timeout: float | None = None) -> Any:
-        """Take an item out of the queue, when there is one. If it is cancelled, no item was taken.
+        """Take and return an item, waiting for one. A cancelled call has taken nothing.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; None waits as long as it takes.
 
         Raises:
             queue.Empty: there was none in time.
-            SerializerError: what was there cannot be loaded. It is out of the queue now.
-            Closed: the queue is not open, or was closed meanwhile.
+            SerializerError: the item cannot be loaded. It has been removed from the queue.
+            Closed: the queue is not open, or was closed while this waited.
         """
         if self._kept.messages:
             return self._get(0)
@@ -254,7 +255,7 @@ class PipeQueue(SimplePipeQueue):
 
 
 class _NotOpen:
-    """Stands for the pipe before it is opened."""
+    """A placeholder for a pipe that is not open yet."""
 
     closed = True
 

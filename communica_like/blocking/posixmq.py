@@ -34,7 +34,7 @@ class _Messages(MessageQueue, PosixMQ):
         except self._posix_ipc.BusyError:
             raise queue.Empty from None
         except self._posix_ipc.ExistentialError:
-            self._check_open()  # another thread closed it just now
+            self._check_open()  # another thread has just closed it
             raise
 
     def put_back(self, message: Message) -> None:
@@ -45,7 +45,7 @@ class _Messages(MessageQueue, PosixMQ):
         if os.path.samestat(core._file, self._file):
             return core
         core.close()
-        raise FileNotFoundError(f"the queue {self.name} was removed, and there is another one")
+        raise FileNotFoundError(f"the queue {self.name} was removed, and another one has its name")
 
     def abandon(self) -> None:
         self._closed = True
@@ -56,23 +56,24 @@ class Queue(PickledQueue[_Messages]):
     """A blocking POSIX message queue: mq_overview(7). Items of higher priority come first, then the oldest.
 
     Args:
-        name: ``"/"`` and 1 to 254 bytes without another ``"/"``: the same for all who share the queue.
-        maxsize: how many items it holds; of a queue that exists already, its own number counts.
-        maxmsgsize: bytes of the largest dumped item; likewise.
-        serializer: how items become bytes; None: pickle. Whoever may write to a queue of pickles may run code
-            in its readers: see *mode*.
+        name: ``"/"`` and 1 to 254 bytes without another ``"/"``; processes that use the same name share a
+            queue.
+        maxsize: number of items it holds; an existing queue keeps its own number.
+        maxmsgsize: bytes of the largest dumped item; an existing queue keeps its own.
+        serializer: turns items into bytes; pickle by default. A process that may write to a queue of pickles
+            can run code in its readers: see *mode*.
         mode, create, exclusive: as for the async PosixMQ.
-        portal: whose loop waits; None: the one that all share.
+        portal: its event loop does the waiting; None uses the shared one.
 
     Raises:
-        QueueError: INVALID_VALUE: that is no name, or the sizes are none, or more than the system allows;
-            NO_PERMISSIONS, NO_SYSTEM_RESOURCES; DOES_NOT_EXIST: *create* is False.
-        FileExistsError: there is such a queue, and *exclusive* is True.
+        QueueError: INVALID_VALUE: the name is malformed, or a size is not positive or above the system's
+            limit; NO_PERMISSIONS; NO_SYSTEM_RESOURCES; DOES_NOT_EXIST: *create* is False.
+        FileExistsError: the queue exists, and *exclusive* is True.
         FeatureNotAvailable: posix_ipc is not installed.
 
-    Other processes may use ipcqueue for the same queue. Any number of threads may call all methods, at any
-    time. Ctrl-C ends each of them at once; an item that get has taken by then goes to the next get here. In a
-    process that was forked off, the queue is opened anew, by its name, at its first use.
+    Other processes may use ipcqueue for the same queue. Any thread may call any method at any
+    time. Ctrl-C ends each of them at once; an item that ``get`` has taken by then goes to the next ``get``
+    here. A forked child opens the queue anew, by its name, at its first use.
     """
 
     def __init__(
@@ -110,23 +111,22 @@ class Queue(PickledQueue[_Messages]):
         priority: int = 0,
         pickle_protocol: int = 1,
     ) -> None:
-        """Put an item into the queue.
+        """Put an item.
 
         Args:
             block: whether to wait for room.
-            timeout: seconds to wait; None: as long as it takes. Without *block* it is ignored.
-            priority: 0 to 32767; the highest come out first.
-            pickle_protocol: of the pickle that the item becomes; another serializer knows nothing of it.
+            timeout: seconds to wait; None waits as long as it takes. Ignored without *block*.
+            priority: 0 to 32767; the highest comes out first.
+            pickle_protocol: of the pickle; other serializers ignore it.
 
         Raises:
             queue.Full: there was no room in time; or at once, without *block*.
-            QueueError: TOO_BIG_MESSAGE: it is larger than maxmsgsize; INVALID_VALUE: the priority;
-                INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see below.
-            SerializerError: it cannot be dumped; the cause is pickle's own exception.
+            QueueError: TOO_BIG_MESSAGE: the item is larger than maxmsgsize; INVALID_VALUE: the priority is
+                out of range; INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see below.
+            SerializerError: the item cannot be dumped; the cause is the serializer's exception.
 
-        A signal whose handler returns ends it with INTERRUPTED in the main thread, if it waits, and
-        nothing is put.
-        If Ctrl-C ends it, or another exception of a handler, the item may have been put or not.
+        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED, and
+        nothing is put. If the handler raises, as for Ctrl-C, the item may or may not have been put.
         """
         try:
             data = self._dump(item, pickle_protocol)
@@ -138,23 +138,23 @@ class Queue(PickledQueue[_Messages]):
             raise self._error(exc) from exc
 
     def put_nowait(self, item: Any, priority: int = 0, pickle_protocol: int = 1) -> None:
-        """The same as ``put(item, block=False)``."""
+        """Do the same as ``put(item, block=False)``."""
         self.put(item, False, None, priority, pickle_protocol)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take an item out of the queue, and return it.
+        """Take and return an item.
 
         Args:
             block: whether to wait for one.
-            timeout: seconds to wait; None: as long as it takes. Without *block* it is ignored.
+            timeout: seconds to wait; None waits as long as it takes. Ignored without *block*.
 
         Raises:
             queue.Empty: there was none in time; or at once, without *block*.
             QueueError: INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see below.
-            SerializerError: what was there cannot be loaded. It is out of the queue now.
+            SerializerError: the item cannot be loaded. It has been removed from the queue.
 
-        A signal whose handler returns ends it with INTERRUPTED in the main thread, if it waits. If that or
-        Ctrl-C ends it, no item is lost.
+        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED. Neither
+        that nor Ctrl-C loses an item.
         """
         try:
             return self._get(timeout if block else 0)
@@ -162,19 +162,19 @@ class Queue(PickledQueue[_Messages]):
             raise self._error(exc) from exc
 
     def get_nowait(self) -> Any:
-        """The same as ``get(block=False)``."""
+        """Do the same as ``get(block=False)``."""
         return self.get(False)
 
     def qattr(self) -> dict[str, int]:
-        """Return ``{"size": 5, "max_size": 10, "max_msgbytes": 1024}``: items, most items, bytes of one."""
+        """Return ``{"size": 5, "max_size": 10, "max_msgbytes": 1024}``: items, capacity, largest item."""
         its = self._core.guarantees
         return {"size": self.qsize(), "max_size": its.capacity or 0, "max_msgbytes": its.largest_item or 0}
 
     def unlink(self) -> None:
-        """Remove the queue's name; the queue itself goes when nobody has it open any more.
+        """Remove the queue's name; the queue itself goes when the last process closes it: mq_unlink(3).
 
         Raises:
-            QueueError: DOES_NOT_EXIST: it was removed already; NO_PERMISSIONS.
+            QueueError: DOES_NOT_EXIST: the name was removed before; NO_PERMISSIONS.
         """
         try:
             self._core.unlink()
@@ -186,7 +186,7 @@ def unlink(name: str) -> None:
     """Remove a queue's name. See Queue.unlink.
 
     Raises:
-        QueueError: DOES_NOT_EXIST: there is no such queue; INVALID_VALUE: that is no name; NO_PERMISSIONS.
+        QueueError: DOES_NOT_EXIST; INVALID_VALUE: the name is malformed; NO_PERMISSIONS.
     """
     with Queue(name, create=False) as found:
         found.unlink()

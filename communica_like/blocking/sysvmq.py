@@ -48,44 +48,43 @@ class _Messages(MessageQueue, SysVMQ):
         if core._mq.id == self._mq.id:
             return core
         core.close()
-        raise FileNotFoundError(f"the queue {self.key} was removed, and there is another one")
+        raise FileNotFoundError(f"the queue {self.key} was removed, and another one has its key")
 
     def abandon(self) -> None:
-        self._closed = True  # there is no descriptor
+        self._closed = True  # a System V queue has no descriptor
 
     @property
     def max_bytes(self) -> int:
-        """How many bytes of items it holds."""
+        """The queue's capacity in bytes of items."""
         return self._max_bytes()
 
 
 class _KeyOverflow(QueueError, OverflowError):
-    """That is no key. To ipcqueue's users it is an OverflowError."""
+    """A key out of range, which ipcqueue reports as an OverflowError."""
 
 
 class Queue(PickledQueue[_Messages]):
     """A blocking System V message queue: sysvipc(7). Items have a type, by which readers choose.
 
     Args:
-        key: the queue's number, 1 to 2**31 - 1: the same for all who share it. None or 0: a private queue,
-            with a free key, see the attribute *key*.
-        max_bytes: how many bytes of items it holds; None: as many as the system gives each, or as the queue
-            has, if it exists already.
-        serializer: how items become bytes; None: pickle. Whoever may write to a queue of pickles may run code
-            in its readers: see *mode*.
+        key: the queue's number, 1 to 2**31 - 1; processes that use the same key share a queue. None or 0
+            makes a private queue with a free key: see the attribute *key*.
+        max_bytes: bytes of items it holds; None takes the system's default, or what an existing queue has.
+        serializer: turns items into bytes; pickle by default. A process that may write to a queue of pickles
+            can run code in its readers: see *mode*.
         mode, create, exclusive: as for the async SysVMQ.
-        portal: whose loop waits; None: the one that all share.
+        portal: its event loop does the waiting; None uses the shared one.
 
     Raises:
-        QueueError: INVALID_VALUE: that is no key, which is an OverflowError as well, or no size;
-            NO_PERMISSIONS: it is another user's, or *max_bytes* is more than this user may have;
+        QueueError: INVALID_VALUE: the key is out of range (an OverflowError as well), or the size is not
+            positive; NO_PERMISSIONS: the queue is another user's, or *max_bytes* is above this user's limit;
             NO_SYSTEM_RESOURCES; DOES_NOT_EXIST: *create* is False.
-        FileExistsError: there is such a queue, and *exclusive* is True.
+        FileExistsError: the queue exists, and *exclusive* is True.
         FeatureNotAvailable: sysv_ipc is not installed.
 
-    Other processes may use ipcqueue for the same queue. Any number of threads may call all methods, at any
-    time. Ctrl-C ends each of them at once; an item that get has taken by then goes to the next get here. In a
-    process that was forked off, the queue is opened anew, by its key, at its first use.
+    Other processes may use ipcqueue for the same queue. Any thread may call any method at any
+    time. Ctrl-C ends each of them at once; an item that ``get`` has taken by then goes to the next ``get``
+    here. A forked child opens the queue anew, by its key, at its first use.
     """
 
     _gone: ClassVar[int] = QueueError.INVALID_DESCRIPTOR
@@ -128,24 +127,23 @@ class Queue(PickledQueue[_Messages]):
         *,
         timeout: float | None = None,
     ) -> None:
-        """Put an item into the queue.
+        """Put an item.
 
         Args:
             block: whether to wait for room.
-            msg_type: 1 to 2**31 - 1, by which readers may choose.
-            pickle_protocol: of the pickle that the item becomes; another serializer knows nothing of it.
-            timeout: seconds to wait; None: as long as it takes. Without *block* it is ignored.
+            msg_type: 1 to 2**31 - 1; readers may select items by it.
+            pickle_protocol: of the pickle; other serializers ignore it.
+            timeout: seconds to wait; None waits as long as it takes. Ignored without *block*.
 
         Raises:
             queue.Full: there was no room in time; or at once, without *block*.
-            QueueError: TOO_BIG_MESSAGE: it is larger than max_bytes, or than the system allows;
-                INVALID_VALUE: the type; INVALID_DESCRIPTOR: the queue is closed here, or was removed;
+            QueueError: TOO_BIG_MESSAGE: the item is larger than max_bytes or the system's limit;
+                INVALID_VALUE: the type is out of range; INVALID_DESCRIPTOR: closed here, or removed;
                 INTERRUPTED: see below.
-            SerializerError: it cannot be dumped; the cause is pickle's own exception.
+            SerializerError: the item cannot be dumped; the cause is the serializer's exception.
 
-        A signal whose handler returns ends it with INTERRUPTED in the main thread, if it waits, and
-        nothing is put.
-        If Ctrl-C ends it, or another exception of a handler, the item may have been put or not.
+        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED, and
+        nothing is put. If the handler raises, as for Ctrl-C, the item may or may not have been put.
         """
         try:
             data = self._dump(item, pickle_protocol)
@@ -157,25 +155,25 @@ class Queue(PickledQueue[_Messages]):
             raise self._error(exc) from exc
 
     def put_nowait(self, item: Any, msg_type: int = 1, pickle_protocol: int = 1) -> None:
-        """The same as ``put(item, block=False)``."""
+        """Do the same as ``put(item, block=False)``."""
         self.put(item, False, msg_type, pickle_protocol)
 
     def get(self, block: bool = True, msg_type: int = 0, *, timeout: float | None = None) -> Any:
-        """Take an item out of the queue, and return it.
+        """Take and return an item.
 
         Args:
             block: whether to wait for one.
-            msg_type: 0: the first item; above 0: the first of that type; below 0: the first of the lowest
-                type that is not above the absolute value. See msgrcv(2).
-            timeout: seconds to wait; None: as long as it takes. Without *block* it is ignored.
+            msg_type: 0 takes the first item, a positive number the first of that type, a negative one the
+                first of the lowest type up to its absolute value: msgrcv(2).
+            timeout: seconds to wait; None waits as long as it takes. Ignored without *block*.
 
         Raises:
             queue.Empty: there was none in time; or at once, without *block*.
             QueueError: INVALID_DESCRIPTOR: the queue is closed here, or was removed; INTERRUPTED: see below.
-            SerializerError: what was there cannot be loaded. It is out of the queue now.
+            SerializerError: the item cannot be loaded. It has been removed from the queue.
 
-        A signal whose handler returns ends it with INTERRUPTED in the main thread, if it waits. If that or
-        Ctrl-C ends it, no item is lost.
+        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED. Neither
+        that nor Ctrl-C loses an item.
         """
         try:
             return self._get(timeout if block else 0, message_type=msg_type)
@@ -183,27 +181,27 @@ class Queue(PickledQueue[_Messages]):
             raise self._error(exc) from exc
 
     def get_nowait(self, msg_type: int = 0) -> Any:
-        """The same as ``get(block=False)``."""
+        """Do the same as ``get(block=False)``."""
         return self.get(False, msg_type)
 
     def qattr(self) -> dict[str, int]:
-        """Return ``{"size": 3, "max_bytes": 8192}``: items, and bytes of all of them together."""
+        """Return ``{"size": 3, "max_bytes": 8192}``: items, and capacity in bytes."""
         try:
             return {"size": self.qsize(), "max_bytes": self._core.max_bytes}
         except TRANSLATED as exc:
             raise self._error(exc) from exc
 
     def close(self, *, remove: bool = True) -> None:
-        """Remove the queue from the system, with all that is in it, and let go of it.
+        """Remove the queue with its items from the system, and close it.
 
-        Whoever waits for it, in any process, ends with INVALID_DESCRIPTOR.
+        Calls that wait for it, in any process, end with INVALID_DESCRIPTOR.
 
         Args:
-            remove: False: let go of the queue only; it stays in the system, with all items.
+            remove: False closes it here only; the queue stays in the system with its items.
 
         Raises:
-            QueueError: NO_PERMISSIONS: it is another user's, and closed here; INVALID_DESCRIPTOR: it was
-                closed already.
+            QueueError: NO_PERMISSIONS: the queue is another user's, and now closed here;
+                INVALID_DESCRIPTOR: it was closed before.
         """
         try:
             if remove and not self.closed:
@@ -215,10 +213,10 @@ class Queue(PickledQueue[_Messages]):
             super().close()
 
     def unlink(self) -> None:
-        """Remove the queue with all that is in it. Whoever waits for it, in any process, ends at once.
+        """Remove the queue with its items: msgctl(2), IPC_RMID. Calls that wait for it end at once.
 
         Raises:
-            QueueError: INVALID_DESCRIPTOR: it was removed already; NO_PERMISSIONS.
+            QueueError: INVALID_DESCRIPTOR: it was removed before; NO_PERMISSIONS.
         """
         try:
             self._core.unlink()

@@ -55,7 +55,7 @@ def whereabouts(connector: Connector) -> str:
     try:
         path = connector.path
     except (CommunicaError, OSError, ValueError):
-        return url  # without the directory; whoever connects or listens is told why
+        return url  # without its directory; connect() and listen() say why
     return url if path is None or path in url else f"{url} ({path})"
 
 
@@ -102,14 +102,21 @@ class Clients(ABC):
         """Return a description of each client."""
 
     @abstractmethod
-    async def choose(self, client_id: str | None, timeout: float | None) -> tuple[Channel, float | None]:
-        """Return the channel to a client, and what is left of *timeout*.
+    def find(self, client_id: str | None) -> Channel | None:
+        """Return the channel to a client; None if there is no client.
 
         Args:
-            client_id: which client; None: any, another one each time. Waits for one if there is none.
+            client_id: which client; None: any, another one each time.
 
         Raises:
             ConnectionLost: no client of this id is connected.
+        """
+
+    @abstractmethod
+    async def wait(self, timeout: float | None) -> tuple[Channel, float | None]:
+        """Wait for a client; return the channel to it, and what is left of *timeout*.
+
+        Raises:
             RequestTimeout: no client came in time.
             Closed: the server closes.
         """

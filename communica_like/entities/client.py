@@ -14,7 +14,6 @@ from .backends import Channel, ClientBackend, whereabouts
 from .backoff import Backoff
 from .entity import Entity, Timeout
 from .factory import client_backend
-from .handling.handlers import Codecs
 
 __all__ = ["Client"]
 
@@ -130,36 +129,27 @@ class Client(Entity):
         text = f"no connection to {whereabouts(self.connector)}{limit}: {reason}"
         raise ConnectTimeout(text) from backend.last_error
 
-    # -- calls
+    # -- calls: no coroutines here, because each would be paid for by every message
 
-    async def _request(
-        self,
-        route: bytes,
-        codecs: Codecs,
-        data: Any,
-        timeout: Timeout,
-        idempotent: bool,
-        key: str | None,
-    ) -> Any:
-        body = codecs.dump_request(data)
+    def _request(
+        self, route: bytes, body: bytes, timeout: Timeout, idempotent: bool, key: str | None
+    ) -> Coroutine[Any, Any, bytes]:
+        """Return what sends a request and waits for the body of its response."""
+        if self._channel is None:
+            raise self._not_running()
         if timeout == "default":
             timeout = self.default_timeout
-        channel = self._channel
-        if channel is None:
-            raise self._not_running()
-        return codecs.load_answer(await channel.request(route, body, timeout, idempotent, key))
+        return self._channel.request(route, body, timeout, idempotent, key)
 
     def _throw(
-        self, route: bytes, codecs: Codecs, data: Any, timeout: Timeout, key: str | None
+        self, route: bytes, body: bytes, timeout: Timeout, key: str | None
     ) -> Coroutine[Any, Any, None] | None:
-        """Send a throw; return what completes it, or None: most are done at once, and cost no coroutine."""
-        body = codecs.dump_request(data)
+        """Send a throw; return None if that is done, else what completes it."""
+        if self._channel is None:
+            raise self._not_running()
         if timeout == "default":
             timeout = self.default_timeout
-        channel = self._channel
-        if channel is None:
-            raise self._not_running()
-        return channel.throw(route, body, timeout, key)
+        return self._channel.throw(route, body, timeout, key)
 
     # -- closing
 

@@ -86,7 +86,8 @@ class RouteServer(Server):
         Cancellation and order are those of SimpleServer.request.
         """
         name, codecs = self._calls.find(route, serializer)
-        return await self._request(name, codecs, data, client_id, timeout, idempotent)
+        response = await self._request(name, codecs.dump_request(data), client_id, timeout, idempotent)
+        return codecs.load_answer(response)
 
     async def throw(
         self,
@@ -107,7 +108,7 @@ class RouteServer(Server):
         not have is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        await self._throw(name, codecs, data, client_id, timeout)
+        await self._throw(name, codecs.dump_request(data), client_id, timeout)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
@@ -185,7 +186,8 @@ class RouteClient(Client):
         Cancellation and order are those of SimpleClient.request.
         """
         name, codecs = self._calls.find(route, serializer)
-        return await self._request(name, codecs, data, timeout, idempotent, key)
+        response = await self._request(name, codecs.dump_request(data), timeout, idempotent, key)
+        return codecs.load_answer(response)
 
     async def throw(
         self,
@@ -206,7 +208,7 @@ class RouteClient(Client):
         not have is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        if (unfinished := self._throw(name, codecs, data, timeout, key)) is not None:
+        if (unfinished := self._throw(name, codecs.dump_request(data), timeout, key)) is not None:
             await unfinished
 
     def _handlers(self) -> Mapping[bytes, Handler]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Self
+from typing import Self
 
 from ..abc import Connector
 from ..exceptions import ConnectTimeout, FeatureNotAvailable
 from ..wire.limits import Limits
-from .backends import Channel, ClientInfo, Clients, DuplicatePolicy, ServerBackend, whereabouts
+from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend, whereabouts
 from .entity import Entity, Timeout
 from .factory import server_backend
-from .handling.handlers import Codecs
 
 __all__ = ["Server"]
 
@@ -108,30 +107,29 @@ class Server(Entity):
     # -- calls
 
     async def _request(
-        self,
-        route: bytes,
-        codecs: Codecs,
-        data: Any,
-        client_id: str | None,
-        timeout: Timeout,
-        idempotent: bool,
-    ) -> Any:
-        body = codecs.dump_request(data)
-        channel, left = await self._choose(client_id, timeout)
-        return codecs.load_answer(await channel.request(route, body, left, idempotent))
-
-    async def _throw(
-        self, route: bytes, codecs: Codecs, data: Any, client_id: str | None, timeout: Timeout
-    ) -> None:
-        body = codecs.dump_request(data)
-        channel, left = await self._choose(client_id, timeout)
-        if (unfinished := channel.throw(route, body, left)) is not None:
-            await unfinished
-
-    async def _choose(self, client_id: str | None, timeout: Timeout) -> tuple[Channel, float | None]:
+        self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout, idempotent: bool
+    ) -> bytes:
+        """Send a request to a client and return the body of its response."""
         if timeout == "default":
             timeout = self.default_timeout
-        return await self._clients_to_call().choose(client_id, timeout)
+        clients = self._clients_to_call()
+        channel = clients.find(client_id)
+        if channel is None:
+            channel, timeout = await clients.wait(timeout)
+        return await channel.request(route, body, timeout, idempotent)
+
+    async def _throw(
+        self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout
+    ) -> None:
+        """Send a throw to a client."""
+        if timeout == "default":
+            timeout = self.default_timeout
+        clients = self._clients_to_call()
+        channel = clients.find(client_id)
+        if channel is None:
+            channel, timeout = await clients.wait(timeout)
+        if (unfinished := channel.throw(route, body, timeout)) is not None:
+            await unfinished
 
     def _clients_to_call(self) -> Clients:
         backend = self._backend

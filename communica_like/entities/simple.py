@@ -92,7 +92,8 @@ class SimpleServer(Server):
         Cancelling the call cancels the handler. Requests to one client start in the order of the calls;
         one of over 32 KiB may be overtaken.
         """
-        return await self._request(b"", self._codecs, data, client_id, timeout, idempotent)
+        response = await self._request(b"", self._codecs.dump_request(data), client_id, timeout, idempotent)
+        return self._codecs.load_answer(response)
 
     async def throw(
         self, data: Any = None, *, client_id: str | None = None, timeout: Timeout = "default"
@@ -114,7 +115,7 @@ class SimpleServer(Server):
 
         If the call is cancelled, nothing was sent.
         """
-        await self._throw(b"", self._codecs, data, client_id, timeout)
+        await self._throw(b"", self._codecs.dump_request(data), client_id, timeout)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self._handler_table
@@ -199,7 +200,8 @@ class SimpleClient(Client):
         Cancelling the call cancels the handler. Requests start in the order of the calls; one of over
         32 KiB may be overtaken.
         """
-        return await self._request(b"", self._codecs, data, timeout, idempotent, key)
+        response = await self._request(b"", self._codecs.dump_request(data), timeout, idempotent, key)
+        return self._codecs.load_answer(response)
 
     async def throw(
         self, data: Any = None, *, timeout: Timeout = "default", key: str | None = None
@@ -226,7 +228,7 @@ class SimpleClient(Client):
 
         If the call is cancelled, nothing was sent; with a shared inbox the message may have been.
         """
-        if (unfinished := self._throw(b"", self._codecs, data, timeout, key)) is not None:
+        if (unfinished := self._throw(b"", self._codecs.dump_request(data), timeout, key)) is not None:
             await unfinished
 
     def _handlers(self) -> Mapping[bytes, Handler]:

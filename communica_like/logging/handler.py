@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
-import weakref
 from typing import Any, Final
 
 from ..abc import Connector
@@ -14,6 +12,7 @@ from ..blocking.portal.portal import Portal, shared_portal
 from ..connectors import connector_from
 from ..entities import Backoff
 from ..exceptions import Closed
+from ..system import fork
 from ..wire.limits import Limits
 from .backlog import Backlog
 from .records import encode, notice
@@ -27,7 +26,6 @@ _SILENT: Final = ("communica_like", "asyncio")  # what these say may be about th
 _START: Final = 1.0  # seconds that the first record waits at most for the event loop to be there
 _PLAIN: Final = logging.Formatter()
 
-_handlers: weakref.WeakSet[ThrowHandler] = weakref.WeakSet()
 _of_parents: Final[list[Shipment]] = []  # kept: a task that is dropped complains of it
 
 
@@ -86,7 +84,7 @@ class ThrowHandler(logging.Handler):
         self._given_portal = portal
         self._begin_anew()
         super().__init__(level)  # last: from here on logging.shutdown() knows of it
-        _handlers.add(self)
+        fork.reset_in_child(self, ThrowHandler._forget_parents)
 
     def __repr__(self) -> str:
         return f"<ThrowHandler {self._url} ({logging.getLevelName(self.level)}), {self.dropped} dropped>"
@@ -203,14 +201,8 @@ class ThrowHandler(logging.Handler):
         finally:
             self._started.set()
 
-
-def _forget_parents() -> None:
-    """A forked process has its own records and connections; those of its parent are its parent's to throw."""
-    for handler in list(_handlers):
-        if handler._shipment is not None:
-            _of_parents.append(handler._shipment)
-        handler._begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parents)
+    def _forget_parents(self) -> None:
+        # In a forked child: the parent's records and connections are the parent's to throw.
+        if self._shipment is not None:
+            _of_parents.append(self._shipment)
+        self._begin_anew()

@@ -12,12 +12,12 @@ from typing import Final
 from ..exceptions import AddressInUse, LinkError
 
 if sys.platform != "win32":
-    from ..system.socket_file import SocketFile, runtime_directory
+    from ..system import state_directory
+    from ..system.socket_file import SocketFile
 
 __all__ = ["ListeningAddress"]
 
 _BACKLOG: Final = 4096
-_LONGEST_PATH: Final = 107 if sys.platform == "linux" else 103  # sun_path of unix(7), without its NUL
 
 
 class ListeningAddress:
@@ -43,7 +43,7 @@ class ListeningAddress:
         self.address: str | tuple[str, int]
         self._file: SocketFile | None = None
         if sys.platform != "win32" and not isinstance(address, tuple):
-            self._file, self.address = _free_file() if address is None else (_file(address), address)
+            self._file, self.address = _free_file() if address is None else (SocketFile(address), address)
             self.socket = self._file.socket
         elif isinstance(address, str):
             raise LinkError("this system has no Unix sockets: give host and port")
@@ -58,19 +58,12 @@ class ListeningAddress:
             self._file.release()
 
 
-def _file(path: str) -> SocketFile:
-    size = len(os.fsencode(path))
-    if size > _LONGEST_PATH:
-        raise ValueError(f"a socket's path has at most {_LONGEST_PATH} bytes; {path!r} has {size}")
-    return SocketFile(path)
-
-
 def _free_file() -> tuple[SocketFile, str]:
     # The lowest number that no live server has: so what dead ones left is used again.
     for number in itertools.count():
-        path = str(runtime_directory() / f"queues-{number}")
+        path = str(state_directory() / f"queues-{number}")
         try:
-            return _file(path), path
+            return SocketFile(path), path
         except AddressInUse:
             continue
     raise AssertionError("numbers end")

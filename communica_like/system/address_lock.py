@@ -1,4 +1,4 @@
-"""Who serves an address that the medium itself lets anybody open."""
+"""AddressLock: the right to serve an address of a medium that lets any process of the user open it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .lock_file import LockFile
 from .process_id import ProcessId
 from .state_directory import state_directory
 
-__all__ = ["AddressLock", "remove_stale_claims"]
+__all__ = ["AddressLock", "remove_stale_locks"]
 
-_PREFIX: Final = "claim-"
-_ATTEMPTS: Final = 20
-_PAUSE: Final = 0.002  # seconds
+_PREFIX: Final = "lock-"
+_LOCK_ATTEMPTS: Final = 20
+_RETRY_INTERVAL: Final = 0.002  # seconds
 
 
 class AddressLock:
@@ -26,7 +26,7 @@ class AddressLock:
         address: what is served, as text.
 
     Raises:
-        AddressInUse: a live process has it.
+        AddressInUse: a live process serves it.
         LinkError: see ``state_directory``.
     """
 
@@ -37,11 +37,11 @@ class AddressLock:
 
     @property
     def kept(self) -> bool:
-        """Whether others can see it: not if its file was removed."""
+        """Whether other processes can see it. They cannot after its file was removed."""
         return self._lock.kept
 
     def renew(self) -> None:
-        """Take it again, and announce it, after its file was removed.
+        """Take the lock again and announce it, after its file was removed.
 
         Raises:
             AddressInUse: another live process was faster.
@@ -53,11 +53,11 @@ class AddressLock:
         self.announce()
 
     def announce(self) -> None:
-        """From now on ``owner`` tells that it is this process."""
+        """Let ``owner`` return this process."""
         self._lock.write(str(ProcessId.own()).encode())
 
     def release(self) -> None:
-        """Let go of it."""
+        """Let other processes serve the address."""
         self._lock.release()
 
     @staticmethod
@@ -73,32 +73,32 @@ class AddressLock:
 
 
 def _lock(address: str) -> LockFile:
-    for _ in range(_ATTEMPTS):
+    for _ in range(_LOCK_ATTEMPTS):
         try:
             return LockFile(_path(address))
         except BlockingIOError:
-            # It may just be looked at, to see whether it is stale.
+            # It may be locked for a moment only, by a process that removes stale locks.
             if AddressLock.owner(address) is not None:
                 break
-        time.sleep(_PAUSE)
+        time.sleep(_RETRY_INTERVAL)
     raise AddressInUse(f"a live server already serves {address}")
 
 
-def remove_stale_claims() -> None:
-    """Remove the files of claims whose processes were killed."""
+def remove_stale_locks() -> None:
+    """Remove the lock files of processes that were killed."""
     for path in state_directory().glob(f"{_PREFIX}*"):
         if _live_owner(path) is None:
             try:
                 with LockFile(path):
-                    pass  # which removes it
+                    pass  # releasing it removes the file
             except BlockingIOError:
-                pass  # somebody takes it in this moment
+                pass  # another process takes it right now
 
 
 def _live_owner(path: Path) -> ProcessId | None:
     try:
         owner = ProcessId.parse(path.read_text("ascii", "replace"))
-    except (FileNotFoundError, ValueError):  # nobody has it, or is about to
+    except (FileNotFoundError, ValueError):  # not locked, or not announced yet
         return None
     return owner if owner.alive else None
 

@@ -1,39 +1,43 @@
-"""A child process in a process group of its own: how it starts, how it ends, and what it says on stderr."""
+"""ChildProcess: a child in a process group of its own, and how it is ended."""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import IO, Final
 
+from . import fork
 from .child_stderr import StderrTail
 
 __all__ = ["ChildProcess"]
 
-_BLOCKING_WAIT: Final = 0.1  # seconds; a killed process is rarely there for longer than one millisecond
+_REAP_TIMEOUT: Final = 0.1  # seconds; a killed process rarely takes longer than one millisecond
 
 _living: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
 
 
 class ChildProcess:
-    """A started child, whose end the running event loop is told of. It belongs to that loop.
+    """A running child process. It belongs to the running event loop, which is told of its end.
 
-    It is the leader of a new session, so no signal of a terminal reaches it, and signals go to it and to all
-    that it started and that did not leave its process group. What is left of the group when the child has
-    ended is killed. The child is killed when this process exits; when this process is killed itself, all
-    that the child notices is the end of its pipes.
+    The child leads a new session, so signals of a terminal do not reach it. Signals go to its process group:
+    to the child, and to what it started and what stayed in the group. When the child has ended, the rest of
+    the group is killed. The child is killed when this process exits, and when the event loop shuts down its
+    async generators, as asyncio.run does. When this process itself is killed, the child sees the end of its
+    pipes and nothing else.
 
     Args:
         command: the program and its arguments.
         env, cwd: as for subprocess.Popen.
-        on_end: called once, on the loop, when the child has ended by itself or while ``end`` waits.
-        on_stderr: called on the loop with what the child writes to stderr, in pieces.
+        on_end: called once, on the loop, after the child has ended, unless ``kill`` was first.
+        on_loop_end: called when the event loop ends before ``kill``; it has to call ``kill``.
+        on_stderr: called on the loop with each piece of what the child writes to stderr.
 
     Attributes:
         input, output: our ends of its stdin and stdout; unbuffered and non-blocking.
@@ -41,7 +45,7 @@ class ChildProcess:
         ended: set when it has ended.
 
     Raises:
-        OSError: it cannot be started; FileNotFoundError if there is no such program, or no such *cwd*.
+        OSError: it cannot be started. FileNotFoundError: there is no such program, or no such *cwd*.
     """
 
     input: IO[bytes]
@@ -54,12 +58,14 @@ class ChildProcess:
         env: Mapping[str, str] | None,
         cwd: str | os.PathLike[str] | None,
         on_end: Callable[[], None],
+        on_loop_end: Callable[[], None],
         on_stderr: Callable[[bytes], object] | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._name = command[0]
         self._on_end = on_end
         self._ending = False
+        self._killed = False
         self._pidfd: int | None = None
         self.ended = asyncio.Event()
         pipe = subprocess.PIPE
@@ -69,28 +75,36 @@ class ChildProcess:
         files = (self._popen.stdin, self._popen.stdout, self._popen.stderr)
         self.input, self.output, self._errors = (file for file in files if file is not None)
         self.pid = self._popen.pid
+        self._loop_end = self._until_loop_end(on_loop_end)
         _living.add(self)
+        fork.reset_in_child(self, ChildProcess._disown)
         try:
             for file in (self.input, self.output, self._errors):
                 os.set_blocking(file.fileno(), False)
             self._stderr = StderrTail(self._errors.fileno(), on_stderr)
             self._watch_end()
+            _step(self._loop_end.__anext__())  # which makes the generator known to the loop
         except BaseException:
             self.kill()
             raise
 
     @property
     def returncode(self) -> int | None:
-        """As in subprocess.Popen: None until it was reaped; negative: the signal that killed it."""
+        """Its exit code; negative: the signal that killed it; None until it is reaped."""
         return self._popen.returncode
 
     @property
+    def killed(self) -> bool:
+        """Whether ``kill`` was called."""
+        return self._killed
+
+    @property
     def stderr_tail(self) -> bytes:
-        """The last bytes that it wrote to stderr, 4 KiB at most."""
+        """The last bytes that it wrote to stderr, at most 4 KiB."""
         return self._stderr.tail
 
     def describe(self, otherwise: str) -> str:
-        """Return how it ended, or *otherwise* if it has not, and the tail of its stderr."""
+        """Return a text that tells how it ended, or *otherwise* if it has not, and the tail of its stderr."""
         code = self.returncode
         if code is None:
             how = f"{otherwise}, and runs on"
@@ -106,44 +120,51 @@ class ChildProcess:
             f"; its stderr ends with:\n{tail}\n" if tail else "; it wrote nothing to stderr"
         )
 
-    async def end(self, patience: float, output_over: asyncio.Event) -> None:
-        """Wait for its end, and see to it: SIGTERM to the group, a wait, SIGKILL; then reap it.
+    async def end(self, timeout: float, output_over: asyncio.Event) -> None:
+        """Wait for its end; then send SIGTERM to the group, wait, send SIGKILL; then reap it.
 
-        Others of the group who still hold its output when it has ended get SIGTERM and a wait, too.
+        Processes of the group that still hold its output when it has ended get SIGTERM and a wait, too. If
+        this is cancelled, the caller has to ``kill``.
 
         Args:
-            patience: seconds of each wait.
+            timeout: seconds of each wait.
             output_over: set when the output has been read up to its end.
-
-        If it is cancelled, what is not done is left to ``kill``.
         """
         if self.returncode is not None:
             return
         self._ending = True
-        if not await _within(self.ended, patience):
+        if not await _within(self.ended, timeout):
             self._signal(signal.SIGTERM)
-            if not await _within(self.ended, patience):
+            if not await _within(self.ended, timeout):
                 self._signal(signal.SIGKILL)
-                # It cannot refuse, but the kernel may be slow, and a setuid program is not ours to kill.
-                await _within(self.ended, max(patience, 1.0))
+                # The kernel may be slow to end it, and a setuid program is not ours to kill.
+                await _within(self.ended, max(timeout, 1.0))
                 self._reap()
                 return
         elif not output_over.is_set():
             self._signal(signal.SIGTERM)
-        await _within(output_over, patience)
+        await _within(output_over, timeout)
         self._reap()
 
     def kill(self) -> None:
-        """Kill the group now, reap the child, and let go of all descriptors. Does no harm when repeated."""
+        """Kill the group, reap the child and close all descriptors. Repeated calls do nothing.
+
+        Blocks while the kernel ends the child, for at most 0.1 s. After that a thread reaps it.
+        """
+        if self._killed:
+            return
+        self._killed = True
         self._reap()
         self.ended.set()
         self._unwatch_end()
         self.let_go(self.input)
         self.let_go(self.output)
         self.let_go(self._errors)
+        if not getattr(self._loop_end, "ag_running", True):
+            _step(self._loop_end.aclose())
 
     def let_go(self, file: IO[bytes]) -> None:
-        """Close one of its pipes, which the loop may watch."""
+        """Close one of its pipes, and stop watching it."""
         if not file.closed:
             if not self._loop.is_closed():
                 self._loop.remove_reader(file.fileno())
@@ -155,7 +176,7 @@ class ChildProcess:
     def _watch_end(self) -> None:
         try:
             self._pidfd = os.pidfd_open(self.pid)
-        except (AttributeError, OSError):  # not Linux, or an old one, or no descriptor left
+        except (AttributeError, OSError):  # not Linux 5.3 or later, or no descriptor left
             name = f"communica_like child {self.pid}"
             threading.Thread(target=self._wait_in_thread, name=name, daemon=True).start()
         else:
@@ -171,10 +192,10 @@ class ChildProcess:
     def _wait_in_thread(self) -> None:
         try:
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        except AttributeError:  # macOS before Python 3.13; what is left of the group is spared then
+        except AttributeError:  # macOS before Python 3.13; the rest of the group is not killed then
             self._popen.wait()
         except ChildProcessError:
-            pass  # reaped already
+            pass  # already reaped
         try:
             self._loop.call_soon_threadsafe(self._has_ended)
         except RuntimeError:
@@ -193,7 +214,7 @@ class ChildProcess:
         self._on_end()
 
     def _signal(self, number: int) -> None:
-        # Until the child is reaped, its number is no other's.
+        # Until the child is reaped, no other process can have its pid.
         if self._popen.returncode is None:
             try:
                 os.killpg(self.pid, number)
@@ -204,19 +225,29 @@ class ChildProcess:
         self._signal(signal.SIGKILL)
         if self._popen.returncode is None:
             try:
-                self._popen.wait(_BLOCKING_WAIT)
+                self._popen.wait(_REAP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 threading.Thread(target=self._popen.wait, daemon=True).start()
 
-    # -- the end, and forks, of this process
+    # -- the end of the event loop, and forks of this process
 
-    def _disown(self, null: int) -> None:
-        for file in (self.input, self.output, self._errors):
-            if not file.closed:
-                # Not closed: the number stays with the object, which would close another's file later.
-                os.dup2(null, file.fileno(), inheritable=False)
-        # It is nobody that this process could signal or wait for.
-        self._popen.returncode = self._popen.returncode or 0
+    async def _until_loop_end(self, on_loop_end: Callable[[], None]) -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            if not self._killed:
+                on_loop_end()
+
+    def _disown(self) -> None:
+        """Let a forked child neither keep the pipes open nor kill the process at its exit."""
+        fork.disconnect(file.fileno() for file in (self.input, self.output, self._errors) if not file.closed)
+        self._popen.returncode = self._popen.returncode or 0  # it is no child of that process
+
+
+def _step(coroutine: Awaitable[None]) -> None:
+    """Run a step of an async generator that does not wait."""
+    with contextlib.suppress(StopIteration):
+        coroutine.__await__().send(None)
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:
@@ -232,16 +263,3 @@ async def _within(event: asyncio.Event, seconds: float) -> bool:
 def _kill_all() -> None:
     for child in list(_living):
         child._reap()
-
-
-def _disown_all() -> None:
-    """A forked copy of this process must not keep the pipes of children open, nor kill them at its exit."""
-    if _living:
-        null = os.open(os.devnull, os.O_RDWR)
-        for child in list(_living):
-            child._disown(null)
-        os.close(null)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_disown_all)

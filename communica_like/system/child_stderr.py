@@ -1,4 +1,4 @@
-"""What a child process says on stderr: read at once, and the end of it kept."""
+"""StderrTail: reads what a child process writes to stderr, and keeps the end of it."""
 
 from __future__ import annotations
 
@@ -9,46 +9,47 @@ from typing import Final
 
 __all__ = ["StderrTail"]
 
-_TAIL: Final = 4096
-_READ: Final = 65536
+_TAIL_SIZE: Final = 4096  # bytes
+_READ_SIZE: Final = 65536
+_LAST_READS: Final = 16  # a pipe holds 64 KiB, rarely 1 MiB
 
 
 class StderrTail:
-    """Reads a child's stderr without end.
+    """Reads a child's stderr until it ends.
 
     Args:
-        descriptor: our end of it, non-blocking; who made it closes it.
-        tell: called with what it reads, in pieces; what it raises goes to the loop's exception handler.
+        descriptor: the read end of the pipe, non-blocking. The caller closes it.
+        on_data: called with each piece that was read. An exception goes to the loop's exception handler.
 
     Attributes:
-        tail: the last bytes, 4 KiB at most.
+        tail: the last bytes read, at most 4 KiB.
     """
 
-    def __init__(self, descriptor: int, tell: Callable[[bytes], object] | None) -> None:
+    def __init__(self, descriptor: int, on_data: Callable[[bytes], object] | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._descriptor = descriptor
-        self._tell = tell
+        self._on_data = on_data
         self.tail = b""
         self._loop.add_reader(descriptor, self._read)
 
     def drain(self) -> None:
-        """Read what is in the pipe; not for ever, if others go on writing."""
-        for _ in range(16):  # a pipe holds 64 KiB, rarely 1 MiB
+        """Read what is in the pipe, but stop if other processes keep writing to it."""
+        for _ in range(_LAST_READS):
             if not self._read():
                 break
 
     def _read(self) -> bool:
         try:
-            data = os.read(self._descriptor, _READ)
+            data = os.read(self._descriptor, _READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return False
         if not data:
             self._loop.remove_reader(self._descriptor)
             return False
-        self.tail = (self.tail + data)[-_TAIL:]
-        if self._tell is not None:
+        self.tail = (self.tail + data)[-_TAIL_SIZE:]
+        if self._on_data is not None:
             try:
-                self._tell(data)
+                self._on_data(data)
             except Exception as exc:
                 context = {"message": "on_stderr of a child process failed", "exception": exc}
                 self._loop.call_exception_handler(context)

@@ -1,4 +1,4 @@
-"""Which process: a pid alone may be another's by now."""
+"""ProcessId: a process, where its pid alone may have been reused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Self
 
 __all__ = ["ProcessId"]
 
-_DEAD: Final = ("Z", "X", "x")  # ended, whether or not its parent has looked yet
+_DEAD: Final = ("Z", "X", "x")  # ended, whether or not its parent has waited for it
 _EXITING: Final = 0x4  # PF_EXITING of the kernel's sched.h
 
 
@@ -16,9 +16,8 @@ class ProcessId(NamedTuple):
 
     Attributes:
         pid: its process id.
-        start: when it started, in clock ticks since the system did: field 22 of proc_pid_stat(5). 0 where
-            the system does not tell.
-        namespace: the inode of its pid's namespace: pid_namespaces(7). 0 where there is no such thing.
+        start: its start time in clock ticks since boot: field 22 of proc_pid_stat(5). 0 where unknown.
+        namespace: the inode of its pid namespace: pid_namespaces(7). 0 where there are none.
     """
 
     pid: int
@@ -33,20 +32,20 @@ class ProcessId(NamedTuple):
 
     @classmethod
     def of(cls, pid: int) -> Self:
-        """Return the process that has this pid now; one that is not alive, if there is none."""
+        """Return the process that has this pid now. If there is none, the result is not ``alive``."""
         found = _stat(pid)
         return cls(pid, found.start if found else 0, _namespace())
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return what ``str`` made a text of.
+        """Return the process that ``str`` turned into *text*.
 
         Raises:
-            ValueError: it did not.
+            ValueError: the text is malformed.
         """
         parts = text.split(".")
         if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
-            raise ValueError(f"this names no process: {text!r}")
+            raise ValueError(f"not a process id: {text!r}")
         pid, start, namespace = map(int, parts)
         return cls(pid, start, namespace)
 
@@ -55,12 +54,12 @@ class ProcessId(NamedTuple):
 
     @property
     def known_here(self) -> bool:
-        """Whether its pid means anything here: it belongs to the pid namespace of this process."""
+        """Whether its pid belongs to the pid namespace of this process."""
         return self.namespace == _namespace()
 
     @property
     def alive(self) -> bool:
-        """Whether it runs. A process of another pid namespace, of which nothing is known here, is said to."""
+        """Whether it has not ended. A process of another pid namespace is assumed to be alive."""
         if not self.known_here:
             return True
         found = _stat(self.pid)
@@ -70,15 +69,13 @@ class ProcessId(NamedTuple):
 
     @property
     def ending(self) -> bool:
-        """Whether the kernel is taking away what it had: it runs no more code, and if it is alive still, then
-        not for long. False where that cannot be told.
-        """
+        """Whether the kernel is tearing it down, so that it runs no more code. False where unknown."""
         found = _stat(self.pid) if self.known_here else None
         return found is not None and self.start in (0, found.start) and bool(found.flags & _EXITING)
 
     @property
     def uid(self) -> int | None:
-        """The user that it belongs to, or None where that cannot be told."""
+        """The id of the user that it belongs to, or None where unknown."""
         if not self.known_here:
             return None
         try:
@@ -88,7 +85,7 @@ class ProcessId(NamedTuple):
 
 
 class _Stat(NamedTuple):
-    """Some of what proc_pid_stat(5) says of a process."""
+    """Some fields of proc_pid_stat(5)."""
 
     state: str
     flags: int
@@ -96,7 +93,6 @@ class _Stat(NamedTuple):
 
 
 def _stat(pid: int) -> _Stat | None:
-    """Return what there is to say of a process, or None."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()

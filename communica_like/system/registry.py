@@ -1,10 +1,10 @@
-"""The ledger of what this user's processes own in the kernel and the file system.
+"""The registry of what this user's processes own in the kernel and the file system.
 
-One small file for each thing owned, ``owned-<process>-<number>``, which holds its kind and its name. It is
-written before the thing is made, and removed after it, so that whatever a killed process leaves is in it.
+Each object owned has one small file, ``owned-<process>-<number>``, that holds its kind and its name. The file
+is written before the object is made and removed after it, so whatever a killed process leaves is registered.
 
-A lock keeps those apart who remove what is left, and those who give things names that others had. Nobody
-waits for it for long: whoever has it may have been stopped.
+A lock excludes processes that remove objects of ended processes, or reuse a name, at the same time. Waiting
+for it is short, because a process that has it may have been stopped.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ if sys.platform != "win32":
 __all__ = ["Registration", "register", "register_reused", "remove_unowned"]
 
 _PREFIX: Final = "owned-"
-_PAUSE: Final = 0.001  # seconds, between two looks whether the lock is free
-_PATIENCE: Final = 0.5  # seconds; those who have it need microseconds
+_LOCK_POLL_INTERVAL: Final = 0.001  # seconds
+_LOCK_TIMEOUT: Final = 0.5  # seconds; it is held for microseconds
 _numbers = itertools.count(1)
 
 
 class Registration:
-    """Something owned by this process: see ``register``."""
+    """The file of an object that this process owns: see ``register``."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._owner = os.getpid()
-        self._struck = False
+        self._removed = False
 
     def remove(self) -> None:
-        """It is not there any more. Only the process that entered it can say so, none of its forks."""
-        if not self._struck and os.getpid() == self._owner:
-            self._struck = True
+        """Remove the registration, after the object. In a forked child this does nothing."""
+        if not self._removed and os.getpid() == self._owner:
+            self._removed = True
             self._path.unlink(missing_ok=True)
 
 
 def register(kind: str, name: str) -> Registration:
-    """Write down that this process owns something, which is going to be made, under a name that nobody had.
+    """Register an object that this process is about to make, under a name never used before.
 
     Args:
         kind: ``"posixmq"``, ``"sysvmq"`` or ``"fifo"``.
@@ -60,71 +60,71 @@ def register(kind: str, name: str) -> Registration:
 
     Raises:
         LinkError: see ``state_directory``.
-        OSError: the ledger cannot be written.
+        OSError: the file cannot be written.
     """
     if kind not in _REMOVE:
-        raise ValueError(f"the ledger knows {', '.join(_REMOVE)}, not {kind!r}")
+        raise ValueError(f"the registry knows {', '.join(_REMOVE)}, not {kind!r}")
     path = state_directory() / f"{_PREFIX}{ProcessId.own()}-{next(_numbers)}"
-    entry = Registration(path)
+    registration = Registration(path)
     try:
         path.write_bytes(f"{kind}\n{name}".encode(errors="surrogateescape"))
     except BaseException:
-        entry.remove()
+        registration.remove()
         raise
-    return entry
+    return registration
 
 
 def register_reused(kind: str, name: str) -> Registration:
-    """Do as ``register``, with a name that others may have had.
+    """Register an object under a name that other processes may have used.
 
-    What processes that have ended left under this or any other name is removed first, and nobody removes
-    this one from now on.
+    Objects that ended processes left, under this or any other name, are removed first. As long as this
+    process lives, no other process removes the object.
 
     Raises:
         LinkError, OSError: as ``register``.
-        BlockingIOError: another process has been stopped while it did such a thing.
+        BlockingIOError: another process holds the registry's lock, and was probably stopped.
     """
     directory = state_directory()
-    with _locked(directory, _PATIENCE):
+    with _locked(directory, _LOCK_TIMEOUT):
         _remove_unowned(directory)
         return register(kind, name)
 
 
-def remove_unowned(*, patience: float = _PATIENCE) -> list[str]:
-    """Remove what was owned by processes that have ended; return what that was, its kind and its name.
+def remove_unowned(*, timeout: float = _LOCK_TIMEOUT) -> list[str]:
+    """Remove objects whose owners have ended; return the kind and name of each.
 
     Args:
-        patience: seconds to wait for others who are doing it.
+        timeout: seconds to wait for the lock.
 
     Raises:
-        BlockingIOError: another process is doing it for longer than that.
+        BlockingIOError: another process has held the lock for that long.
     """
     directory = state_directory()
-    if all(_entries(directory).values()):
+    if all(_registrations(directory).values()):
         return []
-    with _locked(directory, patience):
+    with _locked(directory, timeout):
         return _remove_unowned(directory)
 
 
 def _remove_unowned(directory: Path) -> list[str]:
     removed = []
-    alive = _entries(directory)
-    # The next owner of the same name may be at it already; or not get as far as to make it.
+    alive = _registrations(directory)
+    # A name may have a new owner already, which made the object or is about to.
     in_use = {_read(path) for path, owner_lives in alive.items() if owner_lives} - {None}
     for path, owner_lives in alive.items():
-        if owner_lives or (thing := _read(path)) in in_use:
+        if owner_lives or (owned := _read(path)) in in_use:
             continue
         try:
-            if thing is not None and _REMOVE[thing[0]](thing[1]):
-                removed.append(" ".join(thing))
+            if owned is not None and _REMOVE[owned[0]](owned[1]):
+                removed.append(" ".join(owned))
         except FeatureNotAvailable:
-            continue  # for a process that has the package
+            continue  # left to a process that has the package
         path.unlink(missing_ok=True)
     return removed
 
 
-def _entries(directory: Path) -> dict[Path, bool]:
-    """Return all entries, and whether their owners live."""
+def _registrations(directory: Path) -> dict[Path, bool]:
+    """Return the path of each registration, and whether its owner is alive."""
     found: dict[Path, bool] = {}
     known: dict[str, bool] = {}
     for name in os.listdir(directory):
@@ -134,13 +134,13 @@ def _entries(directory: Path) -> dict[Path, bool]:
                 try:
                     known[owner] = ProcessId.parse(owner).alive
                 except ValueError:
-                    known[owner] = True  # not ours to judge
+                    known[owner] = True  # no file of ours: leave it alone
             found[directory / name] = known[owner]
     return found
 
 
 def _read(path: Path) -> tuple[str, str] | None:
-    """Return the kind and the name of what is owned; None: it is struck, or was not written to its end."""
+    """Return the kind and name of an object; None if its file was removed, or is not complete."""
     try:
         kind, separator, name = path.read_bytes().decode(errors="surrogateescape").partition("\n")
     except FileNotFoundError:
@@ -149,13 +149,13 @@ def _read(path: Path) -> tuple[str, str] | None:
 
 
 @contextlib.contextmanager
-def _locked(directory: Path, patience: float) -> Iterator[None]:
-    """Nobody else takes over or removes anything meanwhile."""
+def _locked(directory: Path, timeout: float) -> Iterator[None]:
+    """Keep other processes from reusing names and removing objects."""
     path = directory / "registry.lock"
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     fork.add(descriptor)
     try:
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,7 +164,7 @@ def _locked(directory: Path, patience: float) -> Iterator[None]:
                 if time.monotonic() >= deadline:
                     text = f"another process has locked {path}: is it stopped? See lslocks(8)"
                     raise BlockingIOError(text) from None
-            time.sleep(_PAUSE)
+            time.sleep(_LOCK_POLL_INTERVAL)
         yield
     finally:
         fork.discard(descriptor)
@@ -175,7 +175,7 @@ def _remove_posixmq(name: str) -> bool:
     posix_ipc = optional_package("posix_ipc", "posixmq")
     try:
         posix_ipc.unlink_message_queue(name)
-    except (posix_ipc.Error, OSError, ValueError):  # it is gone, or is no name that anybody has
+    except (posix_ipc.Error, OSError, ValueError):  # already gone, or not a valid name
         return False
     return True
 
@@ -192,7 +192,7 @@ def _remove_sysvmq(key: str) -> bool:
 def _remove_fifo(path: str) -> bool:
     try:
         if not stat.S_ISFIFO(os.lstat(path).st_mode):
-            return False  # somebody else's, by now
+            return False  # another program reused the path
         os.unlink(path)
     except (OSError, ValueError):
         return False

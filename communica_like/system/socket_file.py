@@ -1,4 +1,4 @@
-"""Who may serve a Unix socket's path: a lock beside it, a probe, and no theft."""
+"""SocketFile: a listening Unix socket whose path no other server can take over."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ import errno
 import os
 import socket
 import stat
-import tempfile
-from pathlib import Path
+import sys
 from typing import Final
 
 from ..exceptions import AddressInUse, LinkError
 from . import fork
 from .lock_file import LockFile
-from .state_directory import private_directory
 
-__all__ = ["SocketFile", "runtime_directory", "try_connect"]
+__all__ = ["SocketFile", "check_path_length", "try_connect"]
 
 _BACKLOG: Final = 4096
+_MAX_PATH: Final = 107 if sys.platform == "linux" else 103  # sun_path without its final NUL
 
 
-def runtime_directory() -> Path:
-    """Return this user's private directory for sockets; create it if need be.
-
-    ``communica_like-<uid>`` in the system's directory for temporary files, mode 0700.
+def check_path_length(path: str) -> str:
+    """Return *path*, if a Unix socket can have it.
 
     Raises:
-        LinkError: something else has that name, or it is open to others.
+        ValueError: it is longer than sun_path of unix(7).
     """
-    return private_directory(Path(tempfile.gettempdir()))
+    size = len(os.fsencode(path))
+    if size > _MAX_PATH:
+        raise ValueError(
+            f"the path of a Unix socket has at most {_MAX_PATH} bytes ({_MAX_PATH + 1} with the final NUL: "
+            f"unix(7)), but {path!r} has {size}; COMMUNICA_LIKE_DIR can name a directory with a shorter path"
+        )
+    return path
 
 
 async def try_connect(path: str) -> socket.socket:
@@ -39,7 +42,7 @@ async def try_connect(path: str) -> socket.socket:
     asyncio's own ``create_unix_connection`` takes a full backlog for success.
 
     Raises:
-        OSError: as connect(2) does; ConnectionRefusedError or FileNotFoundError if nobody serves.
+        OSError: see connect(2). ConnectionRefusedError or FileNotFoundError: no server listens at *path*.
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
@@ -59,21 +62,25 @@ async def try_connect(path: str) -> socket.socket:
 
 
 class SocketFile:
-    """A bound, listening socket and the lock that says so.
+    """A bound, listening socket, and the lock on its path.
 
-    The lock is flock(2) on ``<path>.lock``: it ends with the process, however that ends, and a socket
-    file that a dead server left behind stops nobody.
+    The lock is flock(2) on ``<path>.lock``. It ends with the process, however that ends, so a socket file
+    that a dead server left behind is replaced.
 
     Args:
-        path: where the socket is to be.
+        path: of the socket.
+
+    Attributes:
+        socket: non-blocking, mode 0600. The caller closes it, after ``release``.
 
     Raises:
-        AddressInUse: a live server has the lock, or answers at the path.
+        AddressInUse: a live server has the lock, or accepts connections at the path.
         LinkError: the path cannot be used.
+        ValueError: see ``check_path_length``.
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path = check_path_length(path)
         try:
             self._lock = LockFile(f"{path}.lock")
         except BlockingIOError:
@@ -92,7 +99,7 @@ class SocketFile:
         fork.add(self.socket.fileno())
 
     def release(self) -> None:
-        """Remove the socket file and the lock, if they are still ours."""
+        """Remove the socket file and the lock file, unless others have replaced them."""
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self._path).st_ino == self._inode:
                 os.unlink(self._path)
@@ -105,8 +112,8 @@ class SocketFile:
         except FileNotFoundError:
             return
         if not stat.S_ISSOCK(found.st_mode):
-            raise LinkError(f"{self._path} exists and is no socket")
-        # A server of another kind takes no lock: ask before removing its socket.
+            raise LinkError(f"{self._path} exists and is not a socket")
+        # A server of another kind takes no lock: probe before removing its socket.
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.setblocking(False)
             try:
@@ -117,14 +124,14 @@ class SocketFile:
             except FileNotFoundError:
                 return
             except BlockingIOError:
-                pass  # its backlog is full: it lives
+                pass  # a live server with a full backlog
         raise AddressInUse(f"a live server already serves {self._path}")
 
     def _bind(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
-            # Owner-only from the first moment: bind(2) creates the file with the socket's own mode.
+            # bind(2) creates the file with the socket's own mode, so it is never open to others.
             os.fchmod(sock.fileno(), 0o600)
             sock.bind(self._path)
             os.chmod(self._path, 0o600)

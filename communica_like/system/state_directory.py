@@ -1,4 +1,4 @@
-"""Where it is written down what processes own."""
+"""This user's private directory: sockets, keys, locks, named pipes, and the registry of what is owned."""
 
 from __future__ import annotations
 
@@ -10,43 +10,49 @@ from typing import Final
 
 from ..exceptions import LinkError
 
-__all__ = ["private_directory", "state_directory"]
+__all__ = ["state_directory", "state_path"]
 
-# Kernel queues have one name space for all, whatever TMPDIR says, and last until the system goes down:
-# so does this, where it exists, and nobody tidies it up by the age of files.
-_PLACES: Final = ("/dev/shm", "/tmp")
+_VARIABLE: Final = "COMMUNICA_LIKE_DIR"
+
+
+def state_path() -> Path:
+    """Return the path of this user's private directory, whether or not it exists.
+
+    The environment variable ``COMMUNICA_LIKE_DIR`` names the directory itself. If it is unset or empty, the
+    path is ``/tmp/communica_like-<uid>``: it must not depend on ``TMPDIR``, because kernel queues have one
+    name space for all processes.
+
+    Raises:
+        ValueError: the variable holds a relative path, which would differ between processes.
+    """
+    path = os.environ.get(_VARIABLE) or f"/tmp/communica_like-{os.getuid()}"
+    if not os.path.isabs(path):
+        raise ValueError(f"{_VARIABLE} must be an absolute path, not {path!r}")
+    return Path(path)
 
 
 def state_directory() -> Path:
-    """Return this user's directory for claims and the ledger; create it if need be.
+    """Return this user's private directory; create it with mode 0700 if it is missing.
 
-    ``communica_like-<uid>`` in ``/dev/shm``, or in ``/tmp`` where there is no such place; mode 0700.
-
-    Raises:
-        LinkError: something else has that name, or it is open to others.
-    """
-    for place in _PLACES:
-        if os.access(place, os.W_OK | os.X_OK):
-            return private_directory(Path(place))
-    raise LinkError(f"there is no place for a private directory: {' and '.join(_PLACES)} cannot be written")
-
-
-def private_directory(place: Path) -> Path:
-    """Return the directory ``communica_like-<uid>`` of *place*; create it if need be.
+    Parents are not created.
 
     Raises:
-        LinkError: something else has that name, or it is open to others.
+        LinkError: it cannot be created, or is not a directory that belongs to this user alone.
+        ValueError: as ``state_path``.
     """
-    path = place / f"communica_like-{os.getuid()}"
+    path = state_path()
     try:
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
         found = path.lstat()
     except OSError as exc:
-        raise LinkError(f"cannot make a private directory, {path}: {exc}") from exc
+        raise LinkError(
+            f"cannot create the private directory {path}: {exc}; {_VARIABLE} names another one"
+        ) from exc
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise LinkError(
             f"{path} is not a private directory of user {os.getuid()} "
-            f"(owner {found.st_uid}, mode {stat.filemode(found.st_mode)}): remove it, or give a path"
+            f"(owner {found.st_uid}, mode {stat.filemode(found.st_mode)}): "
+            f"remove it, or set {_VARIABLE} to a directory of this user's with mode 0700"
         )
     return path

@@ -24,8 +24,7 @@ def nobody_keeps_the_portal() -> Iterator[None]:
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A directory with a short name, for sockets; also where all that is temporary goes."""
+    """A directory with a short name, for sockets; the private directory is ``state`` in it."""
     with tempfile.TemporaryDirectory(prefix="cl-") as folder:
-        monkeypatch.setenv("TMPDIR", folder)
-        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("COMMUNICA_LIKE_DIR", f"{folder}/state")
         yield folder

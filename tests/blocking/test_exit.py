@@ -160,7 +160,7 @@ def test_ctrl_c_cuts_it_short(scene: Scene) -> None:
         + """
 def watch():
     names = []
-    while not ("wait" in names[:1] and "_say_farewells" in names):
+    while not ("wait" in names[:1] and "_call_farewells" in names):
         time.sleep(0.001)
         frame, names = sys._current_frames()[threading.main_thread().ident], []
         while frame is not None:
@@ -182,7 +182,7 @@ threading.Thread(target=watch, daemon=True).start()
     assert script.line() == "waiting"
     script.send(signal.SIGINT)
     assert script.end(10) == 0
-    assert "cut short" in script.stderr
+    assert "interrupted" in script.stderr
     server.send(signal.SIGCONT)
 
 

@@ -59,7 +59,7 @@ class Box:
 class Blocking(Adapted[Box]):
     def __init__(self, portal: Portal | None = None) -> None:
         super().__init__(Box(), portal)
-        self.patience = Spin()
+        self.spin = Spin()
 
     size = Attribute(Box.size)
     echo = awaited(Box.echo)
@@ -68,7 +68,7 @@ class Blocking(Adapted[Box]):
 
     def take(self, timeout: float | None) -> Any:
         box: list[Any] = []
-        self._take(timeout, self.patience, box)
+        self._take(timeout, self.spin, box)
         return box[0]
 
     def entered(self) -> Portal | None:
@@ -167,7 +167,7 @@ def test_many_threads_enter_it_once() -> None:
 
 
 def test_patience_looks_again_only_after_quick_successes() -> None:
-    patience = Spin()
+    spin = Spin()
     looks = 0
 
     def attempt() -> None:
@@ -175,13 +175,13 @@ def test_patience_looks_again_only_after_quick_successes() -> None:
         looks += 1
         raise queue.Empty
 
-    assert not patience.look(attempt, queue.Empty, None)
+    assert not spin.spin(attempt, queue.Empty, None)
     assert looks >= 1
-    patience.waited(0.1)
+    spin.waited(0.1)
     looks = 0
-    assert not patience.look(attempt, queue.Empty, None)
+    assert not spin.spin(attempt, queue.Empty, None)
     assert looks == 0
-    patience.waited(0.0001)
-    assert patience.look(lambda: None, queue.Empty, None)
+    spin.waited(0.0001)
+    assert spin.spin(lambda: None, queue.Empty, None)
     with pytest.raises(ZeroDivisionError):
-        patience.look(lambda: 1 // 0, queue.Empty, None)
+        spin.spin(lambda: 1 // 0, queue.Empty, None)

@@ -31,7 +31,8 @@ def tell(function):
         print(type(error).__name__, error, flush=True)
 """
 ERROR = (
-    "RuntimeError this was made before the process was forked, and belongs to its parent: make another one"
+    "RuntimeError this object was made before the process was forked and belongs to the parent: "
+    "make a new one"
 )
 
 

@@ -249,8 +249,8 @@ def test_another_thread_closes_it_just_then(
 
 def test_queue_error() -> None:
     error = QueueError(QueueError.TIMEOUT)
-    assert (error.errno, error.msg) == (error.TIMEOUT, "The time is over")
-    assert str(error) == "ETIMEDOUT, The time is over"
+    assert (error.errno, error.msg) == (error.TIMEOUT, "Timed out")
+    assert str(error) == "ETIMEDOUT, Timed out"
     error = QueueError(QueueError.ERROR, "its text")
     assert (error.msg, str(error)) == ("its text", "-1, its text")
     assert QueueError(12345).msg == "Error"

@@ -1,4 +1,4 @@
-"""One side of links, as a process of its own: ``python -m tests.connectors.actor PLACE PROGRAM URL MODE``."""
+"""One side of links, as a process of its own: ``python -m tests.connectors.actor PROGRAM URL MODE``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import queue
 import sys
-from pathlib import Path
 from typing import Any
 
 from communica_like import connector_from
@@ -15,7 +14,6 @@ from communica_like.connectors import FifoConnector, SysVConnector
 from communica_like.queues import PipeQueue, PosixMQ, SysVMQ
 from communica_like.serializers import RawSerializer
 from tests.integration.child import Child
-from tests.private_state import use
 
 __all__ = ["Actor"]
 
@@ -23,7 +21,7 @@ MIB = 2**20
 
 
 class Actor(Child):
-    """Runs a program of this file, with its state directory in *place*.
+    """Runs a program of this file.
 
     Args:
         program: ``"serve"``, ``"connect"``, ``"ring"`` the doorbell all the time, or ``"lurk"``.
@@ -31,9 +29,9 @@ class Actor(Child):
         mode: what it does with its links: ``"idle"``, ``"echo"``, or ``"flood"``, with 64 MiB.
     """
 
-    def __init__(self, place: Path, program: str, url: str, mode: str = "idle") -> None:
+    def __init__(self, program: str, url: str, mode: str = "idle") -> None:
         super().__init__("any_server")
-        self._command = [sys.executable, "-m", "tests.connectors.actor", str(place), program, url, mode]
+        self._command = [sys.executable, "-m", "tests.connectors.actor", program, url, mode]
 
 
 class Side:
@@ -102,6 +100,5 @@ async def lurk(url: str, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    use(sys.argv[1])
     programs: dict[str, Any] = {"serve": serve, "connect": connect, "ring": ring, "lurk": lurk}
-    asyncio.run(programs[sys.argv[2]](*sys.argv[3:]))
+    asyncio.run(programs[sys.argv[1]](*sys.argv[2:]))

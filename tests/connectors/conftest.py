@@ -11,7 +11,7 @@ import pytest
 
 from communica_like.abc import Connector
 from tests.connectors.kernel.media import NAMES, maker
-from tests.private_state import clear, keep_private
+from tests.private_state import clear, use_private
 from tests.rmq_broker import needs_broker
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    directory = keep_private(tmp_path, monkeypatch)
+    directory = use_private(tmp_path, monkeypatch)
     yield directory
     clear(directory)
 

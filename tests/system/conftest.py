@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.private_state import clear, keep_private
+from tests.private_state import clear, use_private
 
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    directory = keep_private(tmp_path, monkeypatch)
+    directory = use_private(tmp_path, monkeypatch)
     yield directory
     clear(directory)

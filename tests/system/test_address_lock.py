@@ -8,31 +8,31 @@ import pytest
 
 from communica_like.exceptions import AddressInUse
 from communica_like.system import AddressLock, ProcessId, state_directory
-from communica_like.system.address_lock import remove_stale_claims
+from communica_like.system.address_lock import remove_stale_locks
 from tests.system.forked import Forked, Hear, Tell, run_all
 
 ADDRESS = "medium:///some/where"
 
 
-def is_kept(claim: AddressLock) -> bool:
-    return claim.kept
+def is_kept(lock: AddressLock) -> bool:
+    return lock.kept
 
 
 def serve(tell: Tell, hear: Hear) -> None:
     """Have the address, in another process."""
-    claim = AddressLock(ADDRESS)
-    claim.announce()
+    lock = AddressLock(ADDRESS)
+    lock.announce()
     tell("serving")
     if hear().strip() == "release":
-        claim.release()
+        lock.release()
         tell("released")
         hear()
 
 
 def test_one_has_it(state: Path) -> None:
-    with AddressLock(ADDRESS) as claim:
+    with AddressLock(ADDRESS) as lock:
         assert AddressLock.owner(ADDRESS) is None, "it is not announced"
-        claim.announce()
+        lock.announce()
         assert AddressLock.owner(ADDRESS) == ProcessId.own()
         with pytest.raises(AddressInUse, match=ADDRESS):
             AddressLock(ADDRESS)
@@ -47,8 +47,8 @@ def test_one_has_it(state: Path) -> None:
 
 @pytest.mark.parametrize("address", ["", "/", "../../x", "a\0b", "\udcff\udc80", "é\n", "x" * 10_000])
 def test_any_address(state: Path, address: str) -> None:
-    with AddressLock(address) as claim:
-        claim.announce()
+    with AddressLock(address) as lock:
+        lock.announce()
         assert AddressLock.owner(address) == ProcessId.own()
         assert len(list(state.iterdir())) == 1
     assert list(state.iterdir()) == []
@@ -73,103 +73,103 @@ def test_a_killed_process_has_nothing(state: Path) -> None:
         os.kill(child.pid, 9)
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert AddressLock.owner(ADDRESS) is None, "a zombie serves nobody"
-        with AddressLock(ADDRESS) as claim:
+        with AddressLock(ADDRESS) as lock:
             assert AddressLock.owner(ADDRESS) is None, "that is what the one before had announced"
-            claim.announce()
+            lock.announce()
             assert AddressLock.owner(ADDRESS) == ProcessId.own()
 
 
 def test_garbage_in_the_file(state: Path) -> None:
-    claim = AddressLock(ADDRESS)
+    lock = AddressLock(ADDRESS)
     [path] = state.iterdir()
     for garbage in (b"\xff\xfe", b"1", b"", b"1.2.3.4", bytes(5000)):
         path.write_bytes(garbage)
         assert AddressLock.owner(ADDRESS) is None
-    claim.release()
+    lock.release()
 
 
-def test_stale_claims_are_removed_and_others_are_not(state: Path) -> None:
+def test_stale_locks_are_removed_and_others_are_not(state: Path) -> None:
     with Forked(serve) as child, AddressLock("mine") as mine, AddressLock("announced") as announced:
         announced.announce()
         child.line()
-        remove_stale_claims()
+        remove_stale_locks()
         assert len(list(state.iterdir())) == 3
         child.kill()
-        remove_stale_claims()
+        remove_stale_locks()
         assert len(list(state.iterdir())) == 2
         assert mine.kept
         assert announced.kept
 
 
 def test_a_fork_has_nothing_and_releases_nothing(state: Path) -> None:
-    claim = AddressLock(ADDRESS)
-    claim.announce()
+    lock = AddressLock(ADDRESS)
+    lock.announce()
 
     def release(tell: Tell, hear: Hear) -> None:
-        claim.release()
+        lock.release()
         tell("released")
         hear()
 
     with Forked(release) as child:
         child.line()
-        assert claim.kept
+        assert lock.kept
         with pytest.raises(AddressInUse):
             AddressLock(ADDRESS)
-        claim.release()
+        lock.release()
         with AddressLock(ADDRESS):
             assert child.status is None, "the child lives"
 
 
 def test_renewed_when_its_file_was_removed(state: Path) -> None:
-    claim = AddressLock(ADDRESS)
-    claim.announce()
+    lock = AddressLock(ADDRESS)
+    lock.announce()
     for path in state.iterdir():
         path.unlink()
     state.rmdir()
-    assert not is_kept(claim)
+    assert not is_kept(lock)
     assert AddressLock.owner(ADDRESS) is None
-    claim.renew()
-    assert is_kept(claim)
+    lock.renew()
+    assert is_kept(lock)
     assert AddressLock.owner(ADDRESS) == ProcessId.own()
-    claim.release()
+    lock.release()
     assert list(state_directory().iterdir()) == []
 
 
 def test_not_renewed_when_another_has_it(state: Path) -> None:
-    claim = AddressLock(ADDRESS)
+    lock = AddressLock(ADDRESS)
     [path] = state.iterdir()
     path.unlink()
     with Forked(serve) as child:
         child.line()
         with pytest.raises(AddressInUse):
-            claim.renew()
-        claim.release()
+            lock.renew()
+        lock.release()
         assert AddressLock.owner(ADDRESS) == ProcessId.of(child.pid), "that one is unharmed"
 
 
-def test_processes_that_claim_at_once(state: Path, tmp_path: Path) -> None:
-    """Never two at a time, though others look for stale claims all the time."""
+def test_processes_that_lock_at_once(state: Path, tmp_path: Path) -> None:
+    """Never two at a time, though others look for stale locks all the time."""
     inside = tmp_path / "inside"
 
     def contend() -> None:
         had = 0
         while had < 30:
             try:
-                claim = AddressLock(ADDRESS)
+                lock = AddressLock(ADDRESS)
             except AddressInUse:
                 continue
-            with claim:
+            with lock:
                 os.close(os.open(inside, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-                claim.announce()
+                lock.announce()
                 assert AddressLock.owner(ADDRESS) == ProcessId.own()
-                remove_stale_claims()
-                assert claim.kept
+                remove_stale_locks()
+                assert lock.kept
                 inside.unlink()
                 had += 1
 
     def look() -> None:
         for _ in range(2_000):
-            remove_stale_claims()
+            remove_stale_locks()
 
     assert run_all(contend, contend, contend, look, look) == [0] * 5
     assert list(state.iterdir()) == []

@@ -37,7 +37,7 @@ def test_any_text_is_a_process_or_a_value_error(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "1.2", "1.2.3.4", "1.2.-3", "1.2.x", "¹.2.3", "1.2.3\n", " 1.2.3"])
 def test_no_process(text: str) -> None:
-    with pytest.raises(ValueError, match="names no process"):
+    with pytest.raises(ValueError, match="not a process id"):
         ProcessId.parse(text)
 
 

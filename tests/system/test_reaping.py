@@ -149,32 +149,32 @@ def test_another_reaper_has_stopped(state: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def serve_for_a_moment(state: Path, address: str, path: str, seed: int) -> None:
-    """What a server does: claim the address, remove what was left, make its pipe, serve, and be killed."""
+    """What a server does: lock the address, remove what was left, make its pipe, serve, and be killed."""
     chance = random.Random(seed)
     for _ in range(2_000):
         try:
-            claim = AddressLock(address)
+            lock = AddressLock(address)
         except Exception:
             continue
         entry = register_reused("fifo", path)
         try:
             os.mkfifo(path)
         except FileExistsError:
-            # Of one who was killed, and has lost its claim, but is not dead yet.
+            # Of one who was killed, and has lost its lock, but is not dead yet.
             entry.remove()
-            claim.release()
+            lock.release()
             continue
-        claim.announce()
+        lock.announce()
         for _ in range(chance.randrange(5)):
             os.stat(path)  # a live owner's thing is never removed
-            assert claim.kept
+            assert lock.kept
             reap()
         os.stat(path)
         if chance.random() < 0.3:
             os.kill(os.getpid(), signal.SIGKILL)
         os.unlink(path)
         entry.remove()
-        claim.release()
+        lock.release()
 
 
 def test_a_live_owners_things_are_never_removed(state: Path, tmp_path: Path) -> None:

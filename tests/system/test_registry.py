@@ -117,7 +117,7 @@ def test_nobody_waits_long_for_whoever_has_stopped(state: Path) -> None:
         entry = register("fifo", "/x")  # a name that nobody had needs no lock
         entry.remove()
         with pytest.raises(BlockingIOError, match="stopped"):
-            registry.remove_unowned(patience=0.01)
+            registry.remove_unowned(timeout=0.01)
         with pytest.raises(BlockingIOError, match="stopped"):
             register_reused("fifo", "/x")
         assert len(entries_of(state)) == 2

@@ -5,6 +5,7 @@ import os
 import socket
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from communica_like.exceptions import AddressInUse, LinkError
 if sys.platform == "win32":
     pytest.skip("Unix only", allow_module_level=True)
 
-from communica_like.system.socket_file import SocketFile, runtime_directory, try_connect
+from communica_like.system.socket_file import SocketFile, check_path_length, try_connect
 from tests.connectors.recorder import PATIENCE
 
 
@@ -87,7 +88,7 @@ def test_what_is_no_socket_stays(path: str, kind: str) -> None:
         target.mkdir()
     else:
         target.symlink_to("/" if kind == "link" else "/nowhere")
-    with pytest.raises(LinkError, match="no socket"):
+    with pytest.raises(LinkError, match="not a socket"):
         SocketFile(path)
     assert names(path) == ["s"]
     if kind == "file":
@@ -160,51 +161,15 @@ async def test_nobody_there(path: str) -> None:
         await try_connect(path)
 
 
-@pytest.fixture
-def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path / f"communica_like-{os.getuid()}"
-
-
-def test_the_directory_is_private(base: Path) -> None:
-    former = os.umask(0)
-    try:
-        assert runtime_directory() == base
-    finally:
-        os.umask(former)
-    assert stat.S_IMODE(base.stat().st_mode) == 0o700
-    assert runtime_directory() == base
-
-
-@pytest.mark.parametrize("mode", [0o701, 0o710, 0o777, 0o740])
-def test_a_directory_open_to_others_is_refused(base: Path, mode: int) -> None:
-    base.mkdir()
-    base.chmod(mode)
-    with pytest.raises(LinkError, match="not a private directory"):
-        runtime_directory()
-
-
-def test_a_symlink_or_file_is_refused(base: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir(mode=0o700)
-    base.symlink_to(tmp_path / "mine")
-    with pytest.raises(LinkError, match="not a private directory"):
-        runtime_directory()
-    base.unlink()
-    base.touch(mode=0o600)
-    with pytest.raises(LinkError, match="not a private directory"):
-        runtime_directory()
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
-def test_another_users_directory_is_refused(base: Path) -> None:
-    base.mkdir(mode=0o700)
-    os.chown(base, 65534, -1)
-    with pytest.raises(LinkError, match="owner 65534"):
-        runtime_directory()
-
-
-def test_no_directory_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    with pytest.raises(LinkError, match="private directory") as caught:
-        runtime_directory()
-    assert isinstance(caught.value.__cause__, OSError)
+@pytest.mark.parametrize("size", [0, 1])
+def test_the_longest_path(size: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="cl-") as folder:
+        room = 107 if sys.platform == "linux" else 103
+        path = f"{folder}/".ljust(room + size, "x")
+        if size == 0:
+            close(SocketFile(check_path_length(path)))
+        else:
+            text = rf"at most {room} bytes \({room + 1} with .* has {room + 1}; COMMUNICA_LIKE_DIR"
+            with pytest.raises(ValueError, match=text):
+                SocketFile(path)
+        assert os.listdir(folder) == []

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ...exceptions import InsecureAddress, LinkError
 
 if sys.platform != "win32":
-    from ...system.socket_file import runtime_directory
+    from ...system import state_directory, state_path
 
 __all__ = ["Address", "AuthKey", "checked_address", "prepare_address"]
 
@@ -22,8 +22,10 @@ class _Places(type):
     @property
     def DEFAULT(cls) -> str:  # noqa: N802
         """The one place where all programs of this user find the server that said so."""
-        user = os.getuid() if sys.platform != "win32" else os.getlogin()
-        return os.path.join(tempfile.gettempdir(), f"communica_like-{user}", "queue-manager")
+        if sys.platform == "win32":
+            return os.path.join(tempfile.gettempdir(), f"communica_like-{os.getlogin()}", "queue-manager")
+        else:
+            return str(state_path() / "queue-manager")
 
     @property
     def CWD(cls) -> str:  # noqa: N802
@@ -88,7 +90,7 @@ def prepare_address(address: str | tuple[str, int] | None, authkey: bytes | None
     elif address == Address.DEFAULT:
         if sys.platform == "win32":
             raise LinkError("this system has no Unix sockets: give host and port")
-        runtime_directory()
+        state_directory()
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""One blocking call: a coroutine on the loop's thread, and the thread that waits for it."""
+"""A blocking call: a coroutine on the loop's thread, and the thread that waits for it."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ __all__ = ["Call"]
 
 T = TypeVar("T")
 
-# Seconds. A signal that comes when the main thread is about to wait, and does not wait yet, interrupts
-# nothing: its handler would be called when the wait is over.
-_GLANCE: Final = 0.2
-_SIGNAL_GLANCE: Final = 0.05  # seconds until a signal is noticed whose handler has returned
-_PATIENCE: Final = 5.0  # seconds for a cancelled coroutine to end; the loop may be held up
+# Seconds. A signal that arrives just before the main thread blocks does not interrupt the wait, so the wait
+# ends now and then to let the handler run.
+_POLL_INTERVAL: Final = 0.2
+_SIGNAL_POLL_INTERVAL: Final = 0.05  # seconds until a signal whose handler has returned is noticed
+_CANCEL_TIMEOUT: Final = 5.0  # seconds for a cancelled coroutine to end; the loop may be blocked
 
 
 class Call(Generic[T]):
-    """Made by the thread that waits; ``step`` and all that follows from it happen on the loop's thread.
+    """A call made by the waiting thread; ``step`` and what follows run on the loop's thread.
 
     Args:
-        make: called on the loop's thread, which no signal interrupts, for the coroutine. That runs with a
-            copy of the waiting thread's context variables.
-        reclaim: called, in either thread, with a result that nobody waits for any more.
+        make: returns the coroutine; called on the loop's thread, which no signal interrupts, with a copy of
+            the waiting thread's context variables.
+        reclaim: called, in either thread, with a result whose caller was interrupted.
 
     Attributes:
-        value, error: what it came to, after ``wait``. They are plain attributes because an interruption (a
-            signal's handler that raises) comes when a function is called or returns, not when one is read.
+        value, error: the outcome, after ``wait``. Plain attributes, because a signal handler that raises does
+            so when a function is called or returns, not when an attribute is read.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Call(Generic[T]):
         self._reclaim = reclaim
         self._context = copy_context()
         self._task: asyncio.Task[T] | None = None
-        self._over = threading.Lock()  # released at the end: nothing wakes a thread faster
+        self._over = threading.Lock()  # released at the end: the fastest way to wake a thread
         self._over.acquire()
         self._ended = False
         self._abandoned = False
@@ -57,23 +57,23 @@ class Call(Generic[T]):
     # -- the thread that waits
 
     def wait(self) -> None:
-        """Wait until it has ended. Raises nothing but what interrupts this thread."""
+        """Wait until the call has ended. Raises only what interrupts this thread."""
         if threading.get_ident() == threading.main_thread().ident:
-            while not self._over.acquire(timeout=_GLANCE):
+            while not self._over.acquire(timeout=_POLL_INTERVAL):
                 pass
         else:
             self._over.acquire()
 
     def wait_or_notice(self, submit: Callable[[Call[T]], None]) -> None:
-        """Wait until it has ended; cancel it when a signal's handler has returned in this, the main, thread.
+        """Wait until the call has ended, but cancel it when a signal arrives. Main thread only.
 
-        Then its error is an InterruptedError, unless it came to something nevertheless.
+        After a signal whose handler returned, the error is InterruptedError, unless the call still succeeded.
 
         Args:
-            submit: has ``step`` called once more.
+            submit: schedules another ``step``.
         """
         with SignalWatch() as watch:
-            while not self._over.acquire(timeout=_SIGNAL_GLANCE):
+            while not self._over.acquire(timeout=_SIGNAL_POLL_INTERVAL):
                 if watch.seen():
                     self._interrupted = True
                     submit(self)
@@ -83,18 +83,18 @@ class Call(Generic[T]):
         self.wait()
 
     def abandon(self, submit: Callable[[Call[T]], None]) -> None:
-        """Cancel it, because this thread was interrupted, and wait until it has ended.
+        """Cancel the call after this thread was interrupted, and wait until it has ended.
 
         Args:
-            submit: has ``step`` called once more.
+            submit: schedules another ``step``.
         """
         self._abandoned = True
         submit(self)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _CANCEL_TIMEOUT
         while not self._ended and time.monotonic() < deadline:
             try:
                 self._over.acquire(timeout=0.1)
-            except BaseException:  # one more Ctrl-C, while the first is being seen to
+            except BaseException:  # another Ctrl-C while the first one is being handled
                 continue
         if self._ended:
             self._give_back()
@@ -102,7 +102,7 @@ class Call(Generic[T]):
     # -- the loop's thread
 
     def step(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin; when it was abandoned, cancel."""
+        """Start the coroutine, or cancel it if the call was abandoned."""
         if self._ended:
             return
         if self._abandoned or self._interrupted:
@@ -120,7 +120,7 @@ class Call(Generic[T]):
             self._task.add_done_callback(self._finished)
 
     def give_up(self) -> None:
-        """End it if it has not begun; the portal is closed, or it was abandoned."""
+        """End a call that has not started, because the portal closed or the caller left."""
         if self._task is None and not self._ended:
             self._end(None, self._cancelled("the portal is closed"))
 
@@ -138,7 +138,7 @@ class Call(Generic[T]):
         return Closed(otherwise)
 
     def _end(self, value: T | None, error: BaseException | None) -> None:
-        self._task = None  # it ends here: weak references to it are cleared where no signal comes
+        self._task = None  # freed here, so that weak reference callbacks run where no signal interrupts
         self.value, self.error = value, error
         self._ended = True
         self._over.release()
@@ -146,6 +146,6 @@ class Call(Generic[T]):
             self._give_back()
 
     def _give_back(self) -> None:
-        # Both threads may come here: one of them does it.
+        # Either thread may come first; only one of them hands the result back.
         if self._given_back.acquire(blocking=False) and self.error is None and self._reclaim is not None:
             self._reclaim(self.value)

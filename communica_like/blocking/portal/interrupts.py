@@ -1,4 +1,4 @@
-"""Doing what must not be left half done by Ctrl-C."""
+"""Running a function to completion despite KeyboardInterrupt, and noticing signals."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["SignalWatch", "uninterrupted"]
 
 
 class SignalWatch:
-    """Notices signals that have handlers in Python. Only for the main thread, one at a time.
+    """Notices signals that have Python handlers. For the main thread, one at a time.
 
-    Python goes on waiting when such a handler has returned: see PEP 475. What notices it is the descriptor
-    that ``signal.set_wakeup_fd`` sets. If somebody else has set one, an event loop say, it stays his, and
-    nothing is noticed here.
+    Python resumes waiting when such a handler returns (PEP 475), so this watches the descriptor of
+    ``signal.set_wakeup_fd``. If another program part, such as an event loop, has set one, that stays in place
+    and this notices nothing.
     """
 
     _ends: tuple[socket.socket, socket.socket] | None = None
@@ -27,7 +27,7 @@ class SignalWatch:
     def __enter__(self) -> SignalWatch:
         seen_end, told_end = self._open()
         self._seen_end = seen_end
-        self.seen()  # what came before is none of this one's
+        self.seen()  # discard earlier signals
         self._former = signal.set_wakeup_fd(told_end.fileno(), warn_on_full_buffer=False)
         if self._former not in (-1, told_end.fileno()):
             signal.set_wakeup_fd(self._former)
@@ -38,7 +38,7 @@ class SignalWatch:
             signal.set_wakeup_fd(-1)
 
     def seen(self) -> bool:
-        """Whether a signal was handled since the last time."""
+        """Return whether a signal was handled since the last call."""
         try:
             return bool(self._seen_end.recv(4096))
         except BlockingIOError:
@@ -46,12 +46,12 @@ class SignalWatch:
 
     @classmethod
     def possible(cls) -> bool:
-        """Whether this is the main thread."""
+        """Return whether this is the main thread."""
         return threading.get_ident() == threading.main_thread().ident
 
     @classmethod
     def _open(cls) -> tuple[socket.socket, socket.socket]:
-        # A process that was forked off would be told of its parent's signals.
+        # A forked child must not read its parent's socket pair.
         if cls._ends is None or cls._process != os.getpid():
             ends = socket.socketpair()
             for each in ends:
@@ -62,14 +62,14 @@ class SignalWatch:
 
 T = TypeVar("T")
 
-_PATIENCE: Final = 5.0  # seconds
+_FINISH_TIMEOUT: Final = 5.0  # seconds for the function to end after an interruption
 
 
 def uninterrupted(function: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
-    """Call a function to its end, whatever interrupts this thread meanwhile; that is raised afterwards.
+    """Run a function to completion despite KeyboardInterrupt, which is raised afterwards.
 
-    Handlers of signals run in the main thread only. So from there the function is called in a thread of its
-    own: for what is done rarely.
+    Signal handlers run in the main thread only, so from there the function is called in a thread of its own.
+    That costs a thread: use it for rare steps.
 
     Args:
         undo: called with the result if this thread was interrupted.
@@ -83,7 +83,7 @@ def uninterrupted(function: Callable[[], T], undo: Callable[[T], object] | None 
 
     def run() -> None:
         if not begun.acquire(blocking=False):
-            return  # another thread was faster
+            return  # the other thread has started it
         try:
             results.append(function())
         except BaseException as exc:
@@ -94,16 +94,16 @@ def uninterrupted(function: Callable[[], T], undo: Callable[[T], object] | None 
     def start() -> None:
         try:
             threading.Thread(target=run, name="communica_like uninterrupted", daemon=True).start()
-        except RuntimeError:  # the interpreter is about to exit, and starts no threads any more
+        except RuntimeError:  # the interpreter is exiting and cannot start threads
             run()
 
     try:
         start()
         over.acquire()
     except BaseException:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _FINISH_TIMEOUT
         if not begun.locked():
-            start()  # what interrupted the first start may have kept the thread from its work
+            start()  # the interruption may have come before the first thread was started
         while not results and not errors and time.monotonic() < deadline:
             over.acquire(timeout=0.01)
         if results and undo is not None:

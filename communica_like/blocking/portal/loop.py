@@ -1,4 +1,4 @@
-"""The portal's event loop: what one coroutine raises does not end the others."""
+"""The portal's event loop, which survives KeyboardInterrupt and SystemExit of one coroutine."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ logger = logging.getLogger("communica_like")
 
 
 class _Lasting(asyncio.AbstractEventLoop):
-    """Goes on after KeyboardInterrupt and SystemExit, which end other loops.
+    """An event loop that continues after KeyboardInterrupt and SystemExit, which end other loops.
 
-    No signal reaches the portal's thread, so there they are not the user's wish to end the program, but what
-    a handler or a coroutine raised for itself: its own caller gets it, and all the others go on.
+    No signal reaches the portal's thread, so these are not the user's wish to end the program but what one
+    handler or coroutine raised: its own caller gets the exception, and all others continue.
     """
 
     _asked_to_stop = False
@@ -31,7 +31,7 @@ class _Lasting(asyncio.AbstractEventLoop):
                 super().run_forever()
                 over = True
             except (KeyboardInterrupt, SystemExit) as exc:
-                logger.error("%r was raised on the portal's event loop, which goes on", exc, exc_info=exc)
+                logger.error("%r was raised on the portal's event loop, which continues", exc, exc_info=exc)
                 over = self._asked_to_stop
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""The event loop of blocking programs: in a thread of its own, entered by an anyio portal."""
+"""Portal: the event loop of blocking programs, in a thread of its own, behind an anyio portal."""
 
 from __future__ import annotations
 
@@ -19,37 +19,38 @@ from typing import Any, Final, Self, TypeVar
 
 from ...exceptions import Closed
 from ...features import optional_package
+from ...system import fork
 from .call import Call
 from .interrupts import SignalWatch, uninterrupted
 from .loop import portal_loop
 
 __all__ = ["Portal", "at_exit", "not_at_exit", "shared_portal"]
 
-_farewells: Final[dict[Callable[[], object], None]] = {}
+_callbacks: Final[dict[Callable[[], object], None]] = {}
 
 
-def at_exit(farewell: Callable[[], object]) -> None:
-    """Call it when the interpreter exits: the last that was added first.
+def at_exit(callback: Callable[[], object]) -> None:
+    """Call *callback* when the interpreter exits, last added first.
 
-    That is before what others have left for the end until now, such as the killing of child processes.
+    It runs before the atexit functions that were registered earlier, such as those that kill children.
     """
-    _farewells[farewell] = None
-    atexit.unregister(_say_all)
-    atexit.register(_say_all)
-    # Children of multiprocessing may end without what atexit has; they have a register of their own.
+    _callbacks[callback] = None
+    atexit.unregister(_call_all)
+    atexit.register(_call_all)
+    # Children of multiprocessing end without atexit; they have a register of their own.
     processes, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
     if processes is not None and util is not None and processes.parent_process() is not None:
-        util.Finalize(None, _say_all, exitpriority=100)
+        util.Finalize(None, _call_all, exitpriority=100)
 
 
-def not_at_exit(farewell: Callable[[], object]) -> None:
-    """There is no need for it any more."""
-    _farewells.pop(farewell, None)
+def not_at_exit(callback: Callable[[], object]) -> None:
+    """Remove a callback that ``at_exit`` added."""
+    _callbacks.pop(callback, None)
 
 
-def _say_all() -> None:
-    for farewell in reversed(list(_farewells)):
-        farewell()
+def _call_all() -> None:
+    for callback in reversed(list(_callbacks)):
+        callback()
 
 
 logger = logging.getLogger("communica_like")
@@ -58,17 +59,17 @@ T = TypeVar("T")
 
 
 class Portal:
-    """Runs coroutines for threads that have no event loop: anyio's BlockingPortal, shared and counted.
+    """Runs coroutines for threads without an event loop: a shared, reference-counted anyio BlockingPortal.
 
-    Blocking objects use one that all of a process share, unless they are given another. It starts with its
-    first user and ends with its last.
+    Blocking objects use the one portal of their process, unless they are given another. Its event loop starts
+    with the first user and ends with the last.
 
     Args:
-        uvloop: whether the loop is uvloop's, which has to be installed.
+        uvloop: whether to use uvloop's event loop, which must be installed.
 
-    A portal is itself a user while ``with portal:`` lasts. Any thread may use it; many at once share its
-    wake-ups. After a fork the child has to make what it needs anew: calls through a portal of its parent
-    raise RuntimeError.
+    ``with portal:`` makes the portal a user of itself, which keeps the loop running. Any thread may use it;
+    concurrent calls share wake-ups of the loop. A forked child needs objects of its own: calls through its
+    parent's portal raise RuntimeError.
     """
 
     def __init__(self, *, uvloop: bool = False) -> None:
@@ -92,13 +93,13 @@ class Portal:
     # -- users
 
     def enter(self, farewell: Callable[[], object] | None = None) -> object:
-        """Become a user; return what to ``leave`` with. Starts the loop for the first one.
+        """Add a user, and return the token to ``leave`` with. The first one starts the loop.
 
         Args:
-            farewell: called, from the main thread, if the interpreter exits before ``leave``.
+            farewell: called in the main thread if the interpreter exits before ``leave``.
 
         Raises:
-            RuntimeError: this process was forked off the portal's; or it is the loop's own thread.
+            RuntimeError: the caller is a forked child, or the loop's own thread.
         """
         self.check_caller()
 
@@ -115,12 +116,12 @@ class Portal:
         return uninterrupted(enter, self.leave)
 
     def leave(self, user: object) -> None:
-        """Be no user any more. The last one stops the loop, and waits for it to end.
+        """Remove a user. The last one stops the loop and waits until it has ended.
 
-        In a forked process this does nothing.
+        Does nothing in a forked child.
 
         Raises:
-            RuntimeError: this is the loop's own thread.
+            RuntimeError: the caller is the loop's own thread.
         """
         if os.getpid() != self._process:
             return
@@ -146,7 +147,7 @@ class Portal:
 
     @property
     def here(self) -> bool:
-        """Whether it is this process's, and not that of the one it was forked off."""
+        """Whether the portal belongs to this process, and not to the parent of a fork."""
         return os.getpid() == self._process
 
     @property
@@ -156,7 +157,7 @@ class Portal:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop; there is one while there are users."""
+        """The event loop, which exists while there are users."""
         return self._loop
 
     # -- calls
@@ -165,20 +166,21 @@ class Portal:
         """Run a coroutine on the loop, and return its result.
 
         Args:
-            coroutine: its context variables are the caller's.
-            reclaim: called with a result that came when the caller was already on its way out, by Ctrl-C or
-                another exception in this thread; that is raised when the coroutine has ended.
+            coroutine: runs with a copy of the caller's context variables.
+            reclaim: called with the result if it arrives after Ctrl-C, or another exception of a signal
+                handler, has interrupted the caller.
 
         Raises:
-            BaseException: what the coroutine raises; what is raised in this thread meanwhile.
-            Closed: the portal was closed meanwhile.
-            RuntimeError: this is the loop's own thread, or a forked process.
+            BaseException: what the coroutine raises; or what interrupted this thread, after the coroutine was
+                cancelled and has ended.
+            Closed: the portal was closed in the meantime.
+            RuntimeError: the caller is the loop's own thread, or a forked child.
         """
         try:
             return self.run_made(lambda: coroutine, reclaim)
         finally:
             if inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED:
-                coroutine.close()  # it was not even begun
+                coroutine.close()  # it was never started
 
     def run_made(
         self,
@@ -187,13 +189,13 @@ class Portal:
         *,
         interruptible: bool = False,
     ) -> T:
-        """Run the coroutine that *make* returns, which is called on the loop's thread. As ``run``.
+        """Run the coroutine that *make* returns; *make* is called on the loop's thread. See ``run``.
 
         Args:
-            interruptible: in the main thread, a signal cancels it also if the signal's handler returns.
+            interruptible: whether, in the main thread, a signal whose handler returns cancels the coroutine.
 
         Raises:
-            InterruptedError: that was so.
+            InterruptedError: such a signal has cancelled it.
         """
         self.check_caller()
         if self._running is None:
@@ -215,10 +217,10 @@ class Portal:
         try:
             raise error
         finally:
-            del error, call, value  # they refer to this frame
+            del error, call, value  # they refer to this frame: no cycle
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call a function on the loop's thread, and return its result. As ``run``."""
+        """Call a function on the loop's thread, and return its result. See ``run``."""
 
         async def make_call() -> T:
             return function()
@@ -226,14 +228,14 @@ class Portal:
         return self.run_made(make_call)
 
     def check_caller(self) -> None:
-        """Raise RuntimeError if this is the loop's own thread, or a forked process."""
+        """Raise RuntimeError if the caller is the loop's own thread or a forked child."""
         if os.getpid() != self._process:
             raise RuntimeError(
-                "this was made before the process was forked, and belongs to its parent: make another one"
+                "this object was made before the process was forked and belongs to the parent: make a new one"
             )
         if threading.get_ident() == self._thread:
             raise RuntimeError(
-                "a blocking call on the event loop's own thread would wait for itself: await the async one"
+                "a blocking call on the event loop's own thread would wait for itself: await the async method"
             )
 
     # -- inside
@@ -245,7 +247,7 @@ class Portal:
             try:
                 self._loop.call_soon_threadsafe(self._go_on)
             except BaseException as exc:
-                self._waking = False  # or nobody would ever wake the loop again
+                self._waking = False  # or the loop would never be woken again
                 if not (isinstance(exc, RuntimeError) and self._loop.is_closed()):
                     raise
                 self._give_up_new()
@@ -256,7 +258,7 @@ class Portal:
             self._new.popleft().step(self._loop)
 
     def _give_up_new(self) -> None:
-        # The loop is closed, and nobody else does it; several threads may be here.
+        # The loop is closed and cannot do it; several threads may be here at once.
         with contextlib.suppress(IndexError):
             while True:
                 self._new.popleft().give_up()
@@ -283,31 +285,31 @@ class Portal:
                     raise
                 started.set_exception(exc)
 
-        # Not anyio's start_blocking_portal: that is a generator, and one that is left over is ended when the
-        # interpreter exits, also in a forked process; there it would wait for ever for a thread that is gone.
+        # Not anyio's start_blocking_portal: a generator that is left over is finalized when the interpreter
+        # exits, also in a forked child, where it would wait for ever for a thread that does not exist.
         thread = threading.Thread(target=run, name="communica_like portal", daemon=True)
         thread.start()
         self._running = started.result()
         self._runner = thread
         self._waking = False
-        at_exit(self._say_farewells)  # which also keeps this, if nobody else refers to it
+        at_exit(self._call_farewells)  # which also keeps this object alive
 
     def _stop(self) -> None:
         running, self._running = self._running, None
         self._thread = 0
         running.call(running.stop)
         self._runner.join()  # the loop has cancelled all tasks and ended
-        not_at_exit(self._say_farewells)
+        not_at_exit(self._call_farewells)
         self._waking = False
         self._give_up_new()
 
-    def _say_farewells(self) -> None:
+    def _call_farewells(self) -> None:
         if os.getpid() == self._process:
             for farewell in reversed(list(self._farewells.values())):
                 try:
                     farewell()
                 except KeyboardInterrupt:
-                    logger.warning("%r: interrupted, closing at exit was cut short", self)
+                    logger.warning("%r: closing at exit was interrupted", self)
                 except Exception:
                     logger.exception("%r: closing at exit failed", self)
 
@@ -317,7 +319,7 @@ _shared_lock = threading.Lock()
 
 
 def shared_portal() -> Portal:
-    """Return the portal of this process, for all who do not bring their own."""
+    """Return the process's portal, which objects use by default."""
     global _shared
     with _shared_lock:
         if _shared is None:
@@ -325,12 +327,11 @@ def shared_portal() -> Portal:
         return _shared
 
 
-def _forget_shared() -> None:
-    """A forked process has no loop yet, whatever its parent had; and nobody holds the lock."""
+def _forget_shared(_: object) -> None:
+    """Start a forked child without a shared portal, and with a lock that no thread of the parent holds."""
     global _shared, _shared_lock
     _shared = None
     _shared_lock = threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_shared)
+fork.reset_in_child(shared_portal, _forget_shared)  # before all objects that use it

@@ -1,4 +1,4 @@
-"""What blocking queues have in common: an item that was taken is delivered, whoever is interrupted."""
+"""BlockingQueue: the base of blocking queues, which loses no item to an interrupted get."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ QueueT = TypeVar("QueueT", bound=MessageQueue)
 
 
 class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
-    """Base of the blocking queues. Any number of threads may call all methods, at any time.
+    """Base of the blocking queues. Any thread may call any method at any time.
 
     Args:
         core: the async queue.
-        loads: makes an item of its bytes.
-        portal: whose loop waits; None: the one that all share.
+        loads: turns bytes into an item.
+        portal: its event loop does the waiting; None uses the shared one.
 
-    When Ctrl-C, or whatever else a signal's handler raises, ends a get that has just taken an item, the item
-    goes to the next get here. What is left of such items at ``close``, or at exit, is put back into the
-    queue. In a process that was forked off, the queue is opened anew at its first use.
+    When Ctrl-C, or another exception of a signal handler, ends a ``get`` that has just taken an item, the
+    item goes to the next ``get`` here. Such items that are left at ``close``, or at exit, are put back into
+    the queue. A forked child opens the queue anew at its first use.
     """
 
     _take: ClassVar[Callable[..., None]]
@@ -49,7 +49,7 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
     # -- for subclasses
 
     def _get(self, timeout: float | None, **wanted: int) -> Any:
-        """Return an item. What was taken is kept for the next one, if this thread is interrupted."""
+        """Return an item. If this thread is interrupted, keep what was taken for the next call."""
         box: list[Message] = []
         try:
             if not self._kept.messages or not self._kept.take(box, **wanted):
@@ -81,11 +81,11 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
     def _wait(self, box: list[Message], timeout: float | None, wanted: dict[str, int]) -> None:
         self._parked += 1
         try:
-            # Whoever keeps a message looks afterwards whether somebody waits.
+            # A thread that stashes a message checks afterwards whether another one waits.
             if not self._kept.messages or not self._kept.take(box, **wanted):
                 self._take(timeout, self._to_get, box, **wanted)
         except Closed:
-            self._leave()  # the portal may have been entered after the closing
+            self._leave()  # the portal may have been entered after close()
             raise
         finally:
             self._parked -= 1
@@ -94,7 +94,7 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
 
     def _reclaim(self, message: Message) -> None:
         self._kept.add(message)
-        if self._core.closed or self._parked > 1:  # one of them is on its way out, and sees to it itself
+        if self._core.closed or self._parked > 1:  # one of them is leaving, and puts it back itself
             self._kept.put_back()
 
     # -- the end
@@ -105,7 +105,7 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
         return self._core.closed
 
     def close(self) -> None:
-        """Let go of the queue; whoever waits here, in other threads, ends. Items stay where they are.
+        """Close the queue here; calls that wait in other threads raise Closed. Items stay in the queue.
 
         May be called several times.
         """
@@ -128,7 +128,7 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
     # -- iteration
 
     def __iter__(self) -> Self:
-        """Iterate over the items as ``get`` gives them, until the queue is closed here."""
+        """Iterate over the items that ``get`` returns, until the queue is closed here."""
         return self
 
     def __next__(self) -> Any:
@@ -149,7 +149,7 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
 
 
 def fails(function: Callable[..., object], *arguments: Any) -> bool:
-    """Return whether a function raised an exception, or a signal's handler did, while it ran: try again."""
+    """Call a function again, to tell its own exception from one of a signal handler."""
     try:
         function(*arguments)
     except Exception:
@@ -158,11 +158,11 @@ def fails(function: Callable[..., object], *arguments: Any) -> bool:
 
 
 def _not_loaded(data: bytes, exc: Exception) -> SerializerError:
-    return SerializerError(f"{len(data)} bytes in the queue cannot be loaded: {exc!r}")
+    return SerializerError(f"{len(data)} bytes from the queue cannot be loaded: {exc!r}")
 
 
 class _Reopening:
-    """Stands for the async queue in a forked process, until it is first used."""
+    """A placeholder for the async queue in a forked child, until its first use."""
 
     def __init__(self, owner: BlockingQueue[Any], parents: MessageQueue) -> None:
         self._owner = owner
@@ -171,7 +171,7 @@ class _Reopening:
         self.closed = False
 
     def close(self) -> None:
-        """Before it was used."""
+        """Close the queue before its first use."""
         self.closed = True
         self._parents.abandon()
 

@@ -1,4 +1,4 @@
-"""QueueError: what went wrong with a queue of the kernel."""
+"""QueueError: the exception of blocking kernel queues, as in ipcqueue."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["TRANSLATED", "QueueError", "queue_error"]
 
 
 class QueueError(CommunicaError):
-    """A queue refused. Its cause is the library's own exception, which says the same in other words.
+    """A queue operation failed. Its cause is the library's own exception.
 
     Args:
         errno: one of the constants below. Their values are the system's: use the names.
-        msg: what happened; None: what the constant stands for.
+        msg: what happened; by default the meaning of *errno*.
 
     Attributes:
         errno, msg: as above.
@@ -24,19 +24,19 @@ class QueueError(CommunicaError):
     ERROR: Final = -1
     """Anything else."""
     INVALID_VALUE: Final = codes.EINVAL
-    """A name, a key, a size, a priority or a message type that cannot be."""
+    """A malformed name, or a key, size, priority or message type out of range."""
     NO_PERMISSIONS: Final = codes.EACCES
-    """The queue is another user's; or it is to be larger than this user may make one."""
+    """The queue is another user's, or would be larger than this user may make one."""
     NO_SYSTEM_RESOURCES: Final = codes.ENOSPC
-    """One of the kernel's limits is reached; the message says which, and how to raise it."""
+    """A limit of the kernel is reached; the message names it and says how to raise it."""
     INVALID_DESCRIPTOR: Final = codes.EBADF
-    """The queue is closed; or, a System V queue, removed."""
+    """The queue is closed; a System V queue may have been removed."""
     INTERRUPTED: Final = codes.EINTR
-    """A signal came while the main thread waited in this call, and its handler returned."""
+    """A signal arrived while the main thread waited in this call, and its handler returned."""
     TOO_BIG_MESSAGE: Final = codes.EMSGSIZE
     """The item does not fit into the queue, however empty."""
     TIMEOUT: Final = codes.ETIMEDOUT
-    """Never raised: it is queue.Full or queue.Empty."""
+    """Never raised: timeouts are queue.Full or queue.Empty."""
     DOES_NOT_EXIST: Final = codes.ENOENT
     """There is no such queue."""
 
@@ -57,28 +57,28 @@ _TEXTS: Final = {
     QueueError.INVALID_DESCRIPTOR: "Invalid queue descriptor",
     QueueError.INTERRUPTED: "Interrupted by a signal",
     QueueError.TOO_BIG_MESSAGE: "The item is too big",
-    QueueError.TIMEOUT: "The time is over",
+    QueueError.TIMEOUT: "Timed out",
     QueueError.DOES_NOT_EXIST: "The queue does not exist",
 }
 
 TRANSLATED: Final = (Closed, MessageTooBig, OSError, ValueError, OverflowError)
-"""What ``queue_error`` knows."""
+"""The exceptions that ``queue_error`` translates."""
 
 
 def queue_error(exc: Exception, gone: int = QueueError.DOES_NOT_EXIST) -> QueueError:
-    """Return the QueueError for one of TRANSLATED.
+    """Return the QueueError for an exception of TRANSLATED.
 
     Args:
-        gone: the errno for a queue that is not there.
+        gone: the errno for a queue that does not exist.
 
     Raises:
-        TimeoutError: *exc*. No queue raises it, but the handler of an alarm may.
+        TimeoutError: *exc* itself, which is not a queue's: the handler of an alarm may raise it.
     """
     if isinstance(exc, TimeoutError):
         raise exc
     number = QueueError.ERROR
     if isinstance(exc, QueueLimitReached):
-        # It makes no difference between what a user may not and what nobody may; the kernel does.
+        # One exception stands for limits of the user and of the system, which the kernel tells apart.
         kinds = {"ValueError": QueueError.INVALID_VALUE, "PermissionsError": QueueError.NO_PERMISSIONS}
         number = kinds.get(type(exc.__cause__).__name__, QueueError.NO_SYSTEM_RESOURCES)
     else:

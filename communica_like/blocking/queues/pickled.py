@@ -1,4 +1,4 @@
-"""What the blocking queues of the kernel's media have in common."""
+"""PickledQueue: the base of the blocking POSIX and System V queues."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ QueueT = TypeVar("QueueT", bound=MessageQueue)
 
 
 class PickledQueue(BlockingQueue[QueueT], Generic[QueueT]):
-    """A blocking queue whose items are pickles, and whose exceptions are QueueErrors.
+    """A blocking queue that pickles its items by default and raises QueueError.
 
     Args:
         core: the async queue.
-        serializer: how items become bytes; None: pickle.
-        portal: whose loop waits; None: the one that all share.
+        serializer: turns items into bytes; pickle by default.
+        portal: its event loop does the waiting; None uses the shared one.
     """
 
     _interruptible = True
     _gone: ClassVar[int] = QueueError.DOES_NOT_EXIST
-    """The errno for a queue that is not there."""
+    """The errno for a queue that does not exist."""
 
     def __init__(self, core: QueueT, serializer: Serializer | None, portal: Portal | None) -> None:
         super().__init__(core, pickle.loads if serializer is None else serializer.load, portal)
@@ -37,9 +37,10 @@ class PickledQueue(BlockingQueue[QueueT], Generic[QueueT]):
         self._dumps = pickle.dumps if serializer is None else lambda item, _: serializer.dump(item)
 
     def qsize(self) -> int:
-        """Return how many items are in the queue; it may be another number by now.
+        """Return the number of items in the queue, which may have changed by then.
 
-        So above 0 does not say that ``get`` will not wait, nor does below the maximum say it of ``put``.
+        So a number above 0 does not mean that ``get`` will not block, nor one below the capacity that ``put``
+        will not.
 
         Raises:
             QueueError: INVALID_DESCRIPTOR: the queue is closed here.
@@ -50,10 +51,10 @@ class PickledQueue(BlockingQueue[QueueT], Generic[QueueT]):
             raise self._error(exc) from exc
 
     def close(self) -> None:
-        """Let go of the queue; whoever waits here, in other threads, ends. Items stay where they are.
+        """Close the queue here; calls that wait in other threads end. Items stay in the queue.
 
         Raises:
-            QueueError: INVALID_DESCRIPTOR: it is closed already.
+            QueueError: INVALID_DESCRIPTOR: it was closed before.
         """
         if self.closed:
             raise QueueError(QueueError.INVALID_DESCRIPTOR, "the queue is closed")

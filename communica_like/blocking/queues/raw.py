@@ -1,4 +1,4 @@
-"""An async queue of messages as the medium has them: what a blocking queue is made of."""
+"""MessageQueue: an async queue of undecoded messages, the core of a blocking queue."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from ...queues.base import WaitingQueue
 __all__ = ["Message", "MessageQueue"]
 
 Message = tuple[bytes, int]
-"""An item as the medium has it, and its priority, or its message type."""
+"""An item's bytes, and its priority or message type."""
 
 
 class MessageQueue(WaitingQueue, ABC):
-    """Comes before the async class of a medium among the bases: puts bytes, and gets messages.
+    """A mixin that makes the async queue of a medium put bytes and get messages.
 
-    Blocking queues dump and load on the calling thread, and keep messages that nobody has got.
+    Name it before the medium's class. Blocking queues dump and load on the calling thread, and stash messages
+    whose caller was interrupted.
     """
 
     def _dump(self, item: Any) -> bytes:
@@ -34,11 +35,10 @@ class MessageQueue(WaitingQueue, ABC):
 
     @abstractmethod
     def take_nowait(self, box: list[Message]) -> None:
-        """Take a message, and put it into the list.
+        """Take a message, and append it to *box*.
 
-        It goes there in the same call of a function written in C that takes it out of the medium: so it is
-        there also when a signal's handler raises something right afterwards. Other threads than the main one
-        run no handlers, and need no care.
+        One call of a function written in C takes it from the medium and appends it, so that a signal handler
+        that raises right afterwards cannot lose it. Handlers run in the main thread only.
 
         Raises:
             queue.Empty: there is none now.
@@ -46,7 +46,7 @@ class MessageQueue(WaitingQueue, ABC):
 
     @abstractmethod
     def put_back(self, message: Message) -> None:
-        """Put a message where others find it.
+        """Put a message back into the queue.
 
         Raises:
             queue.Full: there is no room now.
@@ -54,12 +54,12 @@ class MessageQueue(WaitingQueue, ABC):
 
     @abstractmethod
     def reopened(self) -> Self:
-        """Return the same queue anew: this one is closed, or belongs to the process that forked this one.
+        """Open the same queue again, because this one is closed or belongs to the parent of a fork.
 
         Raises:
-            FileNotFoundError: the queue is gone, or its name is.
+            FileNotFoundError: the queue, or its name, was removed.
         """
 
     @abstractmethod
     def abandon(self) -> None:
-        """Close this process's descriptors, and touch nothing that belongs to an event loop of the parent."""
+        """Close this process's descriptors, without touching the parent's event loop."""

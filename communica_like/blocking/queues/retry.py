@@ -1,4 +1,4 @@
-"""Whether it pays to look again for a moment before a thread is put to sleep."""
+"""Adaptive spinning before a blocking wait."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ __all__ = ["Spin", "refused"]
 
 T = TypeVar("T")
 
-# Seconds. To be woken by another thread takes some 50 microseconds more than the waiting itself.
-_LOOK: Final = 0.00015
-_QUICK: Final = 2 * _LOOK
+# Seconds. A wake-up by another thread costs some 50 microseconds on top of the wait itself.
+_SPIN_TIME: Final = 0.00015
+_SHORT_WAIT: Final = 2 * _SPIN_TIME
 
-# The other side may be waiting for this very processor: so it is yielded at the first look. If it runs on
-# another one, yielding costs time, so the next looks are made without.
-_YIELD_AT: Final = 4
+# The other side may be waiting for this very processor, so every fourth attempt yields it. Yielding each time
+# would waste time when the other side runs elsewhere.
+_YIELD_EVERY: Final = 4
 
 _yield: Final[Callable[[], object]] = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
 class Spin:
-    """Remembers how long the last caller waited: the next one looks again only after a short wait.
+    """Spins before a wait, if the previous wait was short.
 
-    So a conversation of two processes is quick, and who waits for rare things costs no time: after one
-    look in vain, no other, until something comes quickly again.
+    So two processes in conversation answer quickly, and a reader of rare items wastes no time: after one spin
+    in vain it does not spin again until an item comes quickly.
     """
 
     def __init__(self) -> None:
         self._last = 0.0
 
-    def look(self, attempt: Callable[[], object], refusal: type[Exception], timeout: float | None) -> bool:
-        """Make attempts for a moment; return whether one was not refused.
+    def spin(self, attempt: Callable[[], object], refusal: type[Exception], timeout: float | None) -> bool:
+        """Attempt for a moment; return whether an attempt succeeded.
 
         Args:
-            timeout: seconds, if shorter.
+            timeout: seconds, if that is shorter.
         """
-        if self._last > _QUICK:
+        if self._last > _SHORT_WAIT:
             return False
         clock = time.perf_counter
-        until = clock() + (_LOOK if timeout is None else min(_LOOK, timeout))
-        looks = 0
+        until = clock() + (_SPIN_TIME if timeout is None else min(_SPIN_TIME, timeout))
+        attempts = 0
         while True:
-            if looks % _YIELD_AT == 0:
+            if attempts % _YIELD_EVERY == 0:
                 _yield()
-            looks += 1
+            attempts += 1
             try:
                 attempt()
                 return True
@@ -59,36 +59,36 @@ class Spin:
                     return False
 
     def waited(self, seconds: float) -> None:
-        """So long it took to succeed, or to give up."""
+        """Record how long a call took to succeed or to give up."""
         self._last = seconds
 
 
 def refused(
     method: Callable[..., Coroutine[Any, Any, T]], attempt: Callable[..., None], refusal: type[Exception]
 ) -> Callable[..., None]:
-    """Return what a blocking method does when a first attempt, on the calling thread, was in vain.
+    """Return the slow path of a blocking method, for when its first attempt was refused.
 
-    It is for async methods with a ``_nowait`` twin that any thread may call: what is ready costs no change of
-    threads. This makes more attempts for a moment, where that has paid before; then it waits on the portal's
-    loop. It is called with seconds to wait or None, a Spin, and what both methods take.
+    For async methods with a ``_nowait`` twin that any thread may call, so that a ready item needs no change
+    of threads. The result spins, then waits on the portal's loop. It takes the seconds to wait or None, a
+    Spin, and the arguments of both methods.
 
     Args:
         method: of the async class; it takes ``timeout=``.
-        attempt: it returns nothing. One that takes something out of a queue has a list as its first argument,
-            and puts there what it took.
-        refusal: what it raises if it is in vain: queue.Full or queue.Empty.
+        attempt: the ``_nowait`` twin, which returns None. One that takes an item appends it to the list that
+            is its first argument.
+        refusal: what a failed attempt raises: queue.Full or queue.Empty.
 
-    What was taken is in the list also if this thread is interrupted; then it is the caller's to keep.
+    A taken item is in the list even if this thread is interrupted; the caller then keeps it.
     """
     name, nowait, takes = method.__name__, attempt.__name__, refusal is queue.Empty
 
-    def wait(self: Any, timeout: float | None, patience: Spin, /, *args: Any, **kwargs: Any) -> None:
+    def wait(self: Any, timeout: float | None, spin: Spin, /, *args: Any, **kwargs: Any) -> None:
         if timeout is not None and timeout <= 0:
             raise refusal
         began = time.perf_counter()
         try:
             again = functools.partial(getattr(self._core, nowait), *args, **kwargs)
-            if patience.look(again, refusal, timeout):
+            if spin.spin(again, refusal, timeout):
                 return
             if timeout is not None:
                 kwargs["timeout"] = max(0.0, timeout - (time.perf_counter() - began))
@@ -100,6 +100,6 @@ def refused(
                 waiting = functools.partial(getattr(self._core, name), *args, **kwargs)
                 portal.run_made(waiting, interruptible=self._interruptible)
         finally:
-            patience.waited(time.perf_counter() - began)
+            spin.waited(time.perf_counter() - began)
 
     return wait

@@ -1,4 +1,4 @@
-"""Messages that were taken out of a queue for somebody who was interrupted."""
+"""Stash: messages that were taken from a queue by calls that were interrupted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ logger = logging.getLogger("communica_like.queues")
 
 
 class Stash:
-    """They go to the next get of the same blocking queue; or back into the queue.
+    """Messages for the next get of the same blocking queue, or to be put back into the queue.
 
     Args:
         core: the queue.
 
     Attributes:
-        core: as above; to be exchanged when it is opened anew.
-        messages: the oldest first. Empty nearly always: look here before any method is called.
+        core: as above; replaced when the queue is opened anew.
+        messages: the oldest first. Nearly always empty: check it before calling a method.
     """
 
     def __init__(self, core: MessageQueue) -> None:
@@ -30,12 +30,12 @@ class Stash:
         self._lock = threading.Lock()
 
     def add(self, message: Message) -> None:
-        """Keep a message."""
+        """Add a message."""
         with self._lock:
             self.messages.append(message)
 
     def take(self, box: list[Message], message_type: int = 0) -> bool:
-        """Put a message into the list; return whether there was one of that type: see msgrcv(2)."""
+        """Append a message of that type (msgrcv(2)) to *box*; return whether there was one."""
         with self._lock:
             fitting = [
                 (its_type if message_type < 0 else 0, place)
@@ -47,7 +47,7 @@ class Stash:
             return bool(fitting)
 
     def put_back(self) -> None:
-        """Put as many as it has room for back into the queue, where others find them."""
+        """Put back into the queue as many messages as it has room for."""
         with self._lock:
             if not self.messages:
                 return
@@ -61,18 +61,19 @@ class Stash:
             except queue.Full:
                 pass
             except FileNotFoundError:
-                self.messages.clear()  # the queue is gone, with all that is in it
+                self.messages.clear()  # the queue was removed, with its items
             finally:
                 if closed and core is not self.core:
                     core.close()
 
     def give_up(self) -> None:
-        """The end: put them back, and say so if there is no room."""
+        """Put all messages back at the end, and log those that do not fit."""
         self.put_back()
         if self.messages:
-            logger.error("%d items were lost: they were taken out, and the queue is full", len(self.messages))
+            logger.error("%d items are lost: they were taken by interrupted calls, and the queue is full",
+            len(self.messages))
 
     def forget(self) -> None:
-        """This process was forked off; they are the parent's."""
+        """Drop all messages, in a forked child: they are the parent's."""
         self._lock = threading.Lock()
         self.messages.clear()

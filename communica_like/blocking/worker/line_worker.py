@@ -1,4 +1,4 @@
-"""The async original of Worker: one child process after another, and what becomes of their lines."""
+"""LineWorker: the async core of Worker, one child process at a time."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SEND_TIMEOUT: Final = 5.0
 
 
 class LineWorker:
-    """Starts a program, takes its lines one by one, and gives each to a callback. Belongs to one event loop.
+    """Starts a program and calls a callback with each line it writes. Belongs to one event loop.
 
     Args:
         command, encoding, errors, max_waiting_bytes, stop_timeout: as for ProcessLines.
-        callback: called with each line, in a thread of *executor*; None: none.
-        executor: has one thread, so that no two calls run at a time.
+        callback: called with each line, in a thread of *executor*; None only keeps ``data``.
+        executor: with one thread, so that calls do not overlap.
 
     Raises:
         TypeError: the callback does not take exactly one argument.
@@ -65,24 +65,24 @@ class LineWorker:
 
     @property
     def started(self) -> bool:
-        """Whether it was started, and not stopped since."""
+        """Whether the worker was started and not stopped since."""
         return self._taking is not None
 
     @property
     def running(self) -> bool:
-        """Whether the program was started and has not ended."""
+        """Whether the program is running."""
         return self._lines.running
 
     @property
     def data(self) -> str | None:
-        """The most recent line, or None: there was none since the start."""
+        """The most recent line, or None if there was none since the start."""
         return self._data
 
     async def start(self) -> None:
-        """Start the program; if it runs, do nothing. When it has ended, or was stopped, it starts anew.
+        """Start the program, unless it is running. One that has ended, or was stopped, starts anew.
 
         Raises:
-            FileNotFoundError: there is no such program.
+            FileNotFoundError: the program does not exist.
             OSError: it cannot be started for another reason.
         """
         if self.running:
@@ -93,26 +93,25 @@ class LineWorker:
         self._taking = asyncio.get_running_loop().create_task(self._take(lines), name=f"lines of {self!r}")
 
     async def send(self, data: Any, timeout: float | None = _SEND_TIMEOUT) -> None:
-        """Send ``str(data)`` to the program, as one line. Whether it reads that is not known.
+        """Send ``str(data)`` to the program as one line, without knowing whether the program reads it.
 
         Args:
-            timeout: seconds to wait while it does not read what was sent before; None: as long as it takes.
+            timeout: seconds to wait while the program does not read earlier lines; None waits without limit.
 
         Raises:
-            queue.Full: it did not read in time; this line was not sent.
-            SerializerError: there is a newline in it, or it cannot be encoded.
+            queue.Full: the program did not read in time; this line was not sent.
+            SerializerError: the text contains a newline, or cannot be encoded.
             ConnectionLost: the program has ended, or closed its stdin.
-            Closed: it was stopped, or not started.
+            Closed: the worker is not started.
         """
         await self._lines.put(data, timeout=timeout)
 
     async def stop(self) -> None:
-        """End the program and forget its lines, ``data`` too. Nothing of it is left when this returns.
+        """End the program, and discard its lines and ``data``. When this returns, the program is gone.
 
-        Its stdin is closed; if that does not end it within ``stop_timeout`` seconds, it gets SIGTERM, and
-        after as many seconds more SIGKILL; so does what it has started and left in its process group. No
-        callback begins any more; one that runs goes on. May be called again, at any time. Ctrl-C while it
-        waits kills the program at once.
+        Close its stdin; if the program does not end within ``stop_timeout`` seconds, send SIGTERM, and after
+        as many seconds again SIGKILL, to its whole process group. No callback starts any more; one that is
+        running continues. May be called at any time, repeatedly. Cancellation kills the program at once.
         """
         taking, self._taking = self._taking, None
         if taking is not None:
@@ -143,18 +142,18 @@ class LineWorker:
         assert self._callback is not None
         try:
             self._callback(line)
-        except BaseException:  # not only what a future can carry: a StopIteration would never arrive
+        except BaseException:  # a future cannot carry StopIteration
             logger.exception("%r: the callback failed", self)
 
 
 def check_callback(callback: Callable[[str], object]) -> None:
-    """Raise TypeError if it is not a function with exactly one argument."""
+    """Raise TypeError unless *callback* is a function with exactly one argument."""
     if not callable(callback):
-        raise TypeError(f"a callback is callable; {callback!r} is not")
+        raise TypeError(f"the callback must be callable: {callback!r}")
     try:
         signature = inspect.signature(callback)
     except ValueError:
-        return  # a builtin that does not tell
+        return  # a builtin without a signature
     positional = [
         p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
@@ -166,5 +165,5 @@ def check_callback(callback: Callable[[str], object]) -> None:
         fits = len(positional) <= 1
     if not fits or inspect.iscoroutinefunction(callback):
         raise TypeError(
-            f"a callback is a plain function with exactly one argument, not {callback!r}{signature}"
+            f"the callback must be a plain function with exactly one argument, not {callback!r}{signature}"
         )

@@ -1,4 +1,4 @@
-"""Worker: a program that is given lines of text, and a function that is called with its lines."""
+"""Worker: an external program that exchanges lines of text, as in simple-ipc."""
 
 from __future__ import annotations
 
@@ -19,27 +19,25 @@ __all__ = ["Worker"]
 class Worker(Lifecycle[LineWorker]):
     """An external program to exchange lines of text with: ``with Worker(["program", "argument"]) as worker:``
 
-    What is sent is a line on its stdin; lines that it writes to stdout come back, of any length. Any thread
-    may use it, its callback too. The program leads a process group of its own, so that Ctrl-C in a terminal
-    does not reach it; it is stopped when the interpreter exits, and killed if that is not possible.
+    ``send`` writes a line to its stdin; the callback gets the lines that it writes to stdout, of any length.
+    Any thread may use a worker, including its callback. The program leads a process group of its own, so
+    Ctrl-C in a terminal does not reach it. It is stopped, or else killed, when the interpreter exits.
 
     Args:
-        command: the program and its arguments: a list, whose items may have spaces in them; or text, which is
-            split at spaces, whatever they mean.
-        callback: called with each line, a str, as its only argument: in a thread that is this worker's
-            alone, for one line after another, in order. While it runs, the next lines wait, and when there
-            are too many, so does the program. It may send, and stop the worker. What it raises is logged,
-            and the next line comes.
-        start: whether to start it at once.
+        command: the program and its arguments, as a list, or as text that is split at spaces.
+        callback: called with each line, a str, in order, in a thread of this worker's own. While it runs,
+            later lines wait, and eventually the program does. It may send, and stop the worker. An exception
+            in it is logged, and the next line follows.
+        start: whether to start the program at once.
         encoding, errors, max_waiting_bytes, stop_timeout: as for ProcessLines.
-        portal: whose event loop it lives on; None: the one that all share.
+        portal: its event loop runs the worker; None uses the shared one.
 
-    When the program ends by itself, its last lines still come, and the log tells of an exit code other than 0
-    with the end of what it wrote to stderr.
+    When the program ends by itself, its last lines still arrive. An exit code other than 0 is logged with the
+    end of its stderr.
 
     Raises:
         TypeError: the callback does not take exactly one argument.
-        OSError: the program cannot be started; FileNotFoundError if there is none.
+        OSError: the program cannot be started; FileNotFoundError if it does not exist.
         ValueError: the command is empty.
     """
 
@@ -77,20 +75,20 @@ class Worker(Lifecycle[LineWorker]):
     send = awaited(LineWorker.send)
 
     def start(self) -> None:
-        """Start the program; if it runs, do nothing. When it has ended, or was stopped, it starts anew.
+        """Start the program, unless it is running. One that has ended, or was stopped, starts anew.
 
         Raises:
-            OSError: it cannot be started; FileNotFoundError if there is no such program.
+            OSError: it cannot be started; FileNotFoundError if it does not exist.
         """
         with self._stay() as portal:
             portal.run(self._core.start())
 
     def stop(self) -> None:
-        """End the program and forget its lines, ``data`` too. Nothing of it is left when this returns.
+        """End the program, and discard its lines and ``data``. When this returns, the program is gone.
 
-        See ``stop_timeout`` of ProcessLines for how long it may take. No callback begins any more; one that
-        runs goes on. May be called again, at any time. Ctrl-C while it waits kills the program at once. In a
-        forked process it does nothing: the program is its parent's.
+        See ``stop_timeout`` of ProcessLines for how long it may take. No callback starts any more; one that
+        is running continues. May be called at any time, repeatedly. Ctrl-C while it waits kills the program
+        at once. Does nothing in a forked child: the program is its parent's.
         """
         portal = self._portal
         if portal is not None and portal.here:

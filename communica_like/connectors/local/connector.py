@@ -34,9 +34,9 @@ class LocalConnector(Connector):
     end: a process of another user, unless that is root, is refused.
 
     Args:
-        name: a plain name: the socket is then in a private directory of this user's, the same for all
-            processes that share the directory for temporary files (``TMPDIR``). Or an absolute path for
-            the socket. A name has no slash, so that it cannot leave the directory.
+        name: a plain name: the socket is then in this user's private directory, the same for all processes:
+            ``/tmp/communica_like-<uid>``, or what the environment variable ``COMMUNICA_LIKE_DIR`` names.
+            Or an absolute path for the socket. A name has no slash, so that it cannot leave the directory.
         authkey: a shared secret for a mutual challenge, or None.
 
     Raises:

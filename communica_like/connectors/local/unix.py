@@ -8,33 +8,25 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from typing import Final
 
 from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import LinkError, LinkRefused, PeerNotTrusted
-from ...system import ProcessId
-from ...system.socket_file import SocketFile, runtime_directory, try_connect
+from ...system import ProcessId, state_directory
+from ...system.socket_file import SocketFile, check_path_length, try_connect
 from ..links.peer_process import PeerProcess
 from ..links.stream import StreamLink
 
 __all__ = ["connect_unix", "listen_on_unix", "socket_path"]
-
-# sun_path without its final NUL; the BSDs and macOS have 104 bytes.
-_MAX_PATH: Final = 107 if sys.platform == "linux" else 103
 
 
 def socket_path(name: str) -> str:
     """Return the path of the socket of this name, which is a plain name or an absolute path.
 
     Raises:
-        ValueError: it is too long.
-        LinkError: the user's directory cannot be used.
+        ValueError: the path is too long for a socket.
+        LinkError: the private directory cannot be used.
     """
-    path = name if name.startswith("/") else str(runtime_directory() / name)
-    size = len(os.fsencode(path))
-    if size > _MAX_PATH:
-        raise ValueError(f"a socket's path has at most {_MAX_PATH} bytes; {path!r} has {size}")
-    return path
+    return check_path_length(name if name.startswith("/") else str(state_directory() / name))
 
 
 async def connect_unix(path: str, receiver: LinkReceiver) -> Link:

@@ -20,7 +20,7 @@ from ..links.stream import StreamLink
 from ..url import check_authkey, check_text, join_url, split_url
 
 if sys.platform != "win32":
-    from ...system.socket_file import runtime_directory
+    from ...system import state_directory
     from ..local import unix
 
 __all__ = ["ManagerConnector"]
@@ -167,7 +167,7 @@ def _key_path(where: Address) -> str:
     if sys.platform == "win32":
         raise LinkError("on this system nothing keeps a key from other users: give authkey=")
     else:
-        return str(runtime_directory() / f"manager-{where[1]}.key")
+        return str(state_directory() / f"manager-{where[1]}.key")
 
 
 def _is_loopback(host: str) -> bool:

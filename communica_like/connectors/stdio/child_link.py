@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ...abc import LinkReceiver, PeerIdentity
@@ -15,7 +15,7 @@ from .preface import Preface
 
 __all__ = ["ChildLink"]
 
-_GRACE: Final = 1.0  # seconds from the end of a pipe until the child is held to run on without it
+_EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is assumed to run on without it
 _LAST_READS: Final = 64  # a pipe holds 1 MiB at most, and others may go on writing into it
 
 
@@ -58,9 +58,13 @@ class ChildLink(PipeLink):
         self._error: Exception | None = None
         self._without = "closed its stdout"  # and runs on
         self._told = False  # the receiver knows
-        self._over = False  # nothing is left of the child
         self._process = process = ChildProcess(
-            command, env=env, cwd=cwd, on_end=self._child_ended, on_stderr=on_stderr
+            command,
+            env=env,
+            cwd=cwd,
+            on_end=self._child_ended,
+            on_loop_end=self._loop_ended,
+            on_stderr=on_stderr,
         )
         try:
             reading = os.dup(process.output.fileno())
@@ -75,11 +79,6 @@ class ChildLink(PipeLink):
         process.let_go(process.output)
         process.let_go(process.input)
         super().__init__(reading, writing, PeerIdentity("stdio", address, pid=process.pid))
-        self._guard = self._until_the_loop_ends()
-        try:
-            self._guard.__anext__().send(None)  # from now on the loop knows of it
-        except StopIteration:
-            pass
         self.start()
 
     def send(self, data: bytes) -> None:
@@ -93,7 +92,7 @@ class ChildLink(PipeLink):
             self._end()
 
     def abort(self) -> None:
-        if not self._over:
+        if not self._process.killed:
             self._process.kill()
             if self._ending is not None:
                 self._ending.cancel()
@@ -130,7 +129,7 @@ class ChildLink(PipeLink):
         if not self._broken:
             # Most likely the child has ended; but it may go on, and then there is no use in it.
             self._without = "closed its stdin"
-            self._timer = self._timer or self._loop.call_later(_GRACE, self._runs_on)
+            self._timer = self._timer or self._loop.call_later(_EXIT_TIMEOUT, self._runs_on)
 
     def _report(self, error: Exception | None) -> None:
         self._error = error
@@ -139,7 +138,7 @@ class ChildLink(PipeLink):
             if self._ending is None:
                 self._tell()
         elif self._timer is None and self._ending is None:
-            self._timer = self._loop.call_later(_GRACE, self._runs_on)
+            self._timer = self._loop.call_later(_EXIT_TIMEOUT, self._runs_on)
 
     # -- the child's end
 
@@ -161,7 +160,7 @@ class ChildLink(PipeLink):
             self._end()
 
     def _end(self) -> None:
-        if self._ending is None and not self._over:
+        if self._ending is None and not self._process.killed:
             name = f"communica_like end of child {self._process.pid}"
             ending = self._process.end(self._patience, self._output_over)
             self._ending = self._loop.create_task(ending, name=name)
@@ -171,7 +170,6 @@ class ChildLink(PipeLink):
         self._process.kill()
         self._break(None)
         self._tell()
-        self._finish()
         if not ending.cancelled():
             ending.result()
 
@@ -182,24 +180,10 @@ class ChildLink(PipeLink):
         if self._timer is not None:
             self._timer.cancel()
         if self._process.ended.is_set():
-            self._finish()
+            self._process.kill()
         text = self._process.describe(self._without) + self._preface.describe()
         self.receiver.link_broken(self._error or PeerGone(text))
 
-    # -- the event loop's end
-
-    def _finish(self) -> None:
-        self._over = True
-        if not getattr(self._guard, "ag_running", True):
-            try:
-                self._guard.aclose().send(None)  # never waits
-            except StopIteration:
-                pass
-
-    async def _until_the_loop_ends(self) -> AsyncGenerator[None]:
-        try:
-            yield
-        finally:
-            if not self._over:
-                self._process.kill()
-                self._break(None)
+    def _loop_ended(self) -> None:
+        self._process.kill()
+        self._break(None)

@@ -54,7 +54,7 @@ class Acceptor(ServerBackend):
         self._listener: Listener | None = None
         self._receivers: set[ServerHandshakeReceiver] = set()
         self._closing_links: set[ClosingLink] = set()
-        self._shut = False
+        self._ended = False
         self.clients = ClientSessions()
 
     @property
@@ -97,17 +97,18 @@ class Acceptor(ServerBackend):
                 await asyncio.wait(flushing)
 
     def end(self, reason: Reason) -> None:
+        # Clients that come back now must find no server, and not one that turns them away.
+        self._ended = True
         for driver in list(self.clients.drivers.values()):
             driver.end_for_good(reason)
-
-    async def disconnect(self, timeout: float, linger: bool) -> None:
-        self._shut = True
-        if self._listener is not None:
-            await self._listener.close()
-            self._listener = None
         for receiver in list(self._receivers):
             receiver.finish()
             receiver.link.abort()
+
+    async def disconnect(self, timeout: float, linger: bool) -> None:
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
         await wait_closed(self._closing_links, timeout, linger)
 
     # -- links
@@ -119,8 +120,7 @@ class Acceptor(ServerBackend):
             link, handshake, self._handshake_timeout, self._decide, self._receivers.discard
         )
         self._receivers.add(receiver)
-        if self._shut:
-            # It was being accepted when the listener closed.
+        if self._ended:  # it was accepted before the listener closed
             receiver.finish()
             link.abort()
         return receiver

@@ -31,17 +31,19 @@ class ClientSessions(Clients):
     def infos(self) -> list[ClientInfo]:
         return [ClientInfo(d.client_id, d.identity, d.live) for d in self.drivers.values()]
 
-    async def choose(
-        self, client_id: str | None, timeout: float | None
-    ) -> tuple[SessionDriver, float | None]:
+    def find(self, client_id: str | None) -> SessionDriver | None:
+        """Prefer clients with a live link. See Clients.find."""
         if client_id is not None:
-            driver = self.drivers.get(client_id)
-            if driver is None:
+            if client_id not in self.drivers:
                 raise ConnectionLost(f"no client {client_id!r} is connected", sent=False)
-            return driver, timeout
-        driver = self._pick()
-        if driver is not None:
-            return driver, timeout
+            return self.drivers[client_id]
+        drivers = list(self.drivers.values())
+        if not drivers:
+            return None
+        live = [driver for driver in drivers if driver.live]
+        return (live or drivers)[next(self._turns) % len(live or drivers)]
+
+    async def wait(self, timeout: float | None) -> tuple[SessionDriver, float | None]:
         now = asyncio.get_running_loop().time
         began = now()
         deadline = inherited_deadline.get()
@@ -49,9 +51,8 @@ class ClientSessions(Clients):
             deadline = min(began + timeout, deadline or began + timeout)
         try:
             async with asyncio.timeout(None if deadline is None else deadline - began):
-                while driver is None:
+                while (driver := self.find(None)) is None:
                     await asyncio.shield(self._arrived)
-                    driver = self._pick()
         except TimeoutError as exc:
             raise RequestTimeout("no client came in time") from exc
         return driver, None if timeout is None else began + timeout - now()
@@ -76,11 +77,3 @@ class ClientSessions(Clients):
             self._arrived.exception()  # it need not be awaited
         for driver in list(self.drivers.values()):
             driver.refuse_calls(error)
-
-    def _pick(self) -> SessionDriver | None:
-        """Return a client, another one each time; one with a live link if there is any."""
-        drivers = list(self.drivers.values())
-        if not drivers:
-            return None
-        live = [driver for driver in drivers if driver.live]
-        return (live or drivers)[next(self._turns) % len(live or drivers)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ...aio.waiters import Line
@@ -48,16 +48,12 @@ class LineChild:
         self._getters = getters
         self._putters = putters
         self._settled = False  # it is known how the child ended, or that it runs on without a pipe
-        self._killed = False
-        self.process = ChildProcess(command, env=env, cwd=cwd, on_end=self._ended, on_stderr=on_stderr)
+        self.process = ChildProcess(
+            command, env=env, cwd=cwd, on_end=self._ended, on_loop_end=self.kill, on_stderr=on_stderr
+        )
         self.reader = LineReader(self.process, max_waiting_bytes, self._lines_came)
         self._writer = LineWriter(self.process, self._writable, self._pipe_ended)
         self.watch, self.ignore = self._writer.watch, self._writer.ignore
-        self._guard = self._until_the_loop_ends()
-        try:
-            self._guard.__anext__().send(None)  # from now on the loop knows of it
-        except StopIteration:
-            pass
 
     def take(self) -> bytes:
         """Return the next line, or raise queue.Empty or ConnectionLost."""
@@ -95,23 +91,12 @@ class LineChild:
 
     def kill(self) -> None:
         """End it now, and let go of everything. Does no harm when repeated."""
-        if self._killed:
+        if self.process.killed:
             return
-        self._killed = True
         self._settled = True
         self.reader.over.set()
         self.reader.discard()
         self.process.kill()
-        if not getattr(self._guard, "ag_running", True):
-            try:
-                self._guard.aclose().send(None)  # never waits
-            except StopIteration:
-                pass
-
-    @property
-    def killed(self) -> bool:
-        """Whether ``kill`` was called, or ``stop`` is done."""
-        return self._killed
 
     # -- calls from the loop
 
@@ -128,7 +113,7 @@ class LineChild:
 
     def _pipe_ended(self) -> None:
         # Most likely the child has ended, too, and its exit code comes next; but it may go on.
-        if not self._settled and not self._killed:
+        if not self._settled and not self.process.killed:
             self._loop.call_later(_GRACE, self._settle)
 
     def _ended(self) -> None:
@@ -141,9 +126,3 @@ class LineChild:
         self._settled = True
         self._getters.call_up()
         self._putters.call_up()
-
-    async def _until_the_loop_ends(self) -> AsyncGenerator[None]:
-        try:
-            yield
-        finally:
-            self.kill()

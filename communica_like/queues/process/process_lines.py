@@ -248,7 +248,7 @@ class ProcessLines(WaitingQueue):
     def __del__(self) -> None:
         # There are no attributes if the constructor raised.
         child = getattr(self, "_child", None)
-        if child is not None and not child.killed:
+        if child is not None and not child.process.killed:
             warnings.warn(f"{self!r} was not stopped", ResourceWarning, source=self, stacklevel=1)
             self.close()
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from communica_like.blocking import Portal
-from communica_like.blocking.portal.call import _PATIENCE, Call
+from communica_like.blocking.portal.call import _CANCEL_TIMEOUT, Call
 from communica_like.exceptions import Closed
 from tests.blocking.media import PATIENCE, until
 
@@ -80,7 +80,7 @@ def test_a_result_that_came_too_late_is_reclaimed_once(portal: Portal) -> None:
 def test_a_loop_that_is_held_up_holds_an_interruption_up_for_seconds_at_most(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("communica_like.blocking.portal.call._PATIENCE", 0.05)
+    monkeypatch.setattr("communica_like.blocking.portal.call._CANCEL_TIMEOUT", 0.05)
     reclaimed: list[str] = []
     go_on = threading.Event()
 
@@ -120,7 +120,7 @@ def test_keyboard_interrupt_of_the_main_thread(portal: Portal) -> None:
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         portal.run(wait())
-    assert time.monotonic() - began < _PATIENCE, "nothing was waited for in vain"
+    assert time.monotonic() - began < _CANCEL_TIMEOUT, "nothing was waited for in vain"
 
 
 @pytest.mark.usefixtures("_alarm")

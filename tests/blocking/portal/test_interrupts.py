@@ -79,7 +79,7 @@ def test_interrupted_while_the_thread_starts(when: str, monkeypatch: pytest.Monk
         calls.append("called")
         return "its result"
 
-    monkeypatch.setattr("communica_like.blocking.portal.interrupts._PATIENCE", PATIENCE)
+    monkeypatch.setattr("communica_like.blocking.portal.interrupts._FINISH_TIMEOUT", PATIENCE)
     monkeypatch.setattr(threading.Thread, "start", start_interrupted)
     with pytest.raises(Interruption):
         uninterrupted(function, undone.append)

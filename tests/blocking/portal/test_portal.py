@@ -366,7 +366,7 @@ def test_what_a_coroutine_raises_ends_nobody_else(
         assert portal.run(answer()) == 42
         portal.call(release.set)
         assert waiting() is True
-    assert "on the portal's event loop, which goes on" in caplog.text
+    assert "on the portal's event loop, which continues" in caplog.text
 
 
 def test_a_loop_that_was_asked_to_stop_stops() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from communica_like.blocking.portal.call import _PATIENCE
+from communica_like.blocking.portal.call import _CANCEL_TIMEOUT
 from tests.blocking.media import MEDIA, PATIENCE, Child, opened
 
 
@@ -43,7 +43,7 @@ def test_get_ends_at_once_and_the_next_one_gets(name: str, target: Any) -> None:
         began = time.monotonic()
         os.kill(child.process.pid, signal.SIGINT)
         assert child.line() == "interrupted"
-        assert time.monotonic() - began < _PATIENCE, "nothing was waited for in vain"
+        assert time.monotonic() - began < _CANCEL_TIMEOUT, "nothing was waited for in vain"
         target.put_nowait("the item")
         assert child.line() == "the item"
         assert child.process.wait(PATIENCE) == 0
@@ -56,7 +56,7 @@ def test_put_ends_at_once_and_has_put_nothing(name: str, source: Any) -> None:
         began = time.monotonic()
         os.kill(child.process.pid, signal.SIGINT)
         assert child.line() == "interrupted"
-        assert time.monotonic() - began < _PATIENCE, "nothing was waited for in vain"
+        assert time.monotonic() - began < _CANCEL_TIMEOUT, "nothing was waited for in vain"
         assert [source.get_nowait()[0] for _ in range(count)] == list(range(count))
         with pytest.raises(queue.Empty):
             source.get_nowait()

@@ -52,7 +52,7 @@ async def start_over(connector: Connector, state: Path, seen: list[str]) -> None
 @pytest.mark.parametrize("mode", ["idle", "flood"])
 async def test_client_killed(connector: Connector, state: Path, mode: str) -> None:
     async with serving(connector) as served:
-        async with Actor(state.parent, "connect", connector.dump_state(), mode) as client:
+        async with Actor("connect", connector.dump_state(), mode) as client:
             assert await client.line() == "linked"
             link, far = await served.link()
             assert link.peer.pid == client.pid
@@ -67,7 +67,7 @@ async def test_client_killed(connector: Connector, state: Path, mode: str) -> No
 
 @pytest.mark.parametrize("mode", ["idle", "flood"])
 async def test_server_killed(connector: Connector, state: Path, mode: str) -> None:
-    async with Actor(state.parent, "serve", connector.dump_state(), mode) as server:
+    async with Actor("serve", connector.dump_state(), mode) as server:
         await server.line()
         link = await connector.connect(near := Recorder())
         assert await server.line() == "linked"
@@ -82,9 +82,9 @@ async def test_server_killed(connector: Connector, state: Path, mode: str) -> No
 
 @pytest.mark.parametrize("first", ["client", pytest.param("server", marks=pytest.mark.chaos)])
 async def test_both_killed_while_much_is_on_its_way(connector: Connector, state: Path, first: str) -> None:
-    async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
+    async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
-        async with Actor(state.parent, "connect", connector.dump_state(), "flood") as client:
+        async with Actor("connect", connector.dump_state(), "flood") as client:
             await client.line()
             await server.line()
             seen = queues_of(state)
@@ -100,7 +100,7 @@ async def test_both_killed_while_much_is_on_its_way(connector: Connector, state:
 async def test_a_client_that_stands_still_while_the_server_sends(connector: Connector, state: Path) -> None:
     """It holds up nobody; others come and go; and its end is noticed."""
     async with serving(connector) as served:
-        async with Actor(state.parent, "connect", connector.dump_state()) as client:
+        async with Actor("connect", connector.dump_state()) as client:
             await client.line()
             link, far = await served.link()
             await client.stopped()
@@ -123,7 +123,7 @@ async def test_a_client_that_stands_still_while_the_server_sends(connector: Conn
 
 async def test_a_server_aborts_a_client_that_stands_still(connector: Connector, state: Path) -> None:
     async with serving(connector) as served:
-        async with Actor(state.parent, "connect", connector.dump_state()) as client:
+        async with Actor("connect", connector.dump_state()) as client:
             await client.line()
             link, far = await served.link()
             await client.stopped()
@@ -140,10 +140,10 @@ async def test_a_server_aborts_a_client_that_stands_still(connector: Connector, 
 
 
 async def test_a_client_dies_between_knock_and_answer(connector: Connector, state: Path) -> None:
-    async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
+    async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
-        async with Actor(state.parent, "connect", connector.dump_state()) as client:
+        async with Actor("connect", connector.dump_state()) as client:
             await client.line()  # its request is in the doorbell
             seen = queues_of(state)
             await client.kill()
@@ -157,7 +157,7 @@ async def test_a_client_dies_between_knock_and_answer(connector: Connector, stat
 
 
 async def test_a_server_dies_between_knock_and_answer(connector: Connector, state: Path) -> None:
-    async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
+    async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
         link = await connector.connect(near := Recorder())
@@ -169,7 +169,7 @@ async def test_a_server_dies_between_knock_and_answer(connector: Connector, stat
 
 
 async def test_a_client_gives_up_between_knock_and_answer(connector: Connector, state: Path) -> None:
-    async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
+    async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
         [doorbell] = entries_of(state)

@@ -81,7 +81,7 @@ async def test_a_knock_that_names_the_wrong_process(connector: Connector) -> Non
     """The kernel watches whom the request names; whether the link lasts is up to those who have it."""
     async with serving(connector) as served:
         pair = PAIRS[connector.scheme].make()
-        async with Actor(Path("/nowhere"), "lurk", "-") as other, doorbell(connector) as knocking:
+        async with Actor("lurk", "-") as other, doorbell(connector) as knocking:
             await other.line()
             process = ProcessId.of(other.pid)
             assert process is not None
@@ -108,7 +108,7 @@ async def test_a_flood_of_knocks_does_not_stop_the_loop(
     monkeypatch.setattr(amqp_listener.RendezvousListener, "_open", count)
     async with (
         serving(connector) as served,
-        Actor(state.parent, "ring", connector.dump_state(), "-") as other,
+        Actor("ring", connector.dump_state(), "-") as other,
     ):
         assert await other.line() == "ringing"
         most = 0

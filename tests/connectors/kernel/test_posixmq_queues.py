@@ -17,7 +17,7 @@ from communica_like.connectors.kernel.posixmq_queues import PosixMQPair
 from communica_like.exceptions import QueueLimitReached
 from communica_like.queues import PosixMQ
 from communica_like.system import state_directory
-from tests.private_state import entries_of, use
+from tests.private_state import entries_of
 from tests.system.forked import run_all
 
 if sys.platform != "linux":
@@ -41,7 +41,7 @@ def alone() -> Iterator[Callable[[int, Callable[[], object]], None]]:
     def run(limit: int, function: Callable[[], object]) -> None:
         def child() -> None:
             setrlimit(RLIMIT_MSGQUEUE, (limit, limit))
-            use(folder)
+            os.environ["COMMUNICA_LIKE_DIR"] = folder
             if os.getuid() == 0:
                 os.setresuid(user, user, user)
             try:

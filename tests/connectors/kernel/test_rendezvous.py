@@ -44,7 +44,7 @@ async def test_a_server_of_this_process_has_it(connector: Connector, state: Path
 
 
 async def test_a_server_of_another_process_has_it(connector: Connector, state: Path) -> None:
-    async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
+    async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         with pytest.raises(AddressInUse, match="live server"):
             await connector.listen(lambda link: Recorder())
@@ -74,7 +74,7 @@ async def test_a_foreign_queue_is_neither_stolen_nor_destroyed(connector: Connec
 
 async def test_a_full_doorbell(connector: Connector, state: Path) -> None:
     """Whoever finds it full waits, is served in turn, and leaves nothing if it is cancelled."""
-    async with Actor(state.parent, "serve", connector.dump_state(), "echo") as server:
+    async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
         async with doorbell(connector) as rendezvous:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from communica_like import LocalConnector, connector_from
 from communica_like.exceptions import LinkRefused
 from tests.connectors.recorder import Recorder, serving
+from tests.private_state import use_private
 
 
 @given(st.text(min_size=1))
@@ -92,14 +93,13 @@ def test_a_name_is_text_or_a_path(name: Any) -> None:
 async def test_names_are_found_in_the_private_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = use_private(tmp_path, monkeypatch)
     connector = LocalConnector("ñame with %2F")
     with pytest.raises(LinkRefused):
         await connector.connect(Recorder())
     async with serving(connector) as served:
         link = await connector_from(served.listener.address).connect(Recorder())
         await served.link()
-        [folder] = tmp_path.iterdir()
         assert sorted(each.name for each in folder.iterdir()) == ["ñame with %2F", "ñame with %2F.lock"]
         assert connector.path == str(folder / "ñame with %2F")
         link.abort()

@@ -18,6 +18,7 @@ if sys.platform == "win32":
 from communica_like.connectors.local import unix
 from communica_like.connectors.local.unix import socket_path
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving
+from tests.private_state import use_private
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
@@ -70,7 +71,7 @@ async def test_in_use_and_refused(connector: LocalConnector) -> None:
         with pytest.raises(AddressInUse):
             await connector.listen(lambda link: Recorder())
     Path(connector.name).touch()
-    with pytest.raises(LinkError, match="no socket"):
+    with pytest.raises(LinkError, match="not a socket"):
         await connector.listen(lambda link: Recorder())
     with pytest.raises(LinkError, match="cannot connect"):
         await LocalConnector(f"{connector.name}/below").connect(Recorder())
@@ -192,9 +193,9 @@ def test_who_is_trusted(
 
 
 def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    state = use_private(tmp_path, monkeypatch)
     assert socket_path("/x/y") == "/x/y"
-    assert socket_path("name") == f"{tmp_path}/communica_like-{os.getuid()}/name"
+    assert socket_path("name") == f"{state}/name"
     room = 107 if sys.platform == "linux" else 103
     assert socket_path("/" + "é" * (room // 2)) == "/" + "é" * (room // 2)
     with pytest.raises(ValueError, match=f"has {room + 1}"):

@@ -52,7 +52,7 @@ def connector(folder: str) -> ManagerConnector:
 
 @pytest.fixture(params=["unix", "tcp"])
 def make(request: pytest.FixtureRequest, folder: str, monkeypatch: pytest.MonkeyPatch) -> MakeMeeting:
-    monkeypatch.setattr("tempfile.tempdir", folder)  # for the keys of ports
+    monkeypatch.setenv("COMMUNICA_LIKE_DIR", f"{folder}/state")  # for the keys of ports
     made = 0
 
     def unix(authkey: bytes | None) -> Meeting:
@@ -361,6 +361,7 @@ async def main():
         await asyncio.Event().wait()
 asyncio.run(main())
 """
+
 
 @contextlib.contextmanager
 def server_at(connector: ManagerConnector) -> Iterator[subprocess.Popen[str]]:

@@ -201,7 +201,7 @@ def test_in_one_event_loop_after_another(folder: str) -> None:
 async def test_by_default_a_private_socket_and_a_random_key(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", folder)
+    monkeypatch.setenv("COMMUNICA_LIKE_DIR", f"{folder}/state")
     async with QueueHost() as first, QueueHost() as second:
         assert first.address != second.address
         assert first.authkey != second.authkey
@@ -392,5 +392,3 @@ async def test_a_manager_without_queues(folder: str) -> None:
 def _accept_two(server: Any) -> None:
     for _ in range(2):
         server.handle_request(server.listener.accept())
-
-
