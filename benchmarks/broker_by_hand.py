@@ -76,7 +76,7 @@ class _Client:
         self._channel = channel
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self._responder: dict[str, asyncio.Future[Any]] = {}
+        self._answers: dict[str, asyncio.Future[Any]] = {}
         self._count = 0
 
     async def start(self) -> None:
@@ -85,12 +85,12 @@ class _Client:
     async def _on_answer(self, message: DeliveredMessage) -> None:
         number = message.header.properties.correlation_id
         assert number is not None
-        self._responder.pop(number).set_result(orjson.loads(message.body))
+        self._answers.pop(number).set_result(orjson.loads(message.body))
 
     async def request(self, data: Any, /) -> Any:
         self._count += 1
         number = str(self._count)
-        answer = self._responder[number] = self._loop.create_future()
+        answer = self._answers[number] = self._loop.create_future()
         properties = aiormq.spec.Basic.Properties(correlation_id=number, reply_to=REPLY_TO)
         await self._channel.basic_publish(orjson.dumps(data), routing_key=self._server, properties=properties)
         return await answer

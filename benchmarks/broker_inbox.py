@@ -1,4 +1,4 @@
-"""The library's shared inbox: a SimpleServer and a SimpleClient over an RmqConnector."""
+"""The library's shared inbox: a SimpleServer and a SimpleClient over an RmqInboxConnector."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiormq
 from benchmarks.arena import Handler
 from benchmarks.broker_address import split
 from benchmarks.confirmed_throws import ConfirmedThrows
-from communica_like import RmqConnector, SimpleClient, SimpleServer
+from communica_like import RmqInboxConnector, SimpleClient, SimpleServer
 from communica_like.serializers import OrjsonSerializer
 
 __all__ = ["connect", "serve"]
@@ -20,7 +20,7 @@ __all__ = ["connect", "serve"]
 async def serve(address: str, handler: Handler) -> AsyncIterator[object]:
     """Serve *handler*; in the end remove the inbox, which would stay."""
     url, name = split(address)
-    connector = RmqConnector(url, name, shared=True)
+    connector = RmqInboxConnector(url, name)
     try:
         async with SimpleServer(connector, handler, serializer=OrjsonSerializer()) as server:
             yield server
@@ -39,6 +39,6 @@ async def serve(address: str, handler: Handler) -> AsyncIterator[object]:
 async def connect(address: str) -> AsyncIterator[ConfirmedThrows]:
     """Connect one client."""
     url, name = split(address)
-    connector = RmqConnector(url, name, shared=True)
+    connector = RmqInboxConnector(url, name)
     async with SimpleClient(connector, serializer=OrjsonSerializer()) as client:
         yield ConfirmedThrows(client)

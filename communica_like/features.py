@@ -1,4 +1,4 @@
-"""Import of packages that not everybody has installed."""
+"""Import of optional packages, which extras of communica_like install."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["optional_package"]
 
 
 def optional_package(name: str, extra: str) -> Any:
-    """Import the module *name* now and return it.
+    """Import the module *name* and return it.
 
     Args:
-        name: the module, such as ``"orjson"``.
+        name: of the module, such as ``"orjson"``.
         extra: the extra of communica_like that installs it.
 
     Raises:
-        FeatureNotAvailable: it does not import; the message names the ``pip install`` command.
+        FeatureNotAvailable: the import fails; the message has the ``pip install`` command.
     """
     try:
         return import_module(name)

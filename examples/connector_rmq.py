@@ -1,4 +1,4 @@
-"""Two servers and three clients that meet at a RabbitMQ broker. It needs one, on this machine."""
+"""Two servers and three clients meet at a RabbitMQ broker. Needs one on this machine."""
 
 import asyncio
 import os

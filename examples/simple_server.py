@@ -2,18 +2,11 @@
 
 import asyncio
 
-from communica_like import LocalConnector, ReqError, SimpleServer
+from communica_like import LocalConnector, SimpleServer
 
 
-async def add(data: list[float]) -> float:
-    if len(data) > 10:
-        raise ReqError("at most ten numbers", code=413)
-    return sum(data)
+def add(numbers: list[float]) -> float:
+    return sum(numbers)
 
 
-async def main() -> None:
-    await SimpleServer(LocalConnector("adder"), add).run()
-
-
-if __name__ == "__main__":
-    asyncio.run(main())
+asyncio.run(SimpleServer(LocalConnector("adder"), add).run())

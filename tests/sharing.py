@@ -10,8 +10,8 @@ SHARED = {
     # They look for a free port in the same small range.
     "ports of an own connector": ("own_connector",),
     # Each takes a while to start, and much of the machine.
-    "private brokers": ("rmq_faults", "rmq_chaos", "rmq_shared_chaos"),
-    "clusters": ("rmq_shared_cluster",),
+    "private brokers": ("amqp/test_faults", "amqp/test_chaos", "amqp/inbox/test_chaos"),
+    "clusters": ("amqp/inbox/test_cluster",),
 }
 
 

@@ -49,7 +49,7 @@ EXPECTED = {
         r"not answered: the process \d+ at the other end has ended \(outcome: unknown\)",
     ],
     "connector_rmq": [r"6.5\n6.5\n6.5\nexit codes: \[0, 0, 0\]\n6 = 6 = 6\nclients of each server: 1 1\n"],
-    "connector_rmq_shared": [
+    "connector_rmq_inbox": [
         r"the broker has it\nthe first server is working on a huge one\nanswer: small a huge one\n",
         r"servers that shared the rest: 2\n",
         r"one of the others said: once more, order \d: (a huge|an early) one\nexit codes: -9 \[0, 0\]\n",
@@ -93,8 +93,9 @@ EXPECTED = {
         "with the key: HELLO\nwith another: the server does not know",
     ],
 }
-NEEDS_BROKER = {"connector_rmq", "connector_rmq_shared"}
-PAIR = {"simple_server", "simple_client"}
+NEEDS_BROKER = {"connector_rmq", "connector_rmq_inbox"}
+CLIENTS = ["simple_client", "simple_blocking_client"]
+FIRST = ["simple_server", *CLIENTS]  # what the README begins with
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def run(program: str | Path, environment: dict[str, str]) -> str:
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == EXPECTED.keys() | PAIR
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == EXPECTED.keys() | set(FIRST)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
@@ -159,7 +160,7 @@ def test_example(name: str, environment: dict[str, str]) -> None:
         output = output[found.end() :]
 
 
-def test_server_and_client_by_hand(environment: dict[str, str]) -> None:
+def test_server_and_clients_by_hand(environment: dict[str, str]) -> None:
     server = subprocess.Popen(
         [sys.executable, str(EXAMPLES / "simple_server.py")],
         env=environment,
@@ -168,14 +169,14 @@ def test_server_and_client_by_hand(environment: dict[str, str]) -> None:
         text=True,
     )
     try:
-        output = run(EXAMPLES / "simple_client.py", environment)
+        outputs = {run(EXAMPLES / f"{name}.py", environment) for name in CLIENTS}
         server.send_signal(signal.SIGINT)
         printed = server.communicate(timeout=DEADLINE)
     finally:
         server.kill()
         server.communicate()
-    assert output == "1 + 2 + 3.5 = 6.5\nThe server said: at most ten numbers 413\n"
-    assert output in (ROOT / "README.md").read_text("utf-8")
+    assert outputs == {"1 + 2 + 3.5 = 6.5\n"}
+    assert f"```text\n{outputs.pop()}```" in (ROOT / "README.md").read_text("utf-8")
     said = [line for line in "".join(printed).splitlines() if "held up the event loop" not in line]
     assert (server.returncode, said) == (0, []), "on a busy machine a handler may seem to be slow"
 
@@ -227,9 +228,9 @@ def test_readme_shows_the_examples() -> None:
     blocks = [code for name, code, _ in BLOCKS if name.startswith("README.md")]
     for code in blocks:
         assert in_an_example(code), code
-    for name, code in zip(("simple_server", "simple_client"), blocks, strict=False):
-        text = (EXAMPLES / f"{name}.py").read_text("utf-8")
-        assert code == text[text.index("import ") :], f"examples/{name}.py is not what the README shows"
+    for name, code in zip(FIRST, blocks, strict=False):
+        _, program = (EXAMPLES / f"{name}.py").read_text("utf-8").split("\n\n", 1)
+        assert code == program, f"examples/{name}.py is not what the README shows"
 
 
 def anchors(page: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""What a connector is: how two sides find each other, and what it guarantees."""
+"""Connector: how a client finds its server. ConnectorGuarantees: how connectors differ."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["Connector", "ConnectorGuarantees"]
 
 @dataclass(frozen=True, slots=True)
 class ConnectorGuarantees:
-    """What sets one connector's links apart from another's. What is promised of all is not listed.
+    """How the links of one connector differ from those of another. What all connectors promise is not listed.
 
     Attributes:
         between_processes: server and client may be different processes.
         between_machines: they may run on different machines.
-        many_clients: a server has any number of clients; if not, it has one.
+        many_clients: a server may have any number of clients; otherwise one.
+        resumes: a session continues over another link when one breaks; otherwise it ends with its link.
+        verifies_user: the medium or the kernel keeps out processes of other users, except root's.
+        notices_death: how the end of the other process is noticed: ``"at once"``, or by ``"heartbeat"``,
+            after a silence. A client whose attempt to reconnect is refused knows at once in any case.
         many_servers: an address may have any number of servers at a time, and each new client gets one of
-            them; if not, it has one.
-        resumes: a session goes on with another link when one breaks; if not, it ends with its link.
-        verifies_user: the medium, or the kernel, keeps out processes of other users (but root's).
-        notices_death: how the end of the other process is noticed: ``"at once"``, or after a silence, by
-            ``"heartbeat"``. A client whose attempt to come back is refused knows it at once in any case.
+            them; otherwise one.
         delivers: how often a message is handled: ``"once"`` within a session; ``"at least once"`` by a shared
             inbox, which has no sessions.
-        calls_back: a server may make requests and throws to its clients.
-        stores: what is thrown waits in the medium, also for a server that is not there yet.
+        calls_back: a server may send requests and throws to its clients.
+        stores: throws wait in the medium, also for a server that has not started yet.
     """
 
     between_processes: bool = True
@@ -54,16 +54,17 @@ class _NoPath:
 
 
 class Connector(ABC):
-    """How two sides find each other. It holds an address and secrets, but no loop, link or socket.
+    """The address of a server, with secrets, from which both sides make links. It holds no loop or socket.
 
-    Connectors are immutable, comparable, hashable and picklable (secrets are pickled along, so treat
-    a pickle as a secret; a connector with an ``ssl.SSLContext`` refuses to be pickled).
+    Connectors are immutable, comparable, hashable and picklable. A pickle contains the secrets, so treat it
+    as a secret. A connector with an ``ssl.SSLContext`` cannot be pickled. Any number of clients and servers,
+    in any number of event loops, may use one connector at once.
 
     Attributes:
         scheme: the first part of its URL.
-        authkey: the shared secret of a mutual challenge when a link is made, or None for no challenge.
-        guarantees: what sets its links apart from those of other connectors.
-        handshake_timeout: seconds for one attempt to connect, if the client does not say otherwise.
+        authkey: the shared secret of a mutual challenge on each new link, or None for no challenge.
+        guarantees: how its links differ from those of other connectors.
+        handshake_timeout: default of the seconds that one attempt to connect may take.
         path: the path of the file by which clients find the server, as text; None if there is no such file.
             Read-only. Asking for it may create the private directory that the file is in.
     """
@@ -82,67 +83,76 @@ class Connector(ABC):
 
     @property
     def reconnects(self) -> bool:
-        """Whether a client makes another attempt when one failed, or when its link broke.
+        """Whether a client tries again after a failed attempt and after its link broke.
 
-        If not, the client ends with its link.
+        Otherwise the client ends with its link.
         """
         return True
 
     def inbox(self) -> SharedInbox | None:
-        """Return the inbox that messages go to, instead of a session over links; None: there is none.
+        """Return the inbox that carries messages in place of a session over links; None: there is none.
 
-        Where there is one, entities use it, and neither ``connect`` nor ``listen``.
+        If there is one, entities use it, and call neither ``connect`` nor ``listen``.
         """
         return None
 
     @abstractmethod
     async def connect(self, receiver: LinkReceiver) -> Link:
-        """Return a new link to the server.
+        """Return a new link to the server. A cancelled attempt leaves nothing behind.
+
+        Args:
+            receiver: gets what arrives; the first call may come before this returns.
 
         Raises:
-            LinkRefused: nobody serves the address.
+            LinkRefused: no server listens at the address.
             LinkError: any other failure; the cause is attached.
-
-        Cancelling it leaves nothing behind.
         """
 
     async def connect_again(self, receiver: LinkReceiver, broken: Link) -> Link:
-        """Return a new link to the server that *broken* led to: a session is to go on.
+        """Return a new link to the server that *broken* led to, so that a session can continue.
 
-        It differs from ``connect`` only where an address may have several servers.
+        Differs from ``connect`` only if an address may have several servers.
 
         Args:
-            broken: a link that ``connect`` or ``connect_again`` of this connector has returned.
+            receiver: as for ``connect``.
+            broken: a link that ``connect`` or ``connect_again`` of this connector returned.
 
         Raises:
-            LinkRefused: that server is gone, and its sessions with it; ``connect`` may find another.
+            LinkRefused: that server is gone, and its sessions with it. ``connect`` may find another.
             LinkError: any other failure; the cause is attached.
         """
         return await self.connect(receiver)
 
     @abstractmethod
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        """Open the address; from then on call *accept* with each new link, for its receiver.
+        """Open the address and accept links.
+
+        Args:
+            accept: called on the event loop with each new link; returns its receiver.
 
         Raises:
-            AddressInUse: a live server already serves the address, and it may have one only.
+            AddressInUse: a live server already listens at the address, which may have one only.
             LinkError: any other failure; the cause is attached.
         """
 
     @abstractmethod
     def dump_state(self) -> str:
-        """Return the connector's URL: ASCII, without secrets."""
+        """Return the connector's URL, in ASCII, without secrets."""
 
     @classmethod
     @abstractmethod
     def load_state(cls, text: str, **secrets: Any) -> Self:
-        """Rebuild a connector from what ``dump_state`` gave, and the secrets that it left out.
+        """Return the connector of a URL.
+
+        Args:
+            text: a result of ``dump_state``.
+            secrets: what the URL leaves out, such as ``authkey``.
 
         Raises:
-            ValueError: the text is malformed or of another connector; the message says what it found.
+            ValueError: the text is malformed or belongs to another connector; the message quotes it.
         """
 
     @classmethod
     def from_state(cls, text: str, **secrets: Any) -> Self:
-        """The same as ``load_state``."""
+        """Do the same as ``load_state``."""
         return cls.load_state(text, **secrets)

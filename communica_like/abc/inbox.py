@@ -1,4 +1,8 @@
-"""What a shared inbox is: one queue at a broker, in place of links, that any number of servers empty."""
+"""The interface of a shared inbox: one queue at a broker instead of links, emptied by any number of servers.
+
+A client's Publisher sends messages into the inbox. The broker gives each to the Consumer of one server, as a
+Delivery, which the server acknowledges or has requeued. Responses go back to the client past the inbox.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +24,22 @@ __all__ = [
 ]
 
 ANSWER = 0
-"""The kind of an answer that is the handler's result. Other kinds are those of failures."""
+"""The kind of a response that is the handler's result. Other kinds are those of failures."""
 
 DEAD = 255
-"""The kind of an answer that says that there will be none: the request was put aside. The body says why."""
+"""The kind of a response that takes the place of all others: the request was put aside. The body says why."""
 
 
 class Message(NamedTuple):
-    """What a client puts into an inbox.
+    """A message from a client to an inbox.
 
     Attributes:
-        ident: the client's number for it; never 0, and not used twice.
-        wants_answer: whether it is a request; if not, a throw.
-        route, body: where it goes, and what it says.
-        key: the same for all copies of what is to be done once.
-        client_id: who asks.
-        expires: until when it may be handled, by the wall clock, which machines share; None: for ever.
+        ident: the client's number for the message; never 0, and not used twice.
+        wants_answer: whether the message is a request; if not, a throw.
+        route, body: the handler's route, and its data.
+        key: an idempotency key, the same for all copies of a message.
+        client_id: the client's id.
+        expires: until when the message may be handled, in seconds since 1970; None: for ever.
     """
 
     ident: int
@@ -48,23 +52,24 @@ class Message(NamedTuple):
 
 
 class PublisherUser(Protocol):
-    """Whom a sender reports to, from the event loop."""
+    """Receives a publisher's events, which all come from the event loop."""
 
     def answered(self, ident: int, kind: int, body: bytes, /) -> None:
-        """An answer to a request came; perhaps one more to the same one, or one that nobody waits for."""
+        """A response came, perhaps not the first to its request, or to one that was given up."""
 
     def confirmed(self, ident: int, /) -> None:
         """The broker has the message, and will not lose it."""
 
     def too_big(self, ident: int, text: str, /) -> None:
-        """The broker does not take messages of this size; the sender has forgotten it."""
+        """The broker does not take messages of this size; the publisher has forgotten it."""
 
 
 class Publisher(ABC):
-    """A client's end of an inbox. It keeps what was sent until it is confirmed or, for requests, forgotten.
+    """A client's end of an inbox.
 
-    Whenever it connects it sends again what it keeps: messages may arrive more than once, and none is lost as
-    long as this process lives.
+    It keeps each throw until the broker has confirmed it, and each request until its response or ``forget``.
+    After each ``connect`` it publishes again what it keeps: messages may arrive more than once, and none is
+    lost as long as this process lives.
     """
 
     @property
@@ -75,38 +80,38 @@ class Publisher(ABC):
     @property
     @abstractmethod
     def connected(self) -> bool:
-        """Whether messages go out now."""
+        """Whether there is a connection to the broker."""
 
     @property
     @abstractmethod
     def obstacle(self) -> str:
-        """Why what is sent does not come through now; empty: nothing is known of."""
+        """Why messages do not reach the inbox now; empty: no reason is known."""
 
     @abstractmethod
     async def connect(self) -> None:
-        """Connect to the broker, and make the inbox if it is not there.
+        """Connect to the broker, and make the inbox if it is missing.
 
         Raises:
-            LinkError: it was not possible; the message says why.
+            LinkError: the attempt failed; the message says why.
 
         Cancelling it leaves nothing behind.
         """
 
     @abstractmethod
     async def lost(self) -> str:
-        """Wait until the connection is lost; return why."""
+        """Wait until the connection is lost; return the reason."""
 
     @abstractmethod
     def send(self, message: Message, /) -> None:
-        """Send a message: now, or as soon as there is a connection."""
+        """Publish a message, now or as soon as there is a connection."""
 
     @abstractmethod
     def forget(self, ident: int, /, *, cancel: bool = False) -> None:
-        """Do not send this message again; *cancel*: and tell servers that nobody waits for its answer."""
+        """Do not publish a message again; *cancel*: have servers cancel the request."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Close the connection, when what was sent is written. ``connect`` makes another one."""
+        """Write what was published, then close the connection. ``connect`` opens another one."""
 
 
 class Delivery(ABC):
@@ -114,9 +119,9 @@ class Delivery(ABC):
 
     Attributes:
         message: what the client sent.
-        peer: the broker, and who the message says it is from.
-        redelivered: whether it may have been handled before.
-        deliveries: how often it was delivered before, if the broker counts that.
+        peer: the broker.
+        redelivered: whether the message may have been handled before.
+        deliveries: how often the message was delivered before, or None if the broker does not count.
     """
 
     message: Message
@@ -126,27 +131,27 @@ class Delivery(ABC):
 
     @abstractmethod
     def settle(self, kind: int = ANSWER, body: bytes | None = None) -> None:
-        """It is done with: send the answer, if there is a body, and take it out of the inbox for good.
+        """Acknowledge the message, after sending *body* as its response, if given.
 
-        If the connection on which it came is lost it stays in the inbox, and is delivered once more.
+        If the connection is lost before the broker has the acknowledgement, the message is delivered again.
         """
 
     @abstractmethod
     def put_back(self) -> None:
-        """Leave it to another server."""
+        """Return the message to the inbox, for another server."""
 
 
 class ConsumerUser(Protocol):
-    """Whom an intake reports to, from the event loop."""
+    """Receives a consumer's events, which all come from the event loop."""
 
-    def take(self, job: Delivery, /) -> None:
-        """There is something to do."""
+    def take(self, delivery: Delivery, /) -> None:
+        """A message was delivered."""
 
-    def cancel(self, job: Delivery, /) -> None:
-        """Nobody waits for its answer."""
+    def cancel(self, delivery: Delivery, /) -> None:
+        """The client has cancelled the request."""
 
     def largest_answer(self, size: int, /) -> None:
-        """The broker takes no answer of more bytes; that is known once there was one."""
+        """The broker refused a response, and takes none of more than *size* bytes."""
 
 
 class Consumer(ABC):
@@ -154,27 +159,27 @@ class Consumer(ABC):
 
     @abstractmethod
     async def open(self) -> None:
-        """Connect to the broker, make the inbox if it is not there, and begin to take.
+        """Connect to the broker, make the inbox if it is missing, and start consuming.
 
         Raises:
-            LinkError: it was not possible; the message says why.
+            LinkError: the attempt failed; the message says why.
 
         Cancelling it leaves nothing behind.
         """
 
     @abstractmethod
     async def lost(self) -> str:
-        """Wait until the connection is lost; return why."""
+        """Wait until the connection is lost; return the reason."""
 
     @abstractmethod
     async def stop(self) -> None:
-        """Take nothing more. Jobs in hand may still be settled."""
+        """Stop consuming. Deliveries may still be settled."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Close the connection. What is not settled is delivered again, to any server.
+        """Close the connection. The broker delivers again, to any server, what is not settled.
 
-        ``open`` makes another one.
+        ``open`` opens another connection.
         """
 
 
@@ -182,9 +187,9 @@ class SharedInbox(ABC):
     """An inbox that clients and servers may open."""
 
     @abstractmethod
-    def sender(self, user: PublisherUser, /) -> Publisher:
+    def publisher(self, user: PublisherUser, /) -> Publisher:
         """Return a client's end, not connected yet."""
 
     @abstractmethod
-    def intake(self, user: ConsumerUser, /) -> Consumer:
+    def consumer(self, user: ConsumerUser, /) -> Consumer:
         """Return a server's end, not open yet."""

@@ -1,4 +1,4 @@
-"""What a link and a listener are: bytes between two processes, until it breaks."""
+"""Link: bytes between two processes, until it breaks. Listener: a server that accepts links."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ __all__ = ["Link", "LinkReceiver", "Listener"]
 
 
 class LinkReceiver(Protocol):
-    """Whoever a link reports to. All calls come from the event loop, none of them twice at once."""
+    """Callbacks for the events of a link. They are called on the event loop, one at a time."""
 
     def data_received(self, data: bytes, /) -> None:
-        """Some bytes arrived, in order, cut anywhere."""
+        """Bytes have arrived: in order, cut anywhere."""
 
     def link_writable(self) -> None:
         """``Link.writable`` has turned True again."""
 
     def link_broken(self, error: Exception | None, /) -> None:
-        """The link is gone: exactly one call, the last one.
+        """The link has broken. This is called exactly once, and last.
 
-        None: closed in an orderly way. PeerGone: the process at the other end has ended, which ends the
-        session as well; anything else: the session may go on with another link.
+        Args:
+            error: None: it was closed in an orderly way. PeerGone: the other process has ended, and its
+                sessions with it. Any other exception: a session may continue over another link.
         """
 
 
 class Link(ABC):
-    """An unreliable two-way pipe for bytes: ordered and unaltered while it lasts, then broken for good.
+    """An unreliable two-way byte stream: ordered and unaltered while it lasts, then broken for good.
 
-    A link may break at any time and lose what was under way; the session above it makes good for that.
+    A link may break at any time and lose what is on its way. The session above resends that. All methods
+    belong to the link's event loop; none of them blocks or raises.
 
     Attributes:
-        receiver: gets what arrives; may be exchanged at any time.
-        writable: False while the link holds more unsent bytes than it likes.
-        peer: who is at the other end.
-        lingers: seconds that ``close`` may take longer than links usually do, before it is aborted.
+        receiver: gets what arrives. It may be replaced at any time.
+        writable: False while the link holds more unsent bytes than it should; ``send`` still works.
+        peer: the identity of the other process, as far as it is known.
+        lingers: seconds that ``close`` may need beyond the usual before it is aborted.
     """
 
     lingers: float = 0.0
@@ -47,31 +49,31 @@ class Link(ABC):
 
     @abstractmethod
     def send(self, data: bytes, /) -> None:
-        """Take *data* for sending. Never blocks, never raises; on a broken link it does nothing."""
+        """Take *data*, of any size, to be sent in order. On a broken link, do nothing."""
 
     @abstractmethod
     def close(self) -> None:
-        """Send what was taken, then break the link. Returns at once; the receiver hears of it."""
+        """Send what was taken, then break the link. Returns at once; ``link_broken`` follows."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Break the link now and drop what was not sent. The receiver hears of it soon."""
+        """Break the link now and drop what was not sent. ``link_broken`` follows soon."""
 
 
 class Listener(ABC):
     """A server's open address.
 
     Attributes:
-        address: the URL under which clients reach it; where the system chose a part (port 0), the
-            chosen one.
+        address: the URL by which clients reach it. Where the system chose a part of it (TCP's port 0), that
+            part is in it.
     """
 
     address: str
 
     @abstractmethod
     async def close(self) -> None:
-        """Stop listening and remove what the listener put into the system. Links live on."""
+        """Stop listening, and remove what the listener put into the system. Its links stay."""
 
     async def wait_over(self) -> None:
-        """Wait until no link can come any more, and the server may as well end. Most wait for ever."""
+        """Wait until no link can come any more, so that the server may end. Most listeners wait forever."""
         await asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Who is at the other end."""
+"""PeerIdentity: the process at the other end of a link."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ __all__ = ["PeerIdentity"]
 
 @dataclass(frozen=True, slots=True)
 class PeerIdentity:
-    """What is known of the process at the other end of a link, and from whom.
+    """The process at the other end of a link, as far as the medium tells.
 
     Attributes:
         transport: the scheme of the connector: ``"tcp"``, ``"local"``, ``"memory"``.
         address: where the link comes from or goes to, as text.
-        pid, uid, gid: what the kernel says of the process, or None where it cannot tell.
-        certificate: the peer's TLS certificate as ``ssl.SSLSocket.getpeercert()`` gives it, or None.
+        pid, uid, gid: the ids of the process and its user and group, as the kernel reports them; None where
+            it does not.
+        certificate: the peer's TLS certificate as ``ssl.SSLSocket.getpeercert()`` returns it, or None.
     """
 
     transport: str

@@ -1,4 +1,4 @@
-"""What a queue is: items in, items out, and what it guarantees."""
+"""AsyncQueue: items in, items out. Guarantees: how queues differ."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["AsyncQueue", "Guarantees"]
 
 @dataclass(frozen=True, slots=True)
 class Guarantees:
-    """What sets one queue's medium apart from another's.
+    """How one queue differs from another. What all queues promise is not listed.
 
     Attributes:
         priority: items of higher ``priority=`` come first; among equals, the oldest.
-        message_types: items have a ``message_type=``, and a reader may ask for some of them.
+        message_types: items have a ``message_type=``, and a reader may ask for certain types.
         persistent: items stay when all processes that had the queue open are gone.
         between_processes: other processes can open it.
-        largest_item: bytes of the largest dumped item, or None if there is no limit but memory.
-        capacity: how many items it holds, or None if that depends on their sizes, or has no limit.
-        many_readers, many_writers: several may be at it at once, and each item goes to one of them.
+        largest_item: bytes of the largest dumped item; None: limited by memory alone.
+        capacity: how many items it holds; None: it depends on their sizes, or has no limit.
+        many_readers, many_writers: several processes may use it at once, and each item goes to one reader.
     """
 
     priority: bool = False
@@ -37,18 +37,18 @@ class Guarantees:
 class AsyncQueue(ABC):
     """A one-way channel of items, first in, first out, that may be full or empty.
 
-    The ``_nowait`` methods are plain calls on the medium: any thread may make them, at any time (but for
-    those of ProcessLines, which belong to its event loop). Those that wait belong to one event loop at a
-    time; any number of its tasks may wait at once, and they are served in the order in which they came.
+    Items are dumped to bytes and loaded by the queue's serializer. Any thread may call the ``_nowait``
+    methods and ``qsize`` at any time, except for those of ProcessLines, which belongs to one event loop. The
+    methods that wait belong to one event loop at a time. Any number of its tasks may wait at once, and they
+    are served in the order in which they came.
 
-    Raises (all methods):
-        Closed: ``close`` was called here, before or while a caller waited.
+    All methods raise ``Closed`` after ``close`` was called on this object, and so do callers that wait then.
     """
 
     @property
     @abstractmethod
     def guarantees(self) -> Guarantees:
-        """What this queue does, and what it does not."""
+        """How this queue differs from others."""
 
     @abstractmethod
     def put_nowait(self, item: Any, /) -> None:
@@ -56,54 +56,53 @@ class AsyncQueue(ABC):
 
         Raises:
             queue.Full: there is no room now.
-            MessageTooBig: there never will be.
+            MessageTooBig: the item is larger than the queue accepts.
             SerializerError: the item cannot be dumped.
         """
 
     @abstractmethod
     def get_nowait(self) -> Any:
-        """Take an item out of the queue.
+        """Remove an item from the queue and return it.
 
         Raises:
             queue.Empty: there is none now.
-            SerializerError: what is in the queue cannot be loaded. It is out of the queue now.
+            SerializerError: the item cannot be loaded. It has been removed.
         """
 
     @abstractmethod
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        """Put an item into the queue, when there is room.
+        """Wait for room, then put an item into the queue. If it is cancelled, the item was not put.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            item: dumped at once, in the caller's step.
+            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
             queue.Full: there was no room in time.
-            MessageTooBig, SerializerError: as ``put_nowait``; at once.
-
-        If it is cancelled, the item was not put.
+            MessageTooBig, SerializerError: as ``put_nowait``, without waiting.
         """
 
     @abstractmethod
     async def get(self, *, timeout: float | None = None) -> Any:
-        """Take an item out of the queue, when there is one.
+        """Wait for an item, then remove it from the queue and return it.
+
+        If it is cancelled or times out, no item was removed: the next ``get`` finds them all.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
             queue.Empty: there was none in time.
             SerializerError: as ``get_nowait``.
-
-        If it is cancelled, or its time is over, no item was taken: all are still there for the next one.
         """
 
     @abstractmethod
     def qsize(self) -> int:
-        """Return how many items are in the queue; it may be another number by now."""
+        """Return how many items are in the queue. Other threads and processes may change that at any time."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the queue; whoever waits here ends with Closed. Items stay where they are."""
+        """Close this end of the queue. Callers that wait here get ``Closed``; items stay in the medium."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,7 +113,7 @@ class AsyncQueue(ABC):
         self.close()
 
     def __aiter__(self) -> Self:
-        """Iterate over the items as ``get`` gives them, until the queue is closed here."""
+        """Iterate over items as ``get`` returns them, until the queue is closed here."""
         return self
 
     @abstractmethod

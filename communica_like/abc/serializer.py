@@ -1,4 +1,4 @@
-"""What a serializer is: objects to bytes, and back."""
+"""Serializer: turns objects into bytes and back. Codec: one direction of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Codec", "Serializer"]
 
 
 class Codec(NamedTuple):
-    """One direction of a serializer: a pair of plain functions."""
+    """The functions of one direction, request or response: *dump* on one side, *load* on the other."""
 
     dump: Callable[[Any], bytes]
     load: Callable[[bytes], Any]
@@ -19,26 +19,27 @@ class Codec(NamedTuple):
 class Serializer(ABC):
     """Turns objects into bytes and back.
 
-    Write ``dump`` and ``load``; that is a whole serializer. One whose requests and answers differ
-    overrides ``request_codec`` and ``response_codec`` as well. Give it ``__eq__`` and ``__hash__`` if
-    several instances stand for the same format: a route always uses one serializer.
+    A subclass needs ``dump`` and ``load`` only. If its requests and responses have different formats, it
+    overrides ``request_codec`` and ``response_codec``, too. Give it ``__eq__`` and ``__hash__`` if several
+    instances stand for the same format, because a route always uses one serializer.
 
-    Methods may raise any Exception: it becomes a SerializerError (or, for an answer that does not
-    dump, a RespError) for the requester. They are called on the event loop and must not block.
+    Methods may raise any Exception. The requester gets it as a SerializerError, or as a RespError if a
+    response cannot be dumped. They must not block: entities call them on the event loop. Queues call them
+    on the thread that puts or gets.
     """
 
     @abstractmethod
     def dump(self, obj: Any, /) -> bytes:
-        """Return *obj* as bytes."""
+        """Return *obj* as bytes, of any length."""
 
     @abstractmethod
     def load(self, data: bytes, /) -> Any:
-        """Return the object that *data* holds."""
+        """Return the object that ``dump`` turned into *data*. The data may come from a stranger."""
 
     def request_codec(self) -> Codec:
-        """How requests and throws are dumped by the requester and loaded by the responder."""
+        """Return how requests and throws are dumped by the requester and loaded by the responder."""
         return Codec(self.dump, self.load)
 
     def response_codec(self) -> Codec:
-        """How answers are dumped by the responder and loaded by the requester."""
+        """Return how responses are dumped by the responder and loaded by the requester."""
         return Codec(self.dump, self.load)

@@ -30,7 +30,7 @@ class _Messages(MessageQueue, SysVMQ):
 
     def take_nowait(self, box: list[Message], message_type: int = 0) -> None:
         self._check_open()
-        if self._arrivals.take_empty(message_type):
+        if self._waiters.take_empty(message_type):
             box.append((b"", abs(message_type) or 1))
             return
         try:

@@ -7,6 +7,7 @@ from .registry import BUILT_IN, connector_from
 
 if TYPE_CHECKING:
     from .amqp.connector import RmqConnector
+    from .amqp.inbox.connector import RmqInboxConnector
     from .kernel.fifo import FifoConnector
     from .kernel.posixmq import PosixMQConnector
     from .kernel.sysv import SysVConnector
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryConnector",
     "PosixMQConnector",
     "RmqConnector",
+    "RmqInboxConnector",
     "StdioConnector",
     "SysVConnector",
     "TcpConnector",

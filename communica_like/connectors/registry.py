@@ -25,6 +25,7 @@ GROUP: Final = "communica_like.connectors"
 
 BUILT_IN: Final = {
     "amqp": ("amqp.connector", "RmqConnector"),
+    "amqp+inbox": ("amqp.inbox.connector", "RmqInboxConnector"),
     "fifo": ("kernel.fifo", "FifoConnector"),
     "local": ("local.connector", "LocalConnector"),
     "manager": ("manager.connector", "ManagerConnector"),
@@ -36,10 +37,10 @@ BUILT_IN: Final = {
 }
 """This package's connectors, module and class by scheme. No other distribution can take one of these."""
 
-_OTHER_SCHEMES: Final = {"amqps": "amqp"}
+_OTHER_SCHEMES: Final = {"amqps": "amqp", "amqps+inbox": "amqp+inbox"}
 """Other schemes of this package's connectors."""
 
-_PASSWORD: Final = re.compile(r"(:)[^:@/]*@")
+_PASSWORD: Final = re.compile(r"(:)(?!//).*@", re.DOTALL)  # up to the last @: a password may hold : / @
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 
 

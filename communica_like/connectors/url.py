@@ -12,6 +12,7 @@ PosixMQ     ``posixmq:///name``                          name of the doorbell, w
 SysV        ``sysv://1234``                              key of the doorbell
 Fifo        ``fifo:///path/to/pipe``                     absolute path of the doorbell
 Rmq         ``amqp://user@host:port/vhost?address=a``    broker, address and options
+RmqInbox    ``amqp+inbox://user@host:port/vhost?...``    the same
 Stdio       ``stdio://python%20worker.py``               command, quoted as for a shell
 Stdio       ``stdio://-``                                nothing: the child's own
 ==========  ===========================================  ===============================

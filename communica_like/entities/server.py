@@ -138,7 +138,7 @@ class Server(Entity):
         if backend.clients is None:
             raise FeatureNotAvailable(
                 f"a server has no clients to call at {self.connector.dump_state()}: "
-                "with sessions it does, as by RmqConnector without shared=True"
+                "with RmqConnector, which has sessions, it does"
             )
         return backend.clients
 

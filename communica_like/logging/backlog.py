@@ -1,4 +1,4 @@
-"""Encoded records that wait to be thrown: bounded, and counted where there was no room."""
+"""Backlog: a bounded queue of encoded records, which counts those it drops."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Final
 
 __all__ = ["Backlog"]
 
-_COST: Final = 64  # bytes that a record takes beside its own
+_COST: Final = 64  # bytes of overhead for a record
 
 
 class Backlog:
-    """Filled by any thread, emptied by one.
+    """A bounded queue of encoded records, which any thread fills and one empties.
 
     Args:
-        bound: bytes; each record counts 64 more than it has.
-        notice: makes the record that stands for so many missing ones.
+        bound: its capacity in bytes; a record counts its size and 64 bytes.
+        notice: makes the record that stands for a number of dropped ones.
 
     Attributes:
-        dropped: how many records there was no room for.
+        dropped: the number of records that were dropped.
     """
 
     def __init__(self, bound: int, notice: Callable[[int], bytes]) -> None:
@@ -29,8 +29,8 @@ class Backlog:
         self._notice = notice
         self._records: deque[bytes] = deque()
         self._size = 0
-        self._missing = 0  # since the last one that was taken
-        # Reentrant: a signal handler may log while this thread is in here.
+        self._missing = 0  # dropped since the last notice
+        # Reentrant: a signal handler may log while this thread holds it.
         self._room = threading.Condition(threading.RLock())
         self.dropped = 0
         self.closed = False
@@ -38,12 +38,12 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._records)
 
-    def put(self, record: bytes, patience: float) -> bool:
-        """Take it; or return False, and count it: there was no room within *patience* seconds."""
+    def put(self, record: bytes, timeout: float) -> bool:
+        """Add a record; return False, and count it as dropped, after *timeout* seconds without room."""
         cost = len(record) + _COST
         with self._room:
-            if patience > 0 and not self._has_room(cost) and not self.closed:
-                deadline = time.monotonic() + patience
+            if timeout > 0 and not self._has_room(cost) and not self.closed:
+                deadline = time.monotonic() + timeout
                 while not self._has_room(cost) and not self.closed:
                     left = deadline - time.monotonic()
                     if left <= 0:
@@ -52,32 +52,32 @@ class Backlog:
             if self.closed or not self._has_room(cost):
                 self.drop()
                 return False
-            self._tell_of_missing()
+            self._add_notice()
             self._records.append(record)
             self._size += cost
             return True
 
     def drop(self) -> None:
-        """Count one that is lost."""
+        """Count a dropped record."""
         with self._room:
             self.dropped += 1
             self._missing += 1
 
     def first(self) -> bytes | None:
-        """Return the record that is next, which stays; None: there is none."""
+        """Return the next record without removing it, or None."""
         with self._room:
             if not self._records:
-                self._tell_of_missing()
+                self._add_notice()
             return self._records[0] if self._records else None
 
     def done(self) -> None:
-        """The first one is no longer needed."""
+        """Remove the first record."""
         with self._room:
             self._size -= len(self._records.popleft()) + _COST
             self._room.notify_all()
 
     def close(self) -> None:
-        """There is no room from now on; who waits for it goes on."""
+        """Take no more records, and end calls that wait for room."""
         with self._room:
             self.closed = True
             self._room.notify_all()
@@ -85,7 +85,7 @@ class Backlog:
     def _has_room(self, cost: int) -> bool:
         return not self._records or self._size + cost <= self._bound
 
-    def _tell_of_missing(self) -> None:
+    def _add_notice(self) -> None:
         if self._missing:
             record = self._notice(self._missing)
             self._missing = 0

@@ -22,38 +22,38 @@ __all__ = ["ThrowHandler"]
 
 logger = logging.getLogger("communica_like")
 
-_SILENT: Final = ("communica_like", "asyncio")  # what these say may be about this handler itself
-_START: Final = 1.0  # seconds that the first record waits at most for the event loop to be there
+_SILENT: Final = ("communica_like", "asyncio")  # their records may be about this handler itself
+_START_TIMEOUT: Final = 1.0  # seconds that the first record waits for the event loop
 _PLAIN: Final = logging.Formatter()
 
-_of_parents: Final[list[Shipment]] = []  # kept: a task that is dropped complains of it
+_of_parents: Final[list[Shipment]] = []  # referenced, because a pending task that is freed logs a complaint
 
 
 class ThrowHandler(logging.Handler):
     """Throws records to a LogServer, which logs them: ``logger.addHandler(ThrowHandler(connector))``
 
-    Any thread may log, and the child of a fork too, which makes a connection of its own. The caller makes
-    the record into JSON and leaves it in a bounded backlog; one coroutine on the portal's loop throws what is
-    there. The first record starts that, which may take it a moment. Records wait until the server is there,
-    and for the next one when it dies, as throws do.
+    Any thread may log, and so may a forked child, which makes a connection of its own. The caller encodes the
+    record as JSON and leaves it in a bounded backlog; one coroutine on the portal's loop throws it. The first
+    record starts that coroutine, and may wait for it. Like all throws, records wait for a server, and for the
+    next one if it dies.
 
     Args:
         connector: where the LogServer is; or its URL, for configuration files.
         level: as for all handlers.
-        block: seconds that a call may wait when the backlog is full. Then the record is dropped.
-        max_waiting_bytes: of the backlog; each record counts 64 more than it has. As many as
-            ``Limits.outbox`` says are on their way beside that.
-        drain_timeout: seconds for delivery, of ``flush`` and of ``close``.
+        block: seconds that a call may wait while the backlog is full, before the record is dropped.
+        max_waiting_bytes: capacity of the backlog; a record counts its size and 64 bytes. Another
+            ``Limits.outbox`` bytes may be on their way.
+        drain_timeout: seconds that ``flush`` and ``close`` may take to deliver records.
         limits, backoff: as for SimpleClient.
-        portal: whose event loop it uses; None: the one that all share.
+        portal: its event loop throws the records; None uses the shared one.
 
-    Where records were dropped, the server gets one that says how many; the first time the log here does, too.
-    Records of the loggers ``communica_like`` and ``asyncio`` are left out, and so are those that were thrown
-    to this address before. A formatter that is set here makes text of exceptions; all else is formatted where
-    it is logged. At exit what is in the backlog is delivered within ``drain_timeout``.
+    After a drop the server gets a record with the number of dropped ones, and the first drop is logged here
+    too. Records of the loggers ``communica_like`` and ``asyncio`` are left out, and so are records that came
+    from the same address. A formatter that is set here formats exceptions; the server's process formats
+    everything else. At exit the backlog is delivered within ``drain_timeout``.
 
     Raises:
-        ValueError: the URL is wrong.
+        ValueError: the URL is malformed.
     """
 
     _portal: Portal | None
@@ -83,7 +83,7 @@ class ThrowHandler(logging.Handler):
         self._options = (limits, backoff, drain_timeout)
         self._given_portal = portal
         self._begin_anew()
-        super().__init__(level)  # last: from here on logging.shutdown() knows of it
+        super().__init__(level)  # last, because logging.shutdown() then knows the handler
         fork.reset_in_child(self, ThrowHandler._forget_parents)
 
     def __repr__(self) -> str:
@@ -91,19 +91,19 @@ class ThrowHandler(logging.Handler):
 
     @property
     def dropped(self) -> int:
-        """How many records there was no room for, or came after ``close``, in this process."""
+        """The number of records dropped in this process: without room, or after ``close``."""
         return self._backlog.dropped
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Filter the record and ``emit`` it, under no lock: who waits for room keeps nobody else waiting."""
-        passed: Any = self.filter(record)  # from Python 3.12 on it may be another record
+        """Filter and ``emit`` the record without holding the lock, so that other threads need not wait."""
+        passed: Any = self.filter(record)  # since Python 3.12 a filter may return another record
         if passed:
             self.emit(passed if isinstance(passed, logging.LogRecord) else record)
         result: bool = passed
         return result
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Leave the record to be thrown. It raises nothing, and waits no longer than ``block``."""
+        """Queue the record to be thrown. Raises nothing, and waits no longer than ``block``."""
         if record.name.partition(".")[0] in _SILENT:
             return
         try:
@@ -118,27 +118,29 @@ class ThrowHandler(logging.Handler):
                     self._shipment.wake()
             elif not self._told and not self._backlog.closed:
                 self._told = True
-                logger.warning("%r: there is no room for more records", self)
+                logger.warning("%r: the backlog is full, records are dropped", self)
         except Exception:
             self.handleError(record)
 
     def flush(self) -> None:
-        """Wait until the server has logged all records, at most ``drain_timeout``.
+        """Wait until the server has logged all records, for at most ``drain_timeout``.
 
-        One of over 32 KiB may still be under way, and with it those that came after. On the loop's own
-        thread, and in a forked process that has logged nothing, it does nothing.
+        A record of over 32 KiB may still be under way, and those after it. Does nothing on the loop's own
+        thread, and in a forked child that has logged nothing.
         """
         portal, shipment = self._portal, self._shipment
         if shipment is not None and portal is not None and not self._on_the_loop():
-            with contextlib.suppress(Closed):  # by another thread, meanwhile
+            with contextlib.suppress(Closed):  # closed by another thread in the meantime
                 portal.run(shipment.flush())
 
     def close(self) -> None:
-        """Deliver all records, for at most ``drain_timeout``, and end. Later ones are dropped and counted."""
+        """Deliver all records, for at most ``drain_timeout``, and stop. Later records are dropped and
+        counted.
+        """
         if self._on_the_loop():
             raise RuntimeError("closing on the event loop's own thread would wait for itself")
         if self._starter is not None:
-            self._started.wait(_START)
+            self._started.wait(_START_TIMEOUT)
         with self._starting:
             portal, self._portal = self._portal, None
             shipment, self._shipment = self._shipment, None
@@ -169,18 +171,18 @@ class ThrowHandler(logging.Handler):
         return self._target.is_own_thread
 
     def _start(self) -> None:
-        # In a thread of its own: this may be the loop's, or one that is just starting or stopping the loop.
+        # In a thread of its own: the caller may be the loop's thread, or one that starts or stops the loop.
         with self._starting:
             if self._starter is not None or self._backlog.closed:
                 return
             self._starter = threading.Thread(target=self._start_here, name="communica_like logging")
             try:
                 self._starter.start()
-            except RuntimeError:  # the interpreter exits
+            except RuntimeError:  # the interpreter is exiting
                 self._backlog.close()
                 self._started.set()
         if not self._on_the_loop():
-            self._started.wait(_START)
+            self._started.wait(_START_TIMEOUT)
 
     def _start_here(self) -> None:
         try:
@@ -202,7 +204,7 @@ class ThrowHandler(logging.Handler):
             self._started.set()
 
     def _forget_parents(self) -> None:
-        # In a forked child: the parent's records and connections are the parent's to throw.
+        # In a forked child: the parent throws its own records, over its own connection.
         if self._shipment is not None:
             _of_parents.append(self._shipment)
         self._begin_anew()

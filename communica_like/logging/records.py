@@ -1,4 +1,4 @@
-"""Log records as JSON, and back."""
+"""Encoding of log records as JSON."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _PLAIN: Final = (str, int, float, bool, type(None))
 
 
 def encode(record: logging.LogRecord, formatter: logging.Formatter, via: list[str]) -> bytes:
-    """Return what makes the same record elsewhere: its message with the arguments in it, and what JSON takes.
+    """Encode a record: its formatted message, standard attributes, and extras that JSON takes.
 
     Args:
-        formatter: makes text of exceptions.
-        via: where it is thrown, and was before.
+        formatter: formats exceptions.
+        via: the URLs that the record is thrown to, and was thrown to before.
 
     Raises:
-        Exception: the message and its arguments do not fit, or cannot be made text.
+        Exception: the message does not match its arguments, or one of them cannot be formatted.
     """
     fields: dict[str, Any] = {name: getattr(record, name) for name in (*_TEXTS, *_NUMBERS)}
     fields.update((name, getattr(record, name, None)) for name in _OPTIONAL)
@@ -47,17 +47,17 @@ def encode(record: logging.LogRecord, formatter: logging.Formatter, via: list[st
 
 
 def notice(count: int, via: list[str]) -> bytes:
-    """Return a record that says, in the place of others, that they are missing."""
-    text = f"{count} log records are missing here: there was no room for them"
+    """Encode a record that stands for *count* dropped ones."""
+    text = f"{count} log records were dropped here: the backlog was full"
     record = logging.LogRecord("communica_like.logging", logging.WARNING, __file__, 0, text, (), None)
     return encode(record, logging.Formatter(), via)
 
 
 def decode(data: Any) -> logging.LogRecord:
-    """Return a record of what ``encode`` made, loaded from JSON.
+    """Return the record that ``encode`` made, after json.loads.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the data is not a log record.
     """
     try:
         extra = data.get("extra") or {}
@@ -74,7 +74,7 @@ def decode(data: Any) -> logging.LogRecord:
             if not hasattr(record, name):
                 setattr(record, name, value)
     except (AttributeError, KeyError, TypeError) as exc:
-        raise ValueError(f"this is no log record: {exc!r}") from exc
+        raise ValueError(f"not a log record: {exc!r}") from exc
     return record
 
 

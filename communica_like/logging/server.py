@@ -1,4 +1,4 @@
-"""LogServer: log records of other processes are logged here."""
+"""LogServer: logs the records of other processes in this one."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = ["BlockingLogServer", "LogServer"]
 class LogServer(SimpleServer):
     """Logs here what ThrowHandlers throw: ``await LogServer(connector).run()``
 
-    The records of one process come in order, each once, as throws do. Levels, filters, handlers and
-    formatters of this process apply to them. What handlers do happens on the event loop: for those that take
-    long there is logging.handlers.QueueHandler.
+    The records of one process arrive once and in order, as throws do. Levels, filters, handlers and
+    formatters of this process apply to them. Handlers run on the event loop; use
+    logging.handlers.QueueHandler for slow ones.
 
     Args:
         connector: where ThrowHandlers find it.
-        logger: gets all records; None: for each record the one of its name.
+        logger: gets all records; by default each record goes to the logger of its own name.
         limits, handshake_timeout, drain_timeout: as for SimpleServer.
 
-    A record has its message, with the arguments in it; exceptions and stacks as text; process, thread and
-    task; and what ``extra`` gave it, as far as JSON takes that.
+    Each record has its formatted message, exceptions and stacks as text, process, thread and task, and the
+    attributes that ``extra`` gave it, as far as JSON takes them.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class LogServer(SimpleServer):
 
     def _log(self, data: Any) -> None:
         if data is None:
-            return  # all that was thrown before is logged
+            return  # the barrier of flush(): everything before it has been logged
         record = decode(data)
         logger = self._logger or logging.getLogger(record.name)
         if logger.isEnabledFor(record.levelno):
@@ -64,7 +64,7 @@ class BlockingLogServer(BlockingServer[LogServer]):
 
     Args:
         connector, logger, limits, handshake_timeout, drain_timeout: as for LogServer.
-        portal: whose loop it lives on, and logs; None: the one that all share.
+        portal: its event loop runs the server and its handlers; None uses the shared one.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The async side of ThrowHandler: one client that throws what waits in a backlog."""
+"""Shipment: the asyncio side of ThrowHandler, a client that throws a backlog."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["Shipment"]
 logger = logging.getLogger("communica_like")
 
 BARRIER: Final = b"null"
-"""A request that the server answers when it has logged what came before."""
+"""A request that the server answers after it has logged everything before it."""
 
 
 class Shipment:
-    """Throws records from ``start`` to ``close``. It belongs to one event loop, but for ``wake``.
+    """Throws the records of a backlog from ``start`` to ``close``. Only ``wake`` is thread-safe.
 
     Args:
         connector: where the server is.
         backlog: what to throw.
         limits, backoff: as for SimpleClient.
-        drain_timeout: seconds that ``flush`` takes, and ``close``, at most.
+        drain_timeout: the most seconds that ``flush`` and ``close`` take.
     """
 
     def __init__(
@@ -51,21 +51,21 @@ class Shipment:
         self._throwing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin; the server may come later."""
+        """Start throwing; the server may start later."""
         await self._client.init(wait=False)
         self._throwing = self._loop.create_task(self._throw_all(), name="communica_like log records")
 
     def wake(self) -> None:
-        """There is something in the backlog. Any thread may call it."""
+        """Tell the loop that the backlog has records. Any thread may call it."""
         if not self._awake:
             self._awake = True
             try:
                 self._loop.call_soon_threadsafe(self._filled.set)
             except RuntimeError:
-                pass  # the loop is closed, and with it this
+                pass  # the loop is closed, and so is this
 
     async def flush(self) -> bool:
-        """Wait until the server has logged what is in the backlog; return False if it did not in time."""
+        """Wait until the server has logged the backlog; return False after the time limit."""
         try:
             async with asyncio.timeout(self._drain_timeout):
                 await self._emptied()
@@ -75,7 +75,7 @@ class Shipment:
         return True
 
     async def close(self) -> None:
-        """Deliver what is in the backlog, as far as there is time; then end."""
+        """Deliver the backlog within the time limit, then stop."""
         deadline = self._loop.time() + self._drain_timeout
         self._backlog.close()
         try:
@@ -106,7 +106,7 @@ class Shipment:
                     self._backlog.done()
                     self._backlog.drop()
                 except CommunicaError as error:
-                    logger.error("log records are not thrown any more: %s", error)
+                    logger.error("log records are no longer thrown: %s", error)
                     self._backlog.close()
                     self._empty.set()
                     return

@@ -1,4 +1,4 @@
-"""What all queues share."""
+"""WaitingQueue: the part that all queues share. FdWatcher: readiness of a descriptor, for those who wait."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["FdWatcher", "WaitingQueue"]
 
 
 class FdWatcher:
-    """Has the event loop watch a descriptor while anybody waits, and a little longer.
+    """A registration of a descriptor with the event loop, which is kept a little longer than it is needed.
 
-    It is watched until it was ready and nobody waited: most who were served come back, and to begin and end
-    watching for each would cost more than the waiting.
+    It is removed when the descriptor is ready while no caller waits. Most callers that were served come back,
+    and two calls of the loop for each would cost more than the waiting.
 
     Args:
-        fd: the descriptor, which the loop can poll.
-        event: for what.
-        ready: called when it is; returns whether anybody waits for more.
+        fd: the descriptor; one that the loop can poll.
+        event: what to wait for.
+        ready: called when the descriptor is ready; returns whether to keep watching.
     """
 
     def __init__(self, fd: int, event: Literal["read", "write"], ready: Callable[[], bool]) -> None:
@@ -32,14 +32,14 @@ class FdWatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def watch(self) -> None:
-        """Call *ready* whenever it is, from the running event loop."""
+        """Start to watch, with the running event loop. Does nothing if it watches already."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             self._loop = loop
             (loop.add_reader if self._event == "read" else loop.add_writer)(self._fd, self._on_ready)
 
     def ignore(self) -> None:
-        """Stop watching, now. To be called before the descriptor is closed."""
+        """Stop watching. Must be called before the descriptor is closed."""
         loop, self._loop = self._loop, None
         if loop is not None and not loop.is_closed():
             (loop.remove_reader if self._event == "read" else loop.remove_writer)(self._fd)
@@ -50,13 +50,11 @@ class FdWatcher:
 
 
 class WaitingQueue(AsyncQueue):
-    """An AsyncQueue on top of attempts that do not wait.
-
-    A subclass puts bytes into its medium and takes them out.
+    """Base of queues whose subclass has attempts that do not wait.
 
     Args:
-        serializer: how items become bytes.
-        getters, putters: where callers wait; the subclass sees to it that they are called up.
+        serializer: turns items into bytes.
+        getters, putters: where callers wait. The subclass notifies them when an attempt may succeed.
     """
 
     def __init__(self, serializer: Serializer, getters: Line, putters: Line) -> None:
@@ -67,7 +65,7 @@ class WaitingQueue(AsyncQueue):
 
     @property
     def closed(self) -> bool:
-        """Whether ``close`` was called here."""
+        """Whether ``close`` was called."""
         return self._closed
 
     def close(self) -> None:
@@ -85,7 +83,7 @@ class WaitingQueue(AsyncQueue):
     # -- for subclasses
 
     def _dump(self, item: Any) -> bytes:
-        """Return *item* as bytes, or raise SerializerError; Closed, if the queue is."""
+        """Return *item* as bytes. Raise Closed, or SerializerError."""
         self._check_open()
         try:
             return self._serializer.dump(item)
@@ -93,7 +91,7 @@ class WaitingQueue(AsyncQueue):
             raise SerializerError(f"the item cannot be dumped: {exc!r}") from exc
 
     def _load(self, data: bytes) -> Any:
-        """Return the item that *data* holds, or raise SerializerError."""
+        """Return the item in *data*. Raise SerializerError."""
         try:
             return self._serializer.load(data)
         except Exception as exc:

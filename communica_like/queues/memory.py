@@ -1,4 +1,4 @@
-"""MemoryQueue: the reference of what all queues do."""
+"""MemoryQueue: a queue within one process, the reference of what all queues do."""
 
 from __future__ import annotations
 
@@ -19,28 +19,32 @@ __all__ = ["MemoryQueue"]
 
 
 class MemoryQueue(WaitingQueue):
-    """A queue within one process, for tests of what will use another one.
+    """A queue within one process, for tests of programs that use another queue.
 
-    Items are dumped and loaded as by the others, so that what does not survive that is found out here.
+    Items are dumped and loaded as in the other queues, so an item that does not survive that is found here.
+    Any thread may use the ``_nowait`` methods; an event loop in another thread that waits is told.
 
     Args:
         max_items: how many items it holds.
-        max_item_size: bytes of the largest dumped item, or None for no limit.
+        max_item_size: bytes of the largest dumped item; None: no limit.
         serializer: by default PickleSerializer().
+
+    Raises:
+        ValueError: *max_items* is less than 1.
     """
 
     def __init__(
         self, max_items: int = 10, max_item_size: int | None = None, serializer: Serializer | None = None
     ) -> None:
         if max_items < 1:
-            raise ValueError(f"a queue holds one item at least, not {max_items}")
+            raise ValueError(f"max_items must be at least 1, not {max_items}")
         getters, putters = Line(queue.Empty, self._watch_items), Line(queue.Full, self._watch_room)
         super().__init__(serializer or PickleSerializer(), getters, putters)
         self._max_items = max_items
         self._max_item_size = max_item_size
         self._items: deque[bytes] = deque()
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None  # of those who wait, and its thread
+        self._loop: asyncio.AbstractEventLoop | None = None  # where callers wait, and its thread
         self._thread = 0
 
     @property
@@ -70,7 +74,7 @@ class MemoryQueue(WaitingQueue):
         data = self._dump(item)
         if self._max_item_size is not None and len(data) > self._max_item_size:
             raise MessageTooBig(
-                f"an item of {len(data)} bytes; this queue was made for {self._max_item_size} at most"
+                f"the item has {len(data)} bytes, but this queue takes at most {self._max_item_size}"
             )
         return data
 
@@ -99,18 +103,18 @@ class MemoryQueue(WaitingQueue):
         if self._thread == threading.get_ident():
             line.call_up()
         else:
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and whoever waited in it is gone
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
                 self._loop.call_soon_threadsafe(line.call_up)
 
     def _watch_items(self) -> None:
-        self._be_here()
-        if self._items:  # another thread put it before it could see that somebody waits
+        self._set_loop()
+        if self._items:  # put by another thread that did not see this waiter yet
             self._getters.call_up()
 
     def _watch_room(self) -> None:
-        self._be_here()
+        self._set_loop()
         if len(self._items) < self._max_items:
             self._putters.call_up()
 
-    def _be_here(self) -> None:
+    def _set_loop(self) -> None:
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()

@@ -15,6 +15,7 @@ from ..aio.waiters import Line
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
+from ..system.kernel_limit import kernel_limit
 from .base import FdWatcher, WaitingQueue
 
 if sys.platform == "linux":
@@ -22,38 +23,35 @@ if sys.platform == "linux":
 
 __all__ = ["PosixMQ"]
 
-_LIMITS = "/proc/sys/fs/mqueue/"
-
-# Who makes a link over such queues tries out, for a fraction of a millisecond, how much room there is.
-_ATTEMPTS: Final = 4
-_PAUSE: Final = 0.001  # seconds
+# A connector that probes the user's limit exhausts it for a fraction of a millisecond.
+_OPEN_ATTEMPTS: Final = 4
+_RETRY_INTERVAL: Final = 0.001  # seconds
 
 
 class PosixMQ(WaitingQueue):
     """A POSIX message queue: mq_overview(7). Items of higher priority come first, then the oldest.
 
-    The queue, and what is in it, stays in the kernel until ``unlink``, or until the system goes down. To
-    any number of processes it is the same queue by its name; one that is unlinked while they have it open
-    goes on working for them, and is gone with the last of them, in whatever way that one ends.
+    Any number of processes may open it by its name, to put and to get. The queue and its items stay in the
+    kernel until ``unlink`` or the system's shutdown. After ``unlink`` it keeps working for the processes that
+    have it open, and ends with the last of them, however that one ends.
 
     Args:
         name: ``"/"`` and 1 to 254 bytes without another ``"/"`` or a NUL.
-        max_items: how many items it holds; of a queue that exists already, its own number counts.
-        max_item_size: bytes of the largest dumped item; likewise.
-        serializer: by default PickleSerializer(1), which is what ipcqueue writes. Whoever may write to the
-            queue may then run code in its readers: see *mode*.
-        mode: who may open a queue that is created here; by default only this user. See mq_open(3).
-        create: whether to create the queue if there is none.
-        exclusive: whether it has to be created here.
+        max_items: how many items it holds. An existing queue keeps its own number.
+        max_item_size: bytes of the largest dumped item. An existing queue keeps its own number.
+        serializer: by default PickleSerializer(1), the format of ipcqueue. With it, every process that may
+            write to the queue can run code in its readers: see *mode*.
+        mode: permissions of a queue that is created here; by default this user's alone. See mq_open(3).
+        create: whether to create the queue if it is missing.
+        exclusive: whether the queue must be created here.
 
     Raises:
         FeatureNotAvailable: posix_ipc is not installed.
         FileNotFoundError: there is no such queue, and *create* is False.
-        FileExistsError: there is one, and *exclusive* is True.
-        PermissionError: it is another user's.
-        QueueLimitReached: one of the kernel's limits; the message says which, its value, and how to raise
-            it.
-        ValueError: that is no name.
+        FileExistsError: there is one already, and *exclusive* is True.
+        PermissionError: it belongs to another user.
+        QueueLimitReached: a limit of the kernel; the message has its name and value, and how to raise it.
+        ValueError: the name is malformed, or a size is less than 1.
     """
 
     def __init__(
@@ -70,7 +68,7 @@ class PosixMQ(WaitingQueue):
         self._posix_ipc = optional_package("posix_ipc", "posixmq")
         _check_name(name)
         if max_items < 1 or max_item_size < 1:
-            raise ValueError(f"a queue of {max_items} items of {max_item_size} bytes holds nothing")
+            raise ValueError(f"sizes must be at least 1, not {max_items} items of {max_item_size} bytes")
         self.name = name
         flags = self._posix_ipc.O_CREAT if create else 0
         if exclusive:
@@ -83,20 +81,20 @@ class PosixMQ(WaitingQueue):
             max_messages=max_items,
             max_message_size=max_item_size,
         )
-        for left in reversed(range(1 if exclusive else _ATTEMPTS)):
+        for left in reversed(range(1 if exclusive else _OPEN_ATTEMPTS)):
             try:
                 self._mq = open_()
                 break
             except self._posix_ipc.ExistentialError as exc:
                 if exclusive:
-                    raise FileExistsError(f"there is a queue {name} already") from exc
-                raise FileNotFoundError(f"there is no queue {name}") from exc
+                    raise FileExistsError(f"the queue {name} exists already") from exc
+                raise self._missing() from exc
             except self._posix_ipc.PermissionsError as exc:
-                raise PermissionError(f"the queue {name} is not for this user: {exc}") from exc
+                raise PermissionError(f"the queue {name} belongs to another user: {exc}") from exc
             except (OSError, ValueError, MemoryError) as exc:
                 if not left or not isinstance(exc, OSError):
-                    raise QueueLimitReached(_why_not(name, max_items, max_item_size, exc)) from exc
-                time.sleep(_PAUSE)
+                    raise QueueLimitReached(_explain_limit(name, max_items, max_item_size, exc)) from exc
+                time.sleep(_RETRY_INTERVAL)
         self._mq.block = False
         self._max_items = int(self._mq.max_messages)
         self._max_item_size = int(self._mq.max_message_size)
@@ -113,12 +111,12 @@ class PosixMQ(WaitingQueue):
         )
 
     def fileno(self) -> int:
-        """Return the queue's descriptor, which can be polled."""
+        """Return the queue's descriptor, which select(2) and event loops can poll."""
         self._check_open()
         return int(self._mq.mqd)
 
     def put_nowait(self, item: Any, /, *, priority: int = 0) -> None:
-        """Put an item into the queue. See ``put``.
+        """Put an item into the queue. For arguments and errors see ``put``.
 
         Raises:
             queue.Full: there is no room now.
@@ -129,19 +127,17 @@ class PosixMQ(WaitingQueue):
         return self._load(self._receive())
 
     async def put(self, item: Any, /, *, priority: int = 0, timeout: float | None = None) -> None:
-        """Put an item into the queue, when there is room.
+        """Wait for room, then put an item into the queue. If it is cancelled, the item was not put.
 
         Args:
-            priority: 0 to 32767; the highest come out first.
-            timeout: seconds to wait; None: as long as it takes.
+            priority: 0 to 32767; items with the highest come out first.
+            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
             queue.Full: there was no room in time.
             MessageTooBig: the item is larger than the queue's ``max_item_size``.
             SerializerError: it cannot be dumped.
-            ValueError: there is no such priority.
-
-        If it is cancelled, the item was not put.
+            ValueError: the priority is out of range.
         """
         data = self._dumped(item)
         await self._putters.enter(lambda: self._send(data, priority), timeout)
@@ -154,7 +150,7 @@ class PosixMQ(WaitingQueue):
         return int(self._mq.current_messages)
 
     def close(self) -> None:
-        """Let go of the queue; whoever waits here ends with Closed. It stays, with all items."""
+        """Close the descriptor. Callers that wait here get ``Closed``; the queue and its items stay."""
         if not self._closed:
             self._reading.ignore()
             self._writing.ignore()
@@ -162,18 +158,18 @@ class PosixMQ(WaitingQueue):
             self._mq.close()
 
     def unlink(self) -> None:
-        """Remove the queue's name; the queue itself goes when nobody has it open any more.
+        """Remove the queue's name: mq_unlink(3). The queue ends when the last process closes it.
 
         Raises:
             FileNotFoundError: it was removed already.
-            PermissionError: it is another user's.
+            PermissionError: it belongs to another user.
         """
         try:
             self._posix_ipc.unlink_message_queue(self.name)
         except self._posix_ipc.ExistentialError as exc:
-            raise FileNotFoundError(f"there is no queue {self.name}") from exc
+            raise self._missing() from exc
         except self._posix_ipc.PermissionsError as exc:
-            raise PermissionError(f"the queue {self.name} is not for this user to remove") from exc
+            raise PermissionError(f"the queue {self.name} belongs to another user") from exc
 
     # -- attempts
 
@@ -181,8 +177,8 @@ class PosixMQ(WaitingQueue):
         data = self._dump(item)
         if len(data) > self._max_item_size:
             raise MessageTooBig(
-                f"an item of {len(data)} bytes; {self.name} was created for {self._max_item_size} at most "
-                f"(max_item_size; the system's limit is in {_LIMITS}msgsize_max)"
+                f"the item has {len(data)} bytes, but {self.name} was created for at most "
+                f"{self._max_item_size} (max_item_size; the system's limit is fs.mqueue.msgsize_max)"
             )
         return data
 
@@ -193,7 +189,7 @@ class PosixMQ(WaitingQueue):
         except self._posix_ipc.BusyError:
             raise queue.Full from None
         except self._posix_ipc.ExistentialError:
-            self._check_open()  # another thread closed it just now
+            self._check_open()  # another thread has just closed it
             raise
 
     def _receive(self) -> bytes:
@@ -207,37 +203,33 @@ class PosixMQ(WaitingQueue):
             raise
         return bytes(data)
 
+    def _missing(self) -> FileNotFoundError:
+        return FileNotFoundError(f"there is no queue {self.name}")
+
 
 def _check_name(name: str) -> None:
-    # A NUL ends the process in posix_ipc 1.3.2.
+    # posix_ipc 1.3.2 crashes on a NUL.
     if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
-        text = 'a queue\'s name is "/" and 1 to 254 bytes without another "/" or a NUL'
+        text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'
         raise ValueError(f"{text}, not {name!r}")
 
 
-def _why_not(name: str, max_items: int, max_item_size: int, error: Exception) -> str:
+def _explain_limit(name: str, max_items: int, max_item_size: int, error: Exception) -> str:
     what = f"cannot create {name} for {max_items} items of {max_item_size} bytes: "
     for wanted, limit in ((max_items, "msg_max"), (max_item_size, "msgsize_max")):
-        allowed = _limit(limit)
+        allowed = kernel_limit(f"fs.mqueue.{limit}")
         if allowed is not None and wanted > allowed:
-            return f"{what}the system allows {allowed}: fs.mqueue.{limit}, to be raised with sysctl -w"
-    if "space" in str(error):  # ENOSPC; posix_ipc does not give the number
+            return f"{what}the system allows {allowed}: raise fs.mqueue.{limit} with sysctl -w"
+    if "space" in str(error):  # ENOSPC; posix_ipc does not tell the number
         return (
-            f"{what}there are {_limit('queues_max')} queues already: fs.mqueue.queues_max, to be raised with "
-            "sysctl -w; or remove some (they are files where a mqueue file system is mounted)"
+            f"{what}there are {kernel_limit('fs.mqueue.queues_max')} queues already: raise "
+            "fs.mqueue.queues_max with sysctl -w, or remove some (files where an mqueue system is mounted)"
         )
     if sys.platform == "linux" and isinstance(error, OSError):  # EMFILE
         size, files = getrlimit(RLIMIT_MSGQUEUE)[0], getrlimit(RLIMIT_NOFILE)[0]
         return (
-            f"{what}all queues of this user may hold {size} bytes: RLIMIT_MSGQUEUE, to be raised with "
-            f"ulimit -q; or the {files} files that this process may have are open: RLIMIT_NOFILE, ulimit -n"
+            f"{what}all queues of this user may hold {size} bytes: raise RLIMIT_MSGQUEUE with ulimit -q; "
+            f"or this process has its {files} files open: raise RLIMIT_NOFILE with ulimit -n"
         )
     return f"{what}{error}"
 
-
-def _limit(name: str) -> int | None:
-    try:
-        with open(_LIMITS + name, encoding="ascii") as file:
-            return int(file.read())
-    except OSError:
-        return None  # not Linux, or not mounted

@@ -1,6 +1,12 @@
-"""Tools to test programs and connectors with: faults, virtual time, and what a connector must keep.
+"""Tools for testing programs and connectors, without any test framework.
 
-It needs no test framework.
+- ``FaultyConnector`` (faulty.py) wraps a connector; its links break at random places, or stall.
+- ``CuttingProxy`` (cutting_proxy.py) passes real TCP or Unix connections on, and cuts them.
+- ``run_with_virtual_clock`` (virtual_clock.py) runs entities on MemoryConnectors with a clock that jumps to
+  the next timer, so that hours of heartbeats pass at once.
+- conformance/ holds one check for each promise that a connector must keep. Run it on a connector of your own.
+
+All of it uses the public API only, and no other part of the package imports it.
 """
 
 from importlib import import_module
@@ -22,7 +28,7 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when it is first used: the programs of the conformance kit need none of it.
+    # Imported at first use: the programs of the conformance kit need none of it.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,4 +1,4 @@
-"""CuttingProxy: stands between two processes and cuts their connections."""
+"""CuttingProxy: a proxy between two processes that cuts their connections."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Address = tuple[str, int] | str
 
 
 class CuttingProxy:
-    """Passes TCP connections, or those of Unix sockets, on, and cuts each after a random number of bytes.
+    """Forwards TCP or Unix connections, and cuts each after a random number of bytes.
 
-    A cut is anywhere, in the middle of a frame too: some of the bytes under way are delivered, the rest
-    is dropped, and both ends see their connection break. Use it as ``async with CuttingProxy(...)``.
+    A cut may come in the middle of a frame: some of the bytes under way are delivered, the rest is dropped,
+    and both ends see their connection break. Use it as ``async with CuttingProxy(...)``.
 
     Args:
-        target: where connections are passed on to: ``(host, port)`` or the path of a Unix socket.
-        listen: where they come in; ``("127.0.0.1", 0)`` is a free port, which ``address`` tells.
-        seed: for the byte counts.
-        cut_after: lowest and highest number of bytes, both directions together, that one lives for.
+        target: where to forward to: ``(host, port)``, or the path of a Unix socket.
+        listen: where to accept connections; ``("127.0.0.1", 0)`` takes a free port: see ``address``.
+        seed: of the random numbers.
+        cut_after: lowest and highest number of bytes, of both directions together, before a cut.
 
     Attributes:
-        cuts: how many connections were cut.
-        cutting: set it to False, and connections live on.
-        max_cuts: after so many cuts connections live on; None: never.
-        address: where connections come in.
+        cuts: the number of connections that were cut.
+        cutting: set to False to cut no more.
+        max_cuts: the number of cuts after which connections are left alone, or None.
+        address: where it accepts connections.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class CuttingProxy:
         assert self._server is not None
         self._server.close()
         if isinstance(self.address, str):
-            with contextlib.suppress(FileNotFoundError):  # later versions of Python remove it
+            with contextlib.suppress(FileNotFoundError):  # newer versions of Python remove it
                 os.unlink(self.address)
         for task in self._connecting:
             task.cancel()
@@ -89,7 +89,7 @@ class CuttingProxy:
 
     @property
     def may_cut(self) -> bool:
-        """Whether a connection whose time has come is to break."""
+        """Return whether a connection that is due may be cut."""
         return self.cutting and (self.max_cuts is None or self.cuts < self.max_cuts)
 
     async def connect(self, make: Callable[[], _End]) -> None:
@@ -101,21 +101,21 @@ class CuttingProxy:
             await loop.create_connection(make, *self._target)
 
     def start(self, connecting: Coroutine[Any, Any, None]) -> None:
-        """Let *connecting* run."""
+        """Start the task of *connecting*."""
         task = asyncio.get_running_loop().create_task(connecting)
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
     def opened(self, end: _End) -> None:
-        """A transport is open."""
+        """A transport was opened."""
         self._ends.add(end)
 
     def closed(self, end: _End) -> None:
-        """A transport is gone."""
+        """A transport was closed."""
         self._ends.discard(end)
 
     def forget(self, pair: _Pair) -> None:
-        """A connection is gone."""
+        """A connection has ended."""
         self._pairs.discard(pair)
 
     def _accept(self) -> _End:
@@ -125,7 +125,7 @@ class CuttingProxy:
 
 
 class _Pair:
-    """A connection that came in, and the one that it is passed on by."""
+    """An accepted connection, and the one that it is forwarded over."""
 
     def __init__(self, proxy: CuttingProxy, life: int) -> None:
         self.proxy = proxy
@@ -135,14 +135,14 @@ class _Pair:
         self._cut = False
 
     async def connect(self) -> None:
-        """Find the other end; without one, the connection that came in breaks."""
+        """Connect to the target; if that fails, break the accepted connection."""
         try:
             await self.proxy.connect(lambda: self.far)
         except OSError:
             self.abort()
 
     def pass_on(self, data: bytes, end: _End) -> None:
-        """Send *data* to *end*, or a part of it and no more."""
+        """Send *data* to *end*, or cut after a part of it."""
         self._left -= len(data)
         if self._left < 0 and self.proxy.may_cut and not self._cut:
             end.write(data[: self._left])
@@ -151,20 +151,20 @@ class _Pair:
             end.write(data)
 
     def cut(self) -> None:
-        """Break both connections, after what was written."""
+        """Break both connections after sending what was written."""
         if not self._cut:
             self._cut = True
             self.proxy.cuts += 1
             self.close()
 
     def close(self) -> None:
-        """Break both connections in an orderly way."""
+        """Close both connections."""
         self.proxy.forget(self)
         for end in (self.near, self.far):
             end.close()
 
     def abort(self) -> None:
-        """Break both connections now."""
+        """Abort both connections."""
         self.proxy.forget(self)
         for end in (self.near, self.far):
             end.abort()
@@ -185,7 +185,7 @@ class _End(asyncio.Protocol):
         if self._closed:
             self._transport.abort()
         elif self is self._pair.near:
-            self._transport.pause_reading()  # until there is somebody to pass it on to
+            self._transport.pause_reading()  # until the target is connected
             self._pair.proxy.start(self._pair.connect())
         else:
             self.other.go_on()
@@ -206,12 +206,12 @@ class _End(asyncio.Protocol):
         self.other.go_on()
 
     def pause(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def go_on(self) -> None:
-        """Read again: the other end takes more."""
+        """Read again, now that the other end takes more."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -221,13 +221,13 @@ class _End(asyncio.Protocol):
             self._transport.write(data)
 
     def close(self) -> None:
-        """Send what was written, then break."""
+        """Send what was written, then close."""
         self._closed = True
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
-        """Break now."""
+        """Close at once."""
         self._closed = True
         if self._transport is not None:
             self._transport.abort()

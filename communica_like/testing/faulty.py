@@ -1,4 +1,4 @@
-"""FaultyConnector: links that break at random places, and links that stall."""
+"""FaultyConnector: a connector whose links break at random places, or stall."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _HIGH_WATER: Final = 64 * 1024
 
 
 class FaultyConnector(Connector):
-    """Wraps a connector; its links break after a random number of bytes, in the middle of a frame too.
+    """Wraps a connector, and breaks its links after a random number of bytes.
 
-    Some of the bytes under way are delivered, the rest is dropped, and both ends hear of the break. It is
-    enough to wrap the connector of one side: both directions of a link count.
+    A break may come in the middle of a frame: some of the bytes under way are delivered, the rest is dropped,
+    and both ends are told. Wrap the connector of one side only: bytes of both directions count.
 
     Args:
         inner: makes the links.
         seed: the same seed and the same traffic give the same cuts.
-        cut_after: lowest and highest number of bytes that a link lives for.
+        cut_after: lowest and highest number of bytes before a link breaks.
 
     Attributes:
-        cuts: how many links were cut so far.
-        cutting: set it to False, and links live on; to True, and they break again.
-        max_cuts: after so many cuts links live on; None: never.
+        cuts: the number of links that were cut.
+        cutting: set to False to cut no more, to True to cut again.
+        max_cuts: the number of cuts after which links are left alone, or None.
     """
 
     scheme: ClassVar[str] = "faulty"
@@ -41,7 +41,7 @@ class FaultyConnector(Connector):
             raise ValueError(f"cut_after is (low, high) with 0 <= low <= high, not {cut_after!r}")
         self.inner = inner
         self.authkey = inner.authkey
-        # An instance's own: they are those of the connector that it wraps.
+        # Attributes of the instance: the wrapped connector's.
         self.guarantees = inner.guarantees  # type: ignore[misc]
         self.handshake_timeout = inner.handshake_timeout  # type: ignore[misc]
         self.cuts = 0
@@ -101,11 +101,11 @@ class FaultyConnector(Connector):
             link.cut()
 
     def stall(self) -> None:
-        """From now on nothing arrives, on any link, and no link breaks."""
+        """Hold up all bytes, on all links, without breaking one, until ``resume``."""
         self._stalled = True
 
     def resume(self) -> None:
-        """Deliver what was held up, and let all links go on."""
+        """Deliver what ``stall`` held up, and continue."""
         self._stalled = False
         for link in list(self._links):
             link.go_on()
@@ -114,21 +114,21 @@ class FaultyConnector(Connector):
 
     @property
     def stalled(self) -> bool:
-        """Whether nothing arrives."""
+        """Whether bytes are held up."""
         return self._stalled
 
     @property
     def may_cut(self) -> bool:
-        """Whether a link whose time has come is to break."""
+        """Return whether a link that is due may be cut."""
         return self.cutting and (self.max_cuts is None or self.cuts < self.max_cuts)
 
     def count_cut(self, link: _FaultyLink) -> None:
-        """A link was cut."""
+        """Count a link that was cut."""
         self.cuts += 1
         self._links.discard(link)
 
     def forget(self, link: _FaultyLink) -> None:
-        """A link broke by itself."""
+        """Remove a link that broke by itself."""
         self._links.discard(link)
 
     def _new_link(self) -> _FaultyLink:
@@ -153,7 +153,7 @@ class _FaultyLink(Link):
         self.writable = True
 
     def attach(self, inner: Link) -> None:
-        """*inner* carries the bytes."""
+        """Use *inner* to carry the bytes."""
         self._inner = inner
         self.peer = inner.peer
         self.lingers = inner.lingers
@@ -220,7 +220,7 @@ class _FaultyLink(Link):
     # -- faults
 
     def cut(self, *, abort: bool = False) -> None:
-        """Break, after what was taken is sent, or at once; nothing arrives at this end any more."""
+        """Break the link, after sending what it has taken or at once. Nothing arrives here any more."""
         if self._dead or self._inner is None:
             return
         self._dead = self._was_cut = True
@@ -234,7 +234,7 @@ class _FaultyLink(Link):
         asyncio.get_running_loop().call_soon(self._report, ConnectionResetError("the link was cut"))
 
     def go_on(self) -> None:
-        """The stall is over."""
+        """Continue after a stall."""
         out, self._held_out, self._held_out_size = b"".join(self._held_out), [], 0
         into, self._held_in = b"".join(self._held_in), []
         was_writable = self.writable

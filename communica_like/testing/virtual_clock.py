@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: hours of heartbeats and timeouts pass in no time."""
+"""An event loop with virtual time: hours of heartbeats and timeouts pass at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class VirtualClockLoop(asyncio.SelectorEventLoop):
-    """An event loop that does not wait for timers: when nothing is ready, it sets its clock to the next.
+    """An event loop that never waits for a timer: when nothing is ready, its clock jumps to the next one.
 
-    For entities on MemoryConnectors, which need nothing but the loop. Sockets and threads work, but time
-    does not wait for them: a timeout comes before their answer, unless that is there already.
+    Made for entities on MemoryConnectors, which need only the loop. Sockets and threads work, but virtual
+    time does not wait for them: a timeout fires before their answer, unless that has arrived.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
 
     def time(self) -> float:
-        """Return the virtual time, in seconds; it begins at 1,000,000."""
+        """Return the virtual time in seconds, which begins at 1,000,000."""
         return self._jumping.now
 
 
@@ -45,8 +45,8 @@ class _JumpingSelector(selectors.DefaultSelector):
 def run_with_virtual_clock(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run *coroutine* on a new VirtualClockLoop, as asyncio.run does, and return its result.
 
-    ``loop.time()``, and with it ``asyncio.sleep``, ``asyncio.timeout`` and all that entities do by the
-    clock, follow virtual time; ``time.monotonic()`` does not.
+    ``loop.time()``, ``asyncio.sleep``, ``asyncio.timeout`` and the timers of entities follow virtual time;
+    ``time.monotonic()`` does not.
     """
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
         return runner.run(coroutine)

@@ -89,7 +89,8 @@ def test_a_value_error_says_what_was_found(text: str, found: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "http://x", "memory:x", "://x"])
 def test_connector_from_names_the_known_schemes(text: str) -> None:
-    with pytest.raises(ValueError, match=r"known are amqp://, fifo://, local://, .*, tcp://") as caught:
+    known = r"known are amqp://, amqp\+inbox://, fifo://, local://, .*, tcp://"
+    with pytest.raises(ValueError, match=known) as caught:
         connector_from(text)
     assert repr(text) in str(caught.value)
 

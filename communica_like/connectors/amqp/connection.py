@@ -1,4 +1,4 @@
-"""aiormq's connection, what is below it, and the channels that messages travel on."""
+"""One AMQP connection: aiormq opens it and its channels, AmqpProtocol carries its messages."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from typing import Any, Final
 
 from ...exceptions import LinkError
 from ...features import optional_package
-from .protocol import AmqpProtocol, BasicPublish, ChannelUser, ConnectionUser, DeliveryUser
+from .protocol import AmqpProtocol, BasicPublish, ChannelUser, ConnectionUser
 from .url import BrokerUrl
 
-__all__ = ["AmqpConnection", "BrokerKey", "give_time", "ignore_message", "no_aiormq_errors"]
+__all__ = ["AmqpConnection", "BrokerKey", "best_effort", "ignore_message", "translated_errors"]
 
 logger = logging.getLogger("communica_like")
 
-_PATIENCE: Final = 10.0  # seconds to open a connection
-_PROBE: Final = 2.0  # seconds for a node to answer, if there are others
-_LEAVE: Final = 1.0  # seconds to close one in an orderly way, and again
-_STREAM_LIMIT: Final = 64 * 1024
+_CONNECT_TIMEOUT: Final = 10.0  # seconds
+_PROBE_TIMEOUT: Final = 2.0  # seconds for a node to answer, if there are others
+_CLOSE_TIMEOUT: Final = 1.0  # seconds for each step of closing
+_STREAM_LIMIT: Final = 64 * 1024  # bytes
 _DEFAULT_EXCHANGE: Final = "amq.direct"
-_LETS_NO_MORE: Final = (4, 3)
+_NO_SHARED_TRANSIENT: Final = (4, 3)  # the first version of RabbitMQ without such queues
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerKey:
-    """Which connection: those who have equal ones share it.
+    """What identifies a connection: users with equal keys share one.
 
     Attributes:
-        url: where the broker is.
-        password: of the user; None: the broker's default.
+        url: the broker.
+        password: the user's; None: the broker's default.
         ssl: for amqps; None: as the URL's options say.
         name: what the broker calls the connection.
         exchange: carries all messages; empty: one that every broker has.
-        others: the same at other nodes of a cluster, for when this one cannot be reached.
+        others: other nodes of the cluster, for when the first cannot be reached.
     """
 
     url: BrokerUrl
@@ -50,14 +50,14 @@ class BrokerKey:
 
 
 class AmqpConnection:
-    """A connection, opened once and closed once.
+    """A connection to a broker, opened once and closed once.
 
     Args:
-        key: where to, and as whom.
-        user: hears of what concerns it; in ``close``, too.
+        key: the broker, and the user to connect as.
+        user: receives the connection's events, also during ``close``.
 
     Attributes:
-        protocol: what is below aiormq, once there is one.
+        protocol: what carries the bytes, once there is a connection.
     """
 
     protocol: AmqpProtocol | None = None
@@ -65,35 +65,40 @@ class AmqpConnection:
     def __init__(self, key: BrokerKey, user: ConnectionUser) -> None:
         self._key = key
         self._user = user
-        self._amqp: Any = None
-        self._outwards: Any = None
+        self._aiormq: Any = None
+        self._publishing: Any = None  # the channel on which links publish
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._exchange = key.exchange or _DEFAULT_EXCHANGE
 
     # -- opening and closing
 
-    async def open(self, inbox: str, taker: ChannelUser) -> None:
-        """Connect. Messages are written on one channel, and read on another, from a queue that goes with it.
+    async def open(self, queue: str, user: ChannelUser) -> None:
+        """Connect; open a channel to publish on, and one that consumes a queue of this connection alone.
 
         Args:
-            inbox: the queue, and its routing key.
-            taker: gets the messages, and those that come back.
+            queue: the queue's name, and its routing key.
+            user: receives the queue's messages, and those that are returned.
 
         Raises:
-            LinkError: the message says why.
+            LinkError: there is no connection; the message says why.
         """
         url = await self._find_node() if self._key.others else self._key.url
-        with no_aiormq_errors(f"no connection to the broker at {url.place}"):
-            async with asyncio.timeout(_PATIENCE):
+        with translated_errors(f"no connection to the broker at {url.place}"):
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await self._connect(url)
-                await self._make_inbox(inbox, taker)
+                publishing, consuming = await self.new_channel(user), await self.new_channel(user)
+                await self.declare_exchange(consuming)
+                await consuming.queue_declare(queue, exclusive=True, auto_delete=True)
+                await self.bind(consuming, queue, queue)
+                await consuming.basic_consume(queue, ignore_message, no_ack=True, exclusive=True)
+                self._publishing = publishing
 
     async def _find_node(self) -> BrokerUrl:
-        """Return the first node that says that it is a broker, or the last one."""
+        """Return the first node that answers as a broker does, or the last one."""
         urls = (self._key.url, *self._key.others)
         for url in urls[:-1]:
             try:
-                async with asyncio.timeout(_PROBE):
+                async with asyncio.timeout(_PROBE_TIMEOUT):
                     if await _is_broker(url):
                         return url
             except OSError as exc:  # TimeoutError is one
@@ -104,7 +109,7 @@ class AmqpConnection:
         key = self._key
         aiormq = optional_package("aiormq", "rmq")
         loop = asyncio.get_running_loop()
-        self._amqp = aiormq.Connection(
+        self._aiormq = aiormq.Connection(
             url.text(key.password),
             context=key.ssl,
             transport_factory=self,
@@ -112,122 +117,117 @@ class AmqpConnection:
         )
         context = None
         if url.scheme == "amqps":
-            context = key.ssl or await _context(aiormq, self._amqp)
+            context = key.ssl or await _context(aiormq, self._aiormq)
         reader = asyncio.StreamReader(_STREAM_LIMIT, loop=loop)
         protocol = AmqpProtocol(reader, self._user)
         await loop.create_connection(lambda: protocol, url.host, url.port, ssl=context)
         self.protocol = protocol
         self._streams = reader, asyncio.StreamWriter(protocol.transport, protocol, reader, loop)
-        await self._amqp.connect()
-
-    async def _make_inbox(self, inbox: str, taker: ChannelUser) -> None:
-        outwards, inwards = await self.new_channel(taker), await self.new_channel(taker)
-        await self.declare_exchange(inwards)
-        await inwards.queue_declare(inbox, exclusive=True, auto_delete=True)
-        await self.bind(inwards, inbox, inbox)
-        await inwards.basic_consume(inbox, ignore_message, no_ack=True, exclusive=True)
-        self._outwards = outwards
+        await self._aiormq.connect()
 
     async def create(self, url: Any, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Return the streams; it is aiormq that asks for them."""
+        """Return the connection's streams to aiormq, whose transport factory this is."""
         assert self._streams is not None
         return self._streams
 
     async def close(self, *, orderly: bool) -> None:
-        """Close it, in three seconds at most; *orderly*: once the broker has dealt with what was written."""
+        """Close the connection, in three seconds at most.
+
+        Args:
+            orderly: wait until the broker has processed what was published.
+        """
         protocol = self.protocol
         if protocol is None:
             return
-        if orderly and self._outwards is not None:
-            with contextlib.suppress(LinkError), no_aiormq_errors("the channel was not closed"):
-                async with asyncio.timeout(_LEAVE):
-                    await self._outwards.close()
-        closing = asyncio.ensure_future(self._amqp.close())
-        await asyncio.wait([closing], timeout=_LEAVE)
+        if orderly and self._publishing is not None:
+            with contextlib.suppress(LinkError), translated_errors("the channel was not closed"):
+                async with asyncio.timeout(_CLOSE_TIMEOUT):
+                    await self._publishing.close()
+        closing = asyncio.ensure_future(self._aiormq.close())
+        await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT)
         protocol.transport.abort()
-        await asyncio.wait([closing, protocol.gone], timeout=_LEAVE)
+        await asyncio.wait([closing, protocol.closed], timeout=_CLOSE_TIMEOUT)
         if not closing.done():
             closing.cancel()
             await asyncio.wait([closing])
         if not closing.cancelled() and (error := closing.exception()) is not None:
-            logger.debug(
-                "a connection to %s was not closed in an orderly way: %s", self._key.url.place, error
-            )
+            logger.debug("error while closing the connection to %s: %s", self._key.url.place, error)
 
-    # -- once it is open
+    # -- channels
 
-    @property
-    def lets_transient_be_shared(self) -> bool:
-        """Whether the broker takes transient queues that are not one connection's. RabbitMQ did until 4.2."""
-        version = re.match(r"(\d+)\.(\d+)", str(self._amqp.server_properties.get("version", "")))
-        return version is None or (int(version[1]), int(version[2])) < _LETS_NO_MORE
-
-    async def new_channel(self, taker: ChannelUser | None = None) -> Any:
-        """Return another of aiormq's channels; *taker* gets its messages.
+    async def new_channel(self, user: ChannelUser | None = None) -> Any:
+        """Open a channel and return it, aiormq's. *user* receives its messages.
 
         Raises:
-            LinkError: there are as many as the broker allows.
+            LinkError: the connection has as many channels as the broker allows.
             Exception: what aiormq raises.
         """
-        channel = await self._open_channel()
-        if taker is not None and self.protocol is not None:
-            self.protocol.take_channel(channel.number, taker)
-        return channel
-
-    async def new_deliveries(self, taker: DeliveryUser) -> Any:
-        """Return another channel, whose messages *taker* gets with what the broker says of them."""
-        channel = await self._open_channel()
-        if self.protocol is not None:
-            self.protocol.take_deliveries(channel.number, taker)
-        return channel
-
-    async def _open_channel(self) -> Any:
-        most = self._amqp.connection_tune.channel_max
-        if most and len(self._amqp.channels.keys() - {0}) >= most:
+        most = self._aiormq.connection_tune.channel_max
+        if most and len(self._aiormq.channels.keys() - {0}) >= most:
             # The broker would close the connection, which others use.
             raise LinkError(f"the connection to the broker has {most} channels, and may have no more")
-        return await self._amqp.channel(publisher_confirms=False)
+        channel = await self._aiormq.channel(publisher_confirms=False)
+        if user is not None and self.protocol is not None:
+            self.protocol.add_channel(channel.number, user)
+        return channel
 
-    def leave_channel(self, channel: Any) -> None:
-        """It is closed; another one may get its number."""
+    def discard_channel(self, channel: Any) -> None:
+        """Free the number of a closed channel for the next one."""
         if self.protocol is not None:
-            self.protocol.leave_channel(channel.number)
+            self.protocol.discard_channel(channel.number)
 
     async def close_channel(self, channel: Any) -> None:
-        """Close it, if it is open, in an orderly way; if that takes long it is left to itself."""
+        """Close a channel, if it is open. Return after a second, even if the broker has not confirmed."""
         if not channel.is_closed:
-            await give_time(channel.close(), _LEAVE)
-        self.leave_channel(channel)
+            await best_effort(channel.close(), _CLOSE_TIMEOUT)
+        self.discard_channel(channel)
+
+    # -- messages
 
     def publisher(self, key: str, *, mandatory: bool, channel: Any = None) -> BasicPublish:
-        """Return what writes messages with a routing key; *mandatory*: what no queue takes comes back.
+        """Return what publishes messages with a routing key.
 
-        *channel*: where they are written; None: where all links write.
+        Args:
+            mandatory: have the broker return messages that no queue takes.
+            channel: where to publish; None: where all links do.
         """
         assert self.protocol is not None
         return BasicPublish(
             self.protocol.transport,
-            (channel or self._outwards).number,
-            self._amqp.connection_tune.frame_max,
+            (channel or self._publishing).number,
+            self._aiormq.connection_tune.frame_max,
             self._exchange,
             key,
             mandatory=mandatory,
         )
 
+    def write(self, frames: bytes) -> None:
+        """Write frames, unless the connection is closing."""
+        if self.protocol is not None and not self.protocol.transport.is_closing():
+            self.protocol.transport.write(frames)
+
+    # -- queues and exchanges
+
+    @property
+    def allows_shared_transient(self) -> bool:
+        """Whether several connections may use one transient queue: RabbitMQ before 4.3."""
+        version = re.match(r"(\d+)\.(\d+)", str(self._aiormq.server_properties.get("version", "")))
+        return version is None or (int(version[1]), int(version[2])) < _NO_SHARED_TRANSIENT
+
     async def bind(self, channel: Any, queue: str, key: str) -> None:
-        """From now on the queue gets messages with this routing key."""
+        """Bind a queue to the exchange: route messages with the routing key *key* to it."""
         await channel.queue_bind(queue, self._exchange, key)
 
     async def unbind(self, channel: Any, queue: str, key: str) -> None:
-        """No longer."""
+        """Remove what ``bind`` made."""
         await channel.queue_unbind(queue, self._exchange, key)
 
     async def declare_exchange(self, channel: Any) -> None:
-        """Make sure that there is an exchange; one that this makes goes with the last queue bound to it."""
+        """Declare the exchange if it is missing. The broker removes it with the last queue bound to it."""
         if not self._key.exchange:
             return
         aiormq = optional_package("aiormq", "rmq")
-        probe = await self.new_channel()  # the broker closes it if there is none
+        probe = await self.new_channel()  # the broker closes it if there is no such exchange
         try:
             await probe.exchange_declare(self._exchange, passive=True)
         except aiormq.exceptions.ChannelNotFoundEntity:
@@ -237,7 +237,7 @@ class AmqpConnection:
 
 
 async def _is_broker(url: BrokerUrl) -> bool:
-    """Return whether a node is up: one that is starting accepts connections, and says nothing."""
+    """Return whether a node is up: one that is starting accepts connections, and does not answer."""
     reader, writer = await asyncio.open_connection(url.host, url.port)
     try:
         if url.scheme == "amqps":
@@ -249,12 +249,12 @@ async def _is_broker(url: BrokerUrl) -> bool:
 
 
 async def ignore_message(message: Any) -> None:
-    """What aiormq would call with a message, if any came to it."""
+    """Take the place of a consumer's callback: AmqpProtocol keeps all messages from aiormq."""
 
 
 @contextlib.contextmanager
-def no_aiormq_errors(text: str) -> Iterator[None]:
-    """Raise LinkError, *text* and the reason, for what aiormq raises. TimeoutError is one of those errors."""
+def translated_errors(text: str) -> Iterator[None]:
+    """Raise LinkError, with *text* and the reason, for a TimeoutError and for what aiormq raises."""
     aiormq = optional_package("aiormq", "rmq")
     pamqp = optional_package("pamqp.exceptions", "rmq")
     try:
@@ -262,43 +262,40 @@ def no_aiormq_errors(text: str) -> Iterator[None]:
     except TimeoutError as exc:
         raise LinkError(f"{text}: the broker does not answer") from exc
     except (OSError, aiormq.exceptions.AMQPError, pamqp.PAMQPException, RuntimeError) as exc:
-        raise LinkError(f"{text}: {_text(exc)}") from exc
+        reason = " ".join(str(part) for part in exc.args) or type(exc).__name__
+        raise LinkError(f"{text}: {reason}") from exc
     except asyncio.CancelledError as exc:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
-        # Nobody has cancelled this task: it is aiormq's way to say so.
+        # This task was not cancelled: aiormq reports a lost connection so.
         raise LinkError(f"{text}: the connection to the broker broke") from exc
 
 
-_undone: set[asyncio.Future[Any]] = set()
+_running: set[asyncio.Future[Any]] = set()
 
 
-async def give_time(doing: Coroutine[Any, Any, Any], seconds: float) -> None:
-    """Wait until aiormq has done this, in some seconds at most; that it fails is no matter.
+async def best_effort(doing: Coroutine[Any, Any, Any], timeout: float) -> None:
+    """Run *doing* with a timeout in seconds and ignore its failure.
 
-    When the wait is over, or cancelled, it goes on: aiormq closes the channel of a call that is cancelled. If
-    that is being closed, the broker takes the second time amiss, and closes the connection that others share.
+    After the timeout, or a cancellation, *doing* goes on by itself. aiormq closes the channel of a call that
+    is cancelled, and if that channel was closing already, the broker closes the connection, which others use.
     """
     task = asyncio.ensure_future(doing)
-    _undone.add(task)
-    task.add_done_callback(_done)
-    await asyncio.wait([task], timeout=seconds)
+    _running.add(task)
+    task.add_done_callback(_finished)
+    await asyncio.wait([task], timeout=timeout)
 
 
-def _done(task: asyncio.Future[Any]) -> None:
-    _undone.discard(task)
+def _finished(task: asyncio.Future[Any]) -> None:
+    _running.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
-        logger.debug("a channel was not left in an orderly way: %r", error)
+        logger.debug("error while closing a channel: %r", error)
 
 
-async def _context(aiormq: Any, amqp: Any) -> SSLContext:
+async def _context(aiormq: Any, connection: Any) -> SSLContext:
     provider = aiormq.connection.SSLContextProvider(
-        ssl_context=None, ssl_certs=amqp.ssl_certs, loop=asyncio.get_running_loop()
+        ssl_context=None, ssl_certs=connection.ssl_certs, loop=asyncio.get_running_loop()
     )
     context: SSLContext = await provider.get_context()
     return context
-
-
-def _text(error: BaseException) -> str:
-    return " ".join(str(part) for part in error.args) or type(error).__name__

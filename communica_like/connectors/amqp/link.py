@@ -3,60 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final
 
 from ...abc import Link, PeerIdentity
 from ...exceptions import LinkError, LinkRefused
 from ...system import ProcessId
 from ..links.peer_process import PeerProcess
-from .link_messages import ABORT, CREDIT, DATA, END, HEADER, TO_CLIENT, TO_SERVER, WELCOME, Introduction
+from ..links.send_buffer import SendBuffer
+from .link_messages import ABORT, ACCEPT, CREDIT, DATA, END, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import BasicPublish
 from .shared_connection import SharedConnection
 
 __all__ = ["AmqpLink"]
 
-_CREDIT: Final = 512 * 1024  # bytes of a link that are in the broker, or in what surrounds it
-_TELL_EVERY: Final = _CREDIT // 4  # received bytes after which the other side is told
-_LARGEST: Final = 128 * 1024  # bytes of a message
-_HIGH_WATER: Final = 64 * 1024
-_LOW_WATER: Final = 16 * 1024
-_DOUBT: Final = 0.1  # seconds for what was sent before its sender was gone
+_CREDIT: Final = 512 * 1024  # bytes of a link on their way through the broker
+_CREDIT_STEP: Final = _CREDIT // 4  # received bytes after which the other side is told
+_MAX_MESSAGE: Final = 128 * 1024  # bytes
+_ARRIVAL_DELAY: Final = 0.1  # seconds for what the other side sent before it was gone
 
 
 class AmqpLink(Link):
-    """Ordered pieces of a stream, which the other side's inbox takes. It belongs to the running event loop.
+    """A byte stream in messages to the other side's inbox. It belongs to the running event loop.
 
-    At most _CREDIT bytes, and what is one message too many, are sent and not known to be received: so the
-    broker does not fill up with what a slow side does not read.
+    At most _CREDIT bytes, and one more message, are sent and not known to be received, so that the broker
+    does not store what a slow side has yet to read.
 
     Args:
-        broker: carries it; the caller has acquired it for the link, which releases it in the end.
-        to: which end the other one is, TO_CLIENT or TO_SERVER.
+        connection: carries the link, with a reference that becomes the link's own.
+        to: which end the other side is, TO_CLIENT or TO_SERVER.
         ident: the link's id, 16 bytes.
 
     Attributes:
-        opened: done when the server has answered.
+        opened: done when the server has accepted.
         server: the id of the server, or empty.
         process: the process at the other end, or None if it is on another machine.
-        away_since: since when the server of a broken link cannot be reached, by the loop's clock; see
+        away_since: when the server of a broken link was first found disconnected, by the loop's clock; see
             RmqConnector.connect_again.
     """
 
-    def __init__(self, broker: SharedConnection, to: int, ident: bytes) -> None:
+    def __init__(self, connection: SharedConnection, to: int, ident: bytes) -> None:
         self._loop = asyncio.get_running_loop()
-        self._broker = broker
+        self._connection = connection
         self._to = to
         self._ident = ident
-        self._unsent: deque[memoryview] = deque()
-        self._size = 0  # of what is unsent
+        self._unsent = SendBuffer()
         self._sent = 0
         self._acknowledged = 0
         self._received = 0
-        self._told = 0
+        self._credited = 0
         self._closing = False
         self._broken = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._withdrawn = False
+        self._concluded: asyncio.Future[None] = self._loop.create_future()
+        self._ending: asyncio.TimerHandle | None = None
         self._watch: PeerProcess | None = None
         self._data: BasicPublish | None = None
         self._control: BasicPublish | None = None
@@ -66,109 +65,112 @@ class AmqpLink(Link):
         self.server = ""
         self.process: ProcessId | None = None
         self.away_since: float | None = None
-        self.peer = PeerIdentity(broker.scheme, broker.place)
+        self.peer = PeerIdentity(connection.scheme, connection.place)
         self.writable = True
-        broker.links[self.key] = self
+        connection.links[self.key] = self
 
     @property
     def key(self) -> bytes:
-        """Which end of which link this is, as it is in the header of messages that are for it."""
+        """This end in the header of messages for it: its number, and the link's id."""
         return bytes([TO_CLIENT + TO_SERVER - self._to]) + self._ident
 
-    def open(self, introduction: Introduction) -> None:
-        """The other side is known."""
-        broker = self._broker
-        self.peer = PeerIdentity(broker.scheme, f"{broker.place} {introduction.name}".rstrip())
-        self._data = broker.connection.publisher(introduction.inbox, mandatory=True)
-        self._control = broker.connection.publisher(introduction.inbox, mandatory=False)
-        self.server = introduction.server
-        if introduction.machine and introduction.machine == broker.machine:
-            self.process = introduction.process
-            own, other = broker.process, introduction.process
-            if other.namespace == own.namespace and other.pid != own.pid:
-                self._watch = PeerProcess(introduction.process, self._process_ended)
-
-    def welcome(self, introduction: Introduction) -> None:
-        """Tell the client who the server is. If it has gone meanwhile, that comes back."""
+    def accept(self, introduction: Introduction) -> None:
+        """Introduce the server to the client. If the client is gone, the message is returned."""
         if self._data is not None:
-            self._data.publish(HEADER.pack(WELCOME, self._to, self._ident, 0), introduction.encode())
+            self._data.publish(HEADER.pack(ACCEPT, self._to, self._ident, 0), introduction.encode())
 
-    # -- the broker's side
+    # -- events of the connection
 
-    def take(self, kind: int, offset: int, data: memoryview) -> None:
-        """A message for this end arrived."""
+    def peer_introduced(self, introduction: Introduction) -> None:
+        """The other side is known."""
+        connection = self._connection
+        self.peer = PeerIdentity(connection.scheme, f"{connection.place} {introduction.name}".rstrip())
+        self._data = connection.amqp.publisher(introduction.inbox, mandatory=True)
+        self._control = connection.amqp.publisher(introduction.inbox, mandatory=False)
+        self.server = introduction.server
+        identity = connection.identity
+        if introduction.machine and introduction.machine == identity.machine:
+            own, other = identity.process, introduction.process
+            self.process = other
+            if other.namespace == own.namespace and other.pid != own.pid:
+                self._watch = PeerProcess(other, self._process_ended)
+
+    def message_received(self, kind: int, offset: int, data: memoryview) -> None:
         if kind == DATA:
-            self._take_data(offset, data)
+            self._data_received(offset, data)
         elif kind == CREDIT:
             self._acknowledged = max(self._acknowledged, min(offset, self._sent))
             self.write()
-        elif kind == WELCOME and not self.opened.done():
+        elif kind == ACCEPT and not self.opened.done():
             try:
-                self.open(Introduction.decode(data.tobytes()))
+                self.peer_introduced(Introduction.decode(data.tobytes()))
             except ValueError as exc:
-                self.opened.set_exception(LinkError(f"the server cannot be understood: {exc}"))
+                self.opened.set_exception(LinkError(f"the server's answer is malformed: {exc}"))
             else:
                 self.opened.set_result(None)
         elif kind == END and offset != self._received:
-            self.end(LinkError(f"{offset - self._received} bytes of the link were lost by the broker"))
+            self.end(LinkError(f"the broker lost {offset - self._received} bytes of the link"))
         elif kind in (END, ABORT):
             self.end(None)
 
-    def returned(self) -> None:
-        """No queue takes what was sent to the other side."""
+    def message_returned(self) -> None:
         if not self.opened.done():
-            self.opened.set_exception(LinkRefused("nobody is there"))
+            self.opened.set_exception(LinkRefused("no server is there"))
         else:
             self._end_soon(LinkError("the other side has lost its connection to the broker"))
 
     def write(self) -> None:
-        """There may be room again."""
+        """Write what there is room for."""
         if self._broken:
             return
         while self._unsent and self._has_room():
-            self._send(self._next_message())
+            self._send(self._unsent.take(_MAX_MESSAGE))
         if self._closing:
             if not self._unsent:
                 self._finish()
-        elif not self.writable and self._size <= _LOW_WATER:
+        elif not self.writable and self._unsent.drained:
             self.writable = True
             self.receiver.link_writable()
 
     def end(self, error: Exception | None, tell: bool = False) -> None:
-        """The link is broken: *error* says why; *tell*: the other side does not know it yet."""
+        """Break the link.
+
+        Args:
+            error: the reason, for the receiver.
+            tell: tell the other side.
+        """
         if self._broken:
             return
         self._broken = True
         self.writable = False
         self._unsent.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._ending is not None:
+            self._ending.cancel()
         if not self.opened.done():
             self.opened.set_exception(error or LinkError("the link was closed"))
-            self.opened.exception()  # whoever waited may have gone
+            self.opened.exception()  # its caller may have been cancelled
         if tell:
             self._tell(ABORT)
-        self._broker.links.pop(self.key, None)
-        closing = self._broker.release()
-        # The last link on a connection takes it along: whoever waits for the link's end waits for that, too.
+        self._connection.links.pop(self.key, None)
+        closing = self._connection.release()
+        # If the last link on a connection takes that along, its receiver is told when both are closed.
         if closing is None:
             self._loop.call_soon(self._conclude, error)
         else:
             closing.add_done_callback(lambda _: self._conclude(error))
 
-    # -- the session's side
+    # -- calls of the session
 
     def send(self, data: bytes) -> None:
         if self._closing or self._broken or not data:
             return
-        if not self._unsent and len(data) <= _LARGEST and self._has_room():
+        if not self._unsent and len(data) <= _MAX_MESSAGE and self._has_room():
             self._send(data)
             return
-        self._unsent.append(memoryview(data))
-        self._size += len(data)
+        self._unsent.append(data)
         while self._unsent and self._has_room():
-            self._send(self._next_message())
-        if self._size > _HIGH_WATER:
+            self._send(self._unsent.take(_MAX_MESSAGE))
+        if self._unsent.full:
             self.writable = False
 
     def close(self) -> None:
@@ -182,41 +184,38 @@ class AmqpLink(Link):
         self._closing = True
         self.end(None, tell=True)
 
-    # --
+    def withdraw(self) -> asyncio.Future[None]:
+        """Abort a link that ``connect`` does not return; the future is done when it is broken."""
+        self._withdrawn = True
+        self.abort()
+        return self._concluded
 
-    def _tell(self, kind: int, offset: int = 0) -> None:
-        if self._control is not None:
-            self._control.publish(HEADER.pack(kind, self._to, self._ident, offset), b"")
+    # -- messages
 
     def _has_room(self) -> bool:
-        return self._data is not None and self._broker.has_room and self._sent - self._acknowledged < _CREDIT
+        return (
+            self._data is not None
+            and self._connection.writable
+            and self._sent - self._acknowledged < _CREDIT
+        )
 
     def _send(self, data: bytes | memoryview) -> None:
         assert self._data is not None
         self._data.publish(HEADER.pack(DATA, self._to, self._ident, self._sent), data)
         self._sent += len(data)
 
-    def _next_message(self) -> bytes | memoryview:
-        pieces: list[memoryview] = []
-        room = _LARGEST
-        while room and self._unsent:
-            piece = self._unsent.popleft()
-            if len(piece) > room:
-                self._unsent.appendleft(piece[room:])
-                piece = piece[:room]
-            pieces.append(piece)
-            room -= len(piece)
-        self._size -= _LARGEST - room
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def _tell(self, kind: int, offset: int = 0) -> None:
+        if self._control is not None:
+            self._control.publish(HEADER.pack(kind, self._to, self._ident, offset), b"")
 
     def _finish(self) -> None:
         self._tell(END, self._sent)
         self.end(None)
 
-    def _take_data(self, offset: int, data: memoryview) -> None:
+    def _data_received(self, offset: int, data: memoryview) -> None:
         if offset != self._received:
-            # A broker drops messages where its policies, or those who administer it, say so.
-            self.end(LinkError("a part of the link was lost by the broker"), tell=True)
+            # A policy, or an administrator, had the broker drop messages.
+            self.end(LinkError("the broker lost a part of the link"), tell=True)
             return
         self._received += len(data)
         try:
@@ -226,23 +225,27 @@ class AmqpLink(Link):
             context = {"message": "a link's receiver failed", "exception": exc}
             self._loop.call_exception_handler(context)
             self.end(exc, tell=True)
-        if self._received - self._told >= _TELL_EVERY and not self._broken:
-            self._told = self._received
+        if self._received - self._credited >= _CREDIT_STEP and not self._broken:
+            self._credited = self._received
             self._tell(CREDIT, self._received)
 
+    # -- the end
+
     def _process_ended(self) -> None:
-        if not self._broken:
-            self._end_soon(None)
+        self._end_soon(None)
 
     def _end_soon(self, error: Exception | None) -> None:
-        """The other side is gone, but what it sent before may be on its way."""
-        if self._timer is None and not self._broken:
-            self._timer = self._loop.call_later(_DOUBT, self.end, error)
+        """Break the link after a delay: what the other side sent may still be on its way."""
+        if self._ending is None and not self._broken:
+            self._ending = self._loop.call_later(_ARRIVAL_DELAY, self.end, error)
 
     def _conclude(self, error: Exception | None) -> None:
         if self._watch is None:
-            self.receiver.link_broken(error)
+            self._report(error)
         else:
-            self._watch.conclude(
-                lambda gone: self.receiver.link_broken(gone or error), wait=not self._closing
-            )
+            self._watch.conclude(lambda gone: self._report(gone or error), wait=not self._closing)
+
+    def _report(self, error: Exception | None) -> None:
+        self._concluded.set_result(None)
+        if not self._withdrawn:
+            self.receiver.link_broken(error)

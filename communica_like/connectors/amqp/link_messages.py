@@ -1,4 +1,4 @@
-"""What travels over a broker: one message, a header and a payload.
+"""The messages of a link over a broker: a header and a payload.
 
 ::
 
@@ -7,8 +7,8 @@
     | kind  |  to  |  link's id | offset  | payload
     +-------+------+------------+---------+---------
 
-``to`` says which end of the link it is for: 0 the client's, 1 the server's. ``offset`` counts bytes of the
-link's stream: with DATA, those sent before; with END, all that were sent; with CREDIT, all received.
+``to`` is the end of the link that the message is for: 0 the client's, 1 the server's. ``offset`` counts bytes
+of the link's stream: with DATA, those sent before; with END, all that were sent; with CREDIT, all received.
 """
 
 from __future__ import annotations
@@ -21,51 +21,51 @@ from ...system import ProcessId
 
 __all__ = [
     "ABORT",
+    "ACCEPT",
+    "CONNECT",
     "CREDIT",
     "DATA",
     "END",
     "HEADER",
-    "KNOCK",
     "TO_CLIENT",
     "TO_SERVER",
-    "WELCOME",
     "Introduction",
 ]
 
 HEADER: Final = Struct("!BB16sQ")
 """Kind, end, id, offset."""
 
-KNOCK: Final = 1
+CONNECT: Final = 1
 """A client asks for a link; the payload is its Introduction."""
-WELCOME: Final = 2
-"""A server gives it one; the payload is its Introduction."""
+ACCEPT: Final = 2
+"""A server accepts the link; the payload is its Introduction."""
 DATA: Final = 3
 """A piece of the stream."""
 CREDIT: Final = 4
-"""So much of it was received."""
+"""The receiver has the stream up to the offset."""
 END: Final = 5
-"""The link is over, in an orderly way."""
+"""The link was closed, and this is all that was sent."""
 ABORT: Final = 6
-"""The link is over."""
+"""The link is broken."""
 
 TO_CLIENT: Final = 0
 TO_SERVER: Final = 1
 
 _VERSION: Final = 1
-_LARGEST: Final = 4096
-_LONGEST_NAME: Final = 255
+_MAX_SIZE: Final = 4096  # bytes of an introduction
+_MAX_NAME: Final = 255
 
 
 class Introduction(NamedTuple):
-    """What a side tells of itself when a link is made.
+    """How a side describes itself when a link is made.
 
     Attributes:
         inbox: the routing key of its inbox.
         name: what its connection to the broker is called.
-        machine: which machine it runs on, since its start; empty: that cannot be told.
-        process: which process it is.
-        server: the id of the server: with WELCOME, the one that gives the link; with KNOCK, the only one that
-            may, or empty.
+        machine: an id of its machine since it was booted; empty: unknown.
+        process: its process.
+        server: the id of a server: with ACCEPT, the one that accepts; with CONNECT, the only one that may, or
+            empty.
     """
 
     inbox: str
@@ -75,35 +75,30 @@ class Introduction(NamedTuple):
     server: str = ""
 
     def encode(self) -> bytes:
-        """Return it as bytes."""
-        fields = [
-            _VERSION,
-            self.inbox,
-            self.name[:_LONGEST_NAME],
-            self.machine,
-            str(self.process),
-            self.server,
-        ]
-        return json.dumps(fields).encode()
+        """Return the introduction as bytes."""
+        name = self.name[:_MAX_NAME]
+        return json.dumps(
+            [_VERSION, self.inbox, name, self.machine, str(self.process), self.server]
+        ).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return what ``encode`` made bytes of.
+        """Return the introduction that ``encode`` made these bytes of.
 
         Raises:
-            ValueError: it did not.
+            ValueError: they are something else.
         """
-        if len(data) > _LARGEST:
-            raise ValueError(f"a introduction of {len(data)} bytes")
+        if len(data) > _MAX_SIZE:
+            raise ValueError(f"an introduction of {len(data)} bytes")
         try:
             fields = json.loads(data)
         except RecursionError as exc:
-            raise ValueError("not the introduction of a side") from exc
+            raise ValueError("a malformed introduction") from exc
         match fields:
             case [int(version), *_] if version != _VERSION:
                 raise ValueError(f"version {version}; this side knows version {_VERSION}")
             case [_, str(inbox), str(name), str(machine), str(process), str(server)]:
-                if not inbox or len(inbox.encode()) > _LONGEST_NAME:
-                    raise ValueError("an inbox that cannot be")
+                if not 0 < len(inbox.encode()) <= _MAX_NAME:
+                    raise ValueError("an inbox's name of an impossible length")
                 return cls(inbox, name, machine, ProcessId.parse(process), server)
-        raise ValueError("not the introduction of a side")
+        raise ValueError("a malformed introduction")

@@ -1,4 +1,4 @@
-"""A server's address at a broker, and the way back to it when the connection is gone."""
+"""A server's address at a broker, declared again whenever the connection is lost."""
 
 from __future__ import annotations
 
@@ -9,178 +9,161 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ...abc import Link, LinkReceiver, Listener
-from .connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
+from .connection import BrokerKey, best_effort, ignore_message, translated_errors
 from .link import AmqpLink
 from .link_messages import TO_CLIENT, Introduction
+from .names import address_key, server_key
+from .protocol import ChannelUser
 from .shared_connection import SharedConnection, acquire
 
-__all__ = ["AmqpListener", "address_key", "server_key"]
+__all__ = ["AmqpListener"]
 
 logger = logging.getLogger("communica_like")
 
-_FIRST_PAUSE: Final = 0.05  # seconds
-_LONGEST_PAUSE: Final = 1.0
-_PATIENCE: Final = 5.0  # seconds for the broker to do what it is asked for
-_ORPHAN: Final = 10_000  # milliseconds that the queue of an address may be without a server
+_FIRST_DELAY: Final = 0.05  # seconds between attempts to serve again
+_MAX_DELAY: Final = 1.0
+_DECLARE_TIMEOUT: Final = 5.0  # seconds
+_QUEUE_EXPIRES: Final = 10_000  # milliseconds that the queue of an address may be without a consumer
 
 
-def address_key(address: str) -> str:
-    """Return the routing key, and the name, of the queue that all servers of an address share."""
-    return f"communica_like.address.{address}"
+class AmqpListener(Listener, ChannelUser):
+    """Serves an address, beside other servers: the broker gives a client's request to one of them.
 
-
-def server_key(server: str) -> str:
-    """Return the routing key of one server."""
-    return f"communica_like.server.{server}"
-
-
-class AmqpListener(Listener):
-    """Serves an address, beside other servers: a client that knocks gets one of them.
-
-    The queue of the address goes with the last of them; and it goes after _ORPHAN if the one that made it was
-    killed before it served. A client that comes back knocks at its server's own key, which leads to the inbox
-    of the connection that the server has at the time.
+    The last server removes the queue of the address. If a server was killed before it consumed from the queue
+    it declared, the queue expires. A client that comes back sends its request to its server's own routing
+    key, which is bound to the inbox of the server's current connection.
 
     Args:
         key: which broker.
         name: the address.
-        url: the same, as clients know it.
+        url: the connector's URL.
         accept: as for Connector.listen.
     """
 
     def __init__(self, key: BrokerKey, name: str, url: str, accept: Callable[[Link], LinkReceiver]) -> None:
         self.address = url
         self._key = key
-        self._name = name
+        self._queue = address_key(name)
         self._accept = accept
         self._ident = secrets.token_hex(16)
-        self._broker: SharedConnection | None = None
+        self._connection: SharedConnection | None = None
         self._channel: Any = None
         self._closed = False
-        self._lost = asyncio.Event()
-        self._reason = ""
-        self._serving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._keeping = asyncio.get_running_loop().create_task(
-            self._keep(), name=f"communica_like listener {url}"
-        )
+        self._loop = asyncio.get_running_loop()
+        self._lost: asyncio.Future[str] = self._loop.create_future()
+        self._keeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Wait until it serves.
+        """Declare the address, and keep it declared.
 
         Raises:
-            LinkError: the broker cannot be reached, or does not allow it.
+            LinkError: the broker cannot be reached, or refuses.
             FeatureNotAvailable: aiormq is not installed.
+
+        An error or a cancellation leaves nothing behind.
         """
         try:
-            await asyncio.shield(self._serving)
+            await self._declare()
         except BaseException:
-            await self.close()
+            await self._withdraw()
             raise
+        self._keeping = self._loop.create_task(self._keep(), name=f"communica_like listener {self.address}")
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         self.connection_lost("the listener is closed")
-        self._keeping.cancel()
-        await asyncio.wait([self._keeping])
-        if self._serving.done() and not self._serving.cancelled():
-            self._serving.exception()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
         await self._withdraw()
 
-    # -- for the connection
+    # -- events
 
-    def message(self, body: bytes, returned: bool) -> None:
-        if self._broker is not None:
-            self._broker.knock(body, self)
+    def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
+        if self._connection is not None:
+            self._connection.handle_message(body, self)
 
-    def knocked(self, ident: bytes, introduction: Introduction) -> None:
-        if self._broker is None:
+    def connect_requested(self, ident: bytes, introduction: Introduction) -> None:
+        if self._connection is None:
             return
-        self._broker.hold()
-        link = AmqpLink(self._broker, TO_CLIENT, ident)
-        link.open(introduction)
-        link.welcome(self._broker.introduction(self._ident))
+        self._connection.hold()
+        link = AmqpLink(self._connection, TO_CLIENT, ident)
+        link.peer_introduced(introduction)
+        link.accept(self._connection.identity._replace(server=self._ident))
         link.receiver = self._accept(link)
 
     def channel_closed(self, reason: str) -> None:
         self.connection_lost(f"the broker closed the listener's channel: {reason}")
 
     def connection_lost(self, reason: str) -> None:
-        if not self._lost.is_set():
-            self._reason = reason
-            self._lost.set()
+        """Clients cannot connect any more."""
+        if not self._lost.done():
+            self._lost.set_result(reason)
 
-    # --
+    # -- serving
 
     async def _keep(self) -> None:
-        """Serve, and serve again whenever the broker does not let it any more."""
-        pause = _FIRST_PAUSE
-        # Not only until it is cancelled: what aiormq does meanwhile may end with an error instead.
+        """Declare the address again whenever the connection is lost."""
+        delay = _FIRST_DELAY
+        # A cancellation alone would not do: in aiormq it may end as another error.
         while not self._closed:
+            logger.warning("%s is not served, for now: %s", self.address, await self._lost)
+            await self._withdraw()
+            await asyncio.sleep(delay)
             try:
-                await self._announce()
+                await self._declare()
             except Exception as exc:
-                await self._withdraw()
-                if not self._serving.done():
-                    self._serving.set_exception(exc)
-                    return
-                logger.warning("%s is not served, for now: %s", self.address, exc)
+                self.connection_lost(str(exc))
+                delay = min(2 * delay, _MAX_DELAY)
             else:
-                pause = _FIRST_PAUSE
-                if not self._serving.done():
-                    self._serving.set_result(None)
-                else:
-                    logger.info("%s is served again", self.address)
-                await self._lost.wait()
-                logger.warning("%s is not served, for now: %s", self.address, self._reason)
-                await self._withdraw()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+                logger.info("%s is served again", self.address)
+                delay = _FIRST_DELAY
 
-    async def _announce(self) -> None:
-        self._lost.clear()
-        broker = self._broker = await acquire(self._key)
-        connection = broker.connection
-        queue = address_key(self._name)
-        with no_aiormq_errors(f"cannot serve {self.address}"):
-            async with asyncio.timeout(_PATIENCE):
-                broker.servers[self._ident] = self
-                channel = self._channel = await connection.new_channel(self)
-                await connection.declare_exchange(channel)
-                await connection.bind(channel, broker.inbox, server_key(self._ident))
+    async def _declare(self) -> None:
+        """Connect, and consume from the queue of the address."""
+        self._lost = self._loop.create_future()
+        connection = self._connection = await acquire(self._key)
+        amqp = connection.amqp
+        with translated_errors(f"cannot serve {self.address}"):
+            async with asyncio.timeout(_DECLARE_TIMEOUT):
+                connection.servers[self._ident] = self
+                connection.on_lost.add(self.connection_lost)
+                channel = self._channel = await amqp.new_channel(self)
+                await amqp.declare_exchange(channel)
+                await amqp.bind(channel, connection.inbox, server_key(self._ident))
                 await channel.queue_declare(
-                    queue,
-                    durable=not connection.lets_transient_be_shared,
+                    self._queue,
+                    durable=not amqp.allows_shared_transient,
                     auto_delete=True,
-                    arguments={"x-expires": _ORPHAN},
+                    arguments={"x-expires": _QUEUE_EXPIRES},
                 )
-                await connection.bind(channel, queue, queue)
-                await channel.basic_consume(queue, ignore_message, no_ack=True)
+                await amqp.bind(channel, self._queue, self._queue)
+                await channel.basic_consume(self._queue, ignore_message, no_ack=True)
 
     async def _withdraw(self) -> None:
-        """Let go of the broker. Links live on."""
-        broker, self._broker = self._broker, None
+        """Undo ``_declare``. Links stay as they are."""
+        connection, self._connection = self._connection, None
         channel, self._channel = self._channel, None
-        if broker is None:
+        if connection is None:
             return
         try:
-            broker.servers.pop(self._ident, None)
-            if channel is not None and not broker.over:
-                await give_time(self._leave(broker, channel), _PATIENCE)
+            connection.servers.pop(self._ident, None)
+            connection.on_lost.discard(self.connection_lost)
+            if channel is not None and not connection.ended:
+                await best_effort(self._undeclare(connection, channel), _DECLARE_TIMEOUT)
         finally:
-            closing = broker.release()
-            if closing is not None:
-                await asyncio.shield(closing)
+            await connection.drop()
 
-    async def _leave(self, broker: SharedConnection, channel: Any) -> None:
-        connection = broker.connection
+    async def _undeclare(self, connection: SharedConnection, channel: Any) -> None:
+        amqp = connection.amqp
         if not channel.is_closed:
-            await connection.unbind(channel, broker.inbox, server_key(self._ident))
+            await amqp.unbind(channel, connection.inbox, server_key(self._ident))
             await channel.close()
-        connection.leave_channel(channel)
-        # The queue is gone in a moment, and swallows knocks until then. If others serve the address
-        # the broker refuses this, and closes the channel.
-        last = await connection.new_channel()
-        await last.queue_delete(address_key(self._name), if_unused=True)
+        amqp.discard_channel(channel)
+        # Auto-delete takes a moment, in which the queue would swallow requests. If others serve the address
+        # the broker refuses, and closes the channel.
+        last = await amqp.new_channel()
+        await last.queue_delete(self._queue, if_unused=True)
         await last.close()

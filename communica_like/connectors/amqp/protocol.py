@@ -1,7 +1,7 @@
-"""A connection to a broker as asyncio sees it: messages go past aiormq, and all else through it.
+"""AMQP frames below aiormq: messages are read and written here, all other frames pass through to aiormq.
 
-aiormq opens the connection, its channels and queues, and keeps it alive. A message would take it a task and
-several turns of the event loop; here it takes none, and is written at once.
+aiormq opens the connection, its channels and queues, and sends heartbeats. A message would cost a task and
+several turns of the event loop there; here it costs neither, and is written at once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Final, Protocol, cast
 
 from ...system import fork
 
-__all__ = ["AmqpProtocol", "BasicPublish", "ChannelUser", "ConnectionUser", "DeliveryUser", "settling"]
+__all__ = ["AmqpProtocol", "BasicPublish", "ChannelUser", "ConnectionUser", "ack_frame", "nack_frame"]
 
+# https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf, section 4.2.
 _FRAME: Final = Struct("!BHI")  # type, channel, size of the payload; after it comes _END
 _END: Final = b"\xce"
 _OVERHEAD: Final = 8
@@ -33,31 +34,20 @@ _ACK: Final = (60, 80)
 _NACK: Final = (60, 120)
 
 _CONTENT: Final = Struct("!BHIHHQH")  # the frame of a content header without properties, but for its end
-_SETTLE: Final = Struct("!BHIHHQB")
-_MANDATORY: Final = 1
+_ACK_OR_NACK: Final = Struct("!BHIHHQB")
 # aiormq gives up a connection on which it sees nothing: this is what it is shown.
 _HEARTBEAT: Final = _FRAME.pack(8, 0, 0) + _END
-_SHOW_EVERY: Final = 1.0
+_HEARTBEAT_INTERVAL: Final = 1.0  # seconds
 
 
-class ChannelUser(Protocol):
-    """Whoever takes the messages of a channel."""
-
-    def message(self, body: bytes, returned: bool, /) -> None:
-        """A message was delivered; or one that was published is returned, for no queue takes it."""
-
-    def channel_closed(self, reason: str, /) -> None:
-        """The broker closed the channel, or its consumer."""
-
-
-class DeliveryUser(Protocol):
-    """Whoever takes the messages of a channel with all that the broker says of them."""
+class ChannelUser:
+    """Receives the messages of a channel. Its methods are events."""
 
     def delivered(self, method: bytes, header: bytes, body: bytes, /) -> None:
         """A message was delivered; *method* and *header* are the payloads of those frames."""
 
-    def returned(self, method: bytes, /) -> None:
-        """A message that was published is returned, for no queue takes it."""
+    def returned(self, method: bytes, body: bytes, /) -> None:
+        """A mandatory message came back, because no queue takes it."""
 
     def confirmed(self, tag: int, multiple: bool, taken: bool, /) -> None:
         """The broker has this message, or all up to it; or (not *taken*) it could not take it."""
@@ -67,37 +57,40 @@ class DeliveryUser(Protocol):
 
 
 class ConnectionUser(Protocol):
-    """Whoever the connection belongs to."""
+    """Receives the events of a connection."""
 
     def connection_lost(self, reason: str, /) -> None:
-        """It is over."""
+        """The connection is gone."""
 
     def blocked(self, reason: str, /) -> None:
         """The broker takes no messages; ``""``: it does again."""
 
-    def room(self, there_is: bool, /) -> None:
-        """Whether more may be written now."""
+    def writable_changed(self, writable: bool, /) -> None:
+        """The transport's buffer is full, or (*writable*) has room again."""
 
 
 class _Content:
-    """A message of which parts have arrived."""
+    """A message of which some frames have arrived."""
 
     def __init__(self, method: bytes, returned: bool) -> None:
         self.method = method
         self.header = b""
         self.returned = returned
         self.size = 0
-        self.got = 0
+        self.received = 0
         self.pieces: list[bytes] = []
 
 
 class BasicPublish:
-    """Writes messages for one routing key.
+    """Publishes messages with one routing key.
 
     Args:
-        transport: of the connection.
-        channel: the number of the channel that they are published on.
-        largest_frame: as agreed with the broker.
+        transport: the connection's.
+        channel: the number of the channel to publish on.
+        largest_frame: in bytes, as agreed with the broker; 0: no limit.
+        exchange: the exchange's name.
+        key: the routing key.
+        mandatory: have the broker return messages that no queue takes.
     """
 
     def __init__(
@@ -111,19 +104,23 @@ class BasicPublish:
         mandatory: bool,
     ) -> None:
         names = b"".join(bytes([len(name)]) + name for name in (exchange.encode(), key.encode()))
-        method = _IDS.pack(*_PUBLISH) + b"\0\0" + names + bytes([_MANDATORY if mandatory else 0])
+        method = _IDS.pack(*_PUBLISH) + b"\0\0" + names + bytes([mandatory])
         self._transport = transport
         self._channel = channel
         self._largest = (largest_frame or 128 * 1024) - _OVERHEAD
         self._method = _FRAME.pack(_METHOD, channel, len(method)) + method + _END
 
     def publish(self, header: bytes, data: bytes | memoryview) -> None:
-        """Write a message of *header* and *data*, at once."""
+        """Write a message whose body is *header* and *data*, at once."""
         if not self._transport.is_closing():
             self._transport.write(self.frames(header, data))
 
     def frames(self, header: bytes, data: bytes | memoryview, content: bytes = b"") -> bytes:
-        """Return such a message; *content*: the payload of its content header, if it has properties."""
+        """Return the frames of such a message.
+
+        Args:
+            content: the payload of the content header, if the message has properties.
+        """
         size = len(header) + len(data)
         channel = self._channel
         parts: list[bytes | memoryview] = [
@@ -143,26 +140,27 @@ class BasicPublish:
         return b"".join(parts)
 
 
-def settling(
-    channel: int, tag: int, *, multiple: bool = False, taken: bool = True, back: bool = False
-) -> bytes:
-    """Return the frame that acknowledges a delivery, or turns it down; *back*: to be delivered again."""
-    if taken:
-        return _SETTLE.pack(_METHOD, channel, 13, *_ACK, tag, multiple) + _END
-    return _SETTLE.pack(_METHOD, channel, 13, *_NACK, tag, 2 if back else 0) + _END
+def ack_frame(channel: int, tag: int, *, multiple: bool = False) -> bytes:
+    """Return the frame that acknowledges a delivery, or (*multiple*) all up to it."""
+    return _ACK_OR_NACK.pack(_METHOD, channel, 13, *_ACK, tag, multiple) + _END
+
+
+def nack_frame(channel: int, tag: int, *, requeue: bool) -> bytes:
+    """Return the frame that rejects a delivery: to be delivered again (*requeue*), or dead-lettered."""
+    return _ACK_OR_NACK.pack(_METHOD, channel, 13, *_NACK, tag, 2 if requeue else 0) + _END
 
 
 class AmqpProtocol(asyncio.StreamReaderProtocol):
-    """asyncio's protocol of a pair of streams, less the messages of the channels that are taken.
+    """asyncio's protocol of a pair of streams, which keeps the messages of some channels to itself.
 
     Args:
         reader: what aiormq reads.
-        user: hears of what concerns the connection.
+        user: receives the connection's events.
 
     Attributes:
         transport: the connection's.
-        gone: done when the connection is.
-        reads: how often something arrived.
+        closed: done when the connection is lost.
+        reads: how often bytes arrived.
     """
 
     transport: asyncio.Transport
@@ -175,28 +173,22 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
         self._fd = -1
         self._rest = b""
         self._raw = False
-        self._shown = 0.0
-        self._users: dict[int, ChannelUser | DeliveryUser] = {}
-        self._takers: dict[int, DeliveryUser] = {}
+        self._passed_at = 0.0
+        self._channels: dict[int, ChannelUser] = {}
         self._contents: dict[int, _Content] = {}
         self.reads = 0
-        self.gone: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()
 
-    def take_channel(self, number: int, user: ChannelUser) -> None:
-        """From now on the messages of this channel are the user's."""
-        self._users[number] = user
+    def add_channel(self, number: int, user: ChannelUser) -> None:
+        """Give the messages of this channel, and what the broker says of them, to *user*."""
+        self._channels[number] = user
 
-    def take_deliveries(self, number: int, user: DeliveryUser) -> None:
-        """From now on the messages of this channel are the user's, and what the broker says of them."""
-        self._users[number] = self._takers[number] = user
-
-    def leave_channel(self, number: int) -> None:
-        """The channel is closed."""
-        self._users.pop(number, None)
-        self._takers.pop(number, None)
+    def discard_channel(self, number: int) -> None:
+        """Undo ``add_channel``: the channel is closed."""
+        self._channels.pop(number, None)
         self._contents.pop(number, None)
 
-    # -- asyncio's side
+    # -- events from asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -210,8 +202,8 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
         fork.discard(self._fd)
         super().connection_lost(exc)
         self._user.connection_lost(f"the connection to the broker broke: {exc or 'closed by the broker'}")
-        if not self.gone.done():
-            self.gone.set_result(None)
+        if not self.closed.done():
+            self.closed.set_result(None)
 
     def eof_received(self) -> bool:
         super().eof_received()
@@ -220,11 +212,11 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._user.room(False)
+        self._user.writable_changed(False)
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._user.room(True)
+        self._user.writable_changed(True)
 
     def data_received(self, data: bytes) -> None:
         self.reads += 1
@@ -238,7 +230,7 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
         while end - start >= _OVERHEAD:
             kind, channel, size = _FRAME.unpack_from(data, start)
             if kind not in _TYPES:
-                # Not a broker, or a version of the protocol that aiormq has something to say about.
+                # Not a broker, or a version of the protocol: aiormq reports which.
                 self._raw = True
                 passed.append(data[start:])
                 start = end
@@ -247,40 +239,37 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
             if stop > end:
                 break
             payload = data[start + 7 : stop - 1]
-            if channel in self._users:
-                taken = self._take(kind, channel, payload)
-            else:
-                taken = False
+            user = self._channels.get(channel)
+            if user is None or not self._channel_frame(user, kind, channel, payload):
                 if channel == 0 and kind == _METHOD:
-                    self._look(payload)
-            if not taken:
+                    self._connection_method(payload)
                 passed.append(data[start:stop])
             start = stop
         self._rest = data[start:]
         if passed:
             super().data_received(b"".join(passed))
-            self._shown = self._clock()
-        elif self._clock() - self._shown > _SHOW_EVERY:
+            self._passed_at = self._clock()
+        elif self._clock() - self._passed_at > _HEARTBEAT_INTERVAL:
             super().data_received(_HEARTBEAT)
-            self._shown = self._clock()
+            self._passed_at = self._clock()
 
     # -- frames
 
-    def _take(self, kind: int, channel: int, payload: bytes) -> bool:
-        """Look at a frame of a channel that is taken; return whether it is part of a message."""
+    def _channel_frame(self, user: ChannelUser, kind: int, channel: int, payload: bytes) -> bool:
+        """Handle a frame of one of the channels; return False if it is aiormq's."""
         if kind == _METHOD:
             method = _IDS.unpack_from(payload)
             if method in (_DELIVER, _RETURN):
                 self._contents[channel] = _Content(payload, method == _RETURN)
                 return True
-            if method in (_ACK, _NACK) and channel in self._takers:
+            if method in (_ACK, _NACK):
                 tag, flags = int.from_bytes(payload[4:12]), payload[12]
-                self._takers[channel].confirmed(tag, bool(flags & 1), method == _ACK)
+                user.confirmed(tag, bool(flags & 1), method == _ACK)
                 return True
             if method == _CHANNEL_CLOSE:
-                self._users[channel].channel_closed(_reply(payload))
+                user.channel_closed(_reply(payload))
             elif method == _CANCEL:
-                self._users[channel].channel_closed("the queue was deleted")
+                user.channel_closed("the queue was deleted")
             return False
         content = self._contents.get(channel)
         if content is None:
@@ -290,21 +279,18 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
             content.header = payload
         else:
             content.pieces.append(payload)
-            content.got += len(payload)
-        if content.got >= content.size:
+            content.received += len(payload)
+        if content.received >= content.size:
             del self._contents[channel]
             pieces = content.pieces
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            taker = self._takers.get(channel)
-            if taker is None:
-                cast(ChannelUser, self._users[channel]).message(body, content.returned)
-            elif content.returned:
-                taker.returned(content.method)
+            if content.returned:
+                user.returned(content.method, body)
             else:
-                taker.delivered(content.method, content.header, body)
+                user.delivered(content.method, content.header, body)
         return True
 
-    def _look(self, payload: bytes) -> None:
+    def _connection_method(self, payload: bytes) -> None:
         method = _IDS.unpack_from(payload)
         if method == _CONNECTION_CLOSE:
             self._user.connection_lost(f"the broker closed the connection: {_reply(payload)}")

@@ -1,10 +1,12 @@
-"""A process's connection to a broker, which all its links and listeners for one URL share."""
+"""A process's connection to a broker, which all its links, listeners and inboxes for one URL share."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import secrets
+import struct
+from collections.abc import Callable
 from typing import Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -12,18 +14,19 @@ from ...exceptions import LinkError
 from ...features import optional_package
 from ...system import ProcessId
 from .connection import AmqpConnection, BrokerKey
-from .link_messages import ABORT, HEADER, KNOCK, TO_SERVER, WELCOME, Introduction
+from .link_messages import ABORT, ACCEPT, CONNECT, HEADER, TO_CLIENT, TO_SERVER, Introduction
+from .protocol import ChannelUser
 
-__all__ = ["Carried", "Server", "SharedConnection", "acquire", "blocked_error"]
+__all__ = ["LinkAcceptor", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
 
 logger = logging.getLogger("communica_like")
 
-_TICK: Final = 2.5  # seconds; a broker that is silent for three or four of them is given up
-_NOWHERE: Final = "communica_like.nowhere"
+_CHECK_INTERVAL: Final = 2.5  # seconds; a broker that is silent for three or four of them is given up
+_NO_QUEUE: Final = "communica_like.nowhere"  # a routing key: the broker returns what is sent there
 _ECHO: Final = HEADER.pack(0, 0, bytes(16), 0)
 
 
-class Carried(Protocol):
+class LinkEnd(Protocol):
     """A link's end, as the connection that carries it knows it.
 
     Attributes:
@@ -32,73 +35,75 @@ class Carried(Protocol):
 
     opened: asyncio.Future[None]
 
-    def take(self, kind: int, offset: int, data: memoryview, /) -> None:
-        """A message for it arrived."""
+    def message_received(self, kind: int, offset: int, data: memoryview, /) -> None:
+        """A message for the link arrived."""
 
-    def returned(self) -> None:
-        """A message from it came back."""
+    def message_returned(self) -> None:
+        """A message from the link came back: no queue takes it."""
 
     def write(self) -> None:
-        """There may be room."""
+        """Write what the connection has room for."""
 
     def end(self, error: Exception | None, /) -> None:
-        """It is broken."""
+        """Break the link."""
 
 
-class Server(Protocol):
-    """Whoever lets clients in."""
+class LinkAcceptor(Protocol):
+    """A server that accepts links."""
 
-    def knocked(self, ident: bytes, introduction: Introduction, /) -> None:
+    def connect_requested(self, ident: bytes, introduction: Introduction, /) -> None:
         """A client asks for a link."""
 
-    def connection_lost(self, reason: str, /) -> None:
-        """The connection is over."""
 
-
-_brokers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[BrokerKey, SharedConnection]]
-_brokers = WeakKeyDictionary()
+_connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[BrokerKey, SharedConnection]]
+_connections = WeakKeyDictionary()
 
 
 async def acquire(key: BrokerKey) -> SharedConnection:
-    """Return the connection of this event loop, opened if it has to be. ``release`` it in the end.
+    """Return this event loop's connection, opened if necessary, with a reference that ``drop`` ends.
 
     Raises:
         FeatureNotAvailable: aiormq is not installed.
-        LinkError: there is no connection to be had, or it takes no messages; the message says why.
+        LinkError: the connection failed, or the broker takes no messages; the message says why.
 
-    If it is cancelled, and nobody else uses the connection, it is closed.
+    If it is cancelled it closes the connection, unless that has other users.
     """
     optional_package("aiormq", "rmq")
-    brokers = _brokers.setdefault(asyncio.get_running_loop(), {})
-    broker = brokers.get(key)
-    if broker is None:
-        broker = brokers[key] = SharedConnection(key, brokers)
-    broker.hold()
+    connections = _connections.setdefault(asyncio.get_running_loop(), {})
+    connection = connections.get(key)
+    if connection is None:
+        connection = connections[key] = SharedConnection(key, connections)
+    connection.hold()
     try:
-        await asyncio.shield(broker.opening)
-        if broker.why_blocked:
-            raise blocked_error(broker)
+        await asyncio.shield(connection.opening)
+        if connection.blocked_reason:
+            raise blocked_error(connection)
     except BaseException:
-        closing = broker.release()
-        if closing is not None:
-            await asyncio.shield(closing)
+        await connection.drop()
         raise
-    return broker
+    return connection
 
 
-class SharedConnection:
-    """A connection to a broker, from its beginning to its end: there is no second one in its place.
+def blocked_error(connection: SharedConnection) -> LinkError:
+    """Return the error for a broker that takes no messages."""
+    return LinkError(f"the broker at {connection.place} takes no messages: {connection.blocked_reason}")
 
-    It has an inbox, a queue that only this connection may read, and that goes with it.
+
+class SharedConnection(ChannelUser):
+    """A connection to a broker, for as long as it lasts: a lost one is replaced by another object.
+
+    It has an inbox, an exclusive queue for the messages of its links.
 
     Attributes:
-        connection: what it does its work with.
-        opening: done when it is open.
-        inbox: its inbox, and the routing key of it.
-        links, servers: what uses it: links by their keys, servers by their ids.
-        has_room: whether links may write.
-        why_blocked: why the broker takes no messages; empty: it does.
-        machine, process: what the other sides are told of this process.
+        amqp: the connection itself.
+        opening: done when the connection is open.
+        inbox: the inbox's name, and its routing key.
+        links: ends of links by their keys.
+        servers: what accepts links, by their ids.
+        on_lost: called with the reason when the connection is lost.
+        writable: whether links may write.
+        blocked_reason: why the broker takes no messages; empty: it does.
+        identity: how this process introduces itself to peers.
         scheme, place: of the URL, for people.
     """
 
@@ -106,74 +111,77 @@ class SharedConnection:
         self._key = key
         self._others = others
         self._loop = asyncio.get_running_loop()
-        self._users = 0
-        self._over = ""
+        self._references = 0
+        self._end_reason = ""
         self._closing: asyncio.Task[None] | None = None
-        self.inbox = f"communica_like.abc.inbox.{secrets.token_hex(16)}"
-        self.connection = AmqpConnection(key, self)
-        self.links: dict[bytes, Carried] = {}
-        self.servers: dict[str, Server] = {}
-        self.has_room = True
-        self.why_blocked = ""
-        self.machine = _machine()
-        self.process = ProcessId.own()
+        self.inbox = f"communica_like.inbox.{secrets.token_hex(16)}"
+        self.amqp = AmqpConnection(key, self)
+        self.links: dict[bytes, LinkEnd] = {}
+        self.servers: dict[str, LinkAcceptor] = {}
+        self.on_lost: set[Callable[[str], None]] = set()
+        self.writable = True
+        self.blocked_reason = ""
+        self.identity = Introduction(self.inbox, key.name, _machine(), ProcessId.own())
         self.scheme = key.url.scheme
         self.place = key.url.place
         self.opening: asyncio.Task[None] = self._loop.create_task(self._open(), name=f"{self!r} opens")
         self.opening.add_done_callback(self._opened)
         self._reads = 0
         self._unanswered = 0
-        self._ticker: asyncio.TimerHandle | None = None
+        self._checking: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"<SharedConnection {self.place}>"
 
     @property
-    def over(self) -> bool:
-        """Whether it is closed, or about to be."""
-        return bool(self._over)
+    def ended(self) -> bool:
+        """Whether the connection is closed or about to be."""
+        return bool(self._end_reason)
 
-    # -- users
+    # -- references
 
     def hold(self) -> None:
-        """There is one more who uses it."""
-        self._users += 1
+        """Add a reference."""
+        self._references += 1
 
     def release(self) -> asyncio.Task[None] | None:
-        """Somebody uses it no longer. Return the task that closes it, if nobody does."""
-        self._users -= 1
-        if not self._users:
-            self._end("nobody uses it")
-        return self._closing if not self._users else None
+        """Drop a reference. Close the connection with the last one; return the closing task."""
+        self._references -= 1
+        if self._references:
+            return None
+        self._end("unused")
+        return self._closing
 
-    def introduction(self, server: str = "") -> Introduction:
-        """Return what other sides are told."""
-        return Introduction(self.inbox, self._key.name, self.machine, self.process, server)
+    async def drop(self) -> None:
+        """Drop a reference. Close the connection with the last one, and wait for that."""
+        closing = self.release()
+        if closing is not None:
+            await asyncio.shield(closing)
 
     # -- opening and closing
 
     def _opened(self, opening: asyncio.Task[None]) -> None:
         if opening.cancelled() or opening.exception() is not None:
             self._end("it could not be opened")
-        elif not self._over:
-            self._ticker = self._loop.call_later(_TICK, self._tick)
+        elif not self.ended:
+            self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
 
     async def _open(self) -> None:
         try:
-            await self.connection.open(self.inbox, self)
+            await self.amqp.open(self.inbox, self)
         except asyncio.CancelledError:
-            # aiormq's way to say that the connection broke; or it is nobody's any more.
-            if self._over and self._users:
-                raise LinkError(f"no connection to the broker at {self.place}: {self._over}") from None
+            # aiormq reports a lost connection so; or the last user dropped its reference.
+            if self.ended and self._references:
+                raise LinkError(f"no connection to the broker at {self.place}: {self._end_reason}") from None
             raise
 
     def _end(self, reason: str) -> None:
-        """From now on it is of no use."""
-        if self._over:
+        """Close the connection, and leave its place to another one."""
+        if self.ended:
             return
-        self._over = reason
-        if self._ticker is not None:
-            self._ticker.cancel()
+        self._end_reason = reason
+        if self._checking is not None:
+            self._checking.cancel()
         if self._others.get(self._key) is self:
             del self._others[self._key]
         self._closing = self._loop.create_task(self._close(), name=f"{self!r} closes")
@@ -182,43 +190,43 @@ class SharedConnection:
         if not self.opening.done():
             self.opening.cancel()
             await asyncio.wait([self.opening])
-        await self.connection.close(orderly=not self._users)
+        await self.amqp.close(orderly=not self._references)
 
-    def _tick(self) -> None:
-        """Make sure that the broker is there: what no queue takes, it returns at once.
+    def _check(self) -> None:
+        """Publish to no queue: a broker that is alive returns the message at once.
 
-        Its own heartbeats come once a minute or so.
+        AMQP's own heartbeats come once a minute or so.
         """
-        self._ticker = self._loop.call_later(_TICK, self._tick)
-        protocol = self.connection.protocol
+        self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
+        protocol = self.amqp.protocol
         assert protocol is not None
-        if protocol.reads != self._reads or self.why_blocked:
+        if protocol.reads != self._reads or self.blocked_reason:
             self._reads = protocol.reads
             self._unanswered = 0
         elif self._unanswered == 2:
-            # Ticks, and not seconds, for this side's own event loop may have stood still.
+            # Checks are counted, not seconds: this process's event loop may have been blocked.
             self.connection_lost(f"the broker at {self.place} is silent")
         else:
             self._unanswered += 1
-            self.connection.publisher(_NOWHERE, mandatory=True).publish(_ECHO, b"")
+            self.amqp.publisher(_NO_QUEUE, mandatory=True).publish(_ECHO, b"")
 
-    # -- the connection's reports
+    # -- events of the connection
 
     def connection_lost(self, reason: str) -> None:
-        if self._over:
+        if self.ended:
             return
         self._end(reason)
         error = LinkError(reason)
         for link in list(self.links.values()):
             link.end(error)
-        for server in list(self.servers.values()):
-            server.connection_lost(reason)
+        for report in list(self.on_lost):
+            report(reason)
 
     def channel_closed(self, reason: str) -> None:
         self.connection_lost(f"the broker closed a channel: {reason}")
 
     def blocked(self, reason: str) -> None:
-        self.why_blocked = reason
+        self.blocked_reason = reason
         if reason:
             logger.warning("the broker at %s takes no messages: %s", self.place, reason)
             for link in list(self.links.values()):
@@ -227,64 +235,53 @@ class SharedConnection:
         else:
             logger.info("the broker at %s takes messages again", self.place)
 
-    def room(self, there_is: bool) -> None:
-        self.has_room = there_is
-        if there_is:
+    def writable_changed(self, writable: bool) -> None:
+        self.writable = writable
+        if writable:
             for link in list(self.links.values()):
                 link.write()
 
-    def message(self, body: bytes, returned: bool) -> None:
-        if len(body) < HEADER.size:
-            logger.warning("something in an inbox at %s was ignored: %d bytes", self.place, len(body))
-            return
-        kind, to, ident, offset = HEADER.unpack_from(body)
-        if returned:
-            link = self.links.get(bytes([(1 - to) & 1]) + ident)
-            if link is not None:
-                link.returned()
-            return
-        link = self.links.get(body[1:18])
+    def returned(self, method: bytes, body: bytes) -> None:
+        _, to, ident, _ = HEADER.unpack_from(body)
+        link = self.links.get(bytes([(1 - to) & 1]) + ident)
         if link is not None:
-            link.take(kind, offset, memoryview(body)[HEADER.size :])
-        elif kind == KNOCK:
-            self.knock(body, None)
-        elif kind == WELCOME:
-            self._turn_down(ident, body)
+            link.message_returned()
 
-    def knock(self, body: bytes, server: Server | None) -> None:
-        """A client asks for a link: of *server*, or of the one that it names."""
+    def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
+        self.handle_message(body)
+
+    def handle_message(self, body: bytes, server: LinkAcceptor | None = None) -> None:
+        """Give a message to the link it is for, or a client's request for a link to a server.
+
+        Args:
+            server: the one that the request was sent to; None: the one that it names.
+        """
+        link = self.links.get(body[1:18])
+        introduction = None
         try:
-            if len(body) < HEADER.size:
-                raise ValueError(f"{len(body)} bytes")
-            kind, to, ident, _ = HEADER.unpack_from(body)
-            if (kind, to) != (KNOCK, TO_SERVER):
-                raise ValueError("no knock")
-            introduction = Introduction.decode(body[HEADER.size :])
-        except ValueError as exc:
-            logger.warning("a client at %s was not let in: %s", self.place, exc)
+            kind, to, ident, offset = HEADER.unpack_from(body)
+            payload = memoryview(body)[HEADER.size :]
+            if link is None and kind in (CONNECT, ACCEPT):
+                introduction = Introduction.decode(bytes(payload))
+        except (ValueError, struct.error) as exc:
+            logger.warning("ignored a malformed message at %s: %s", self.place, exc)
             return
-        server = server or self.servers.get(introduction.server)
-        if server is not None and body[1:18] not in self.links:
-            server.knocked(ident, introduction)
-
-    def _turn_down(self, ident: bytes, body: bytes) -> None:
-        """A server gives a link that nobody waits for any more."""
-        try:
-            introduction = Introduction.decode(body[HEADER.size :])
-        except ValueError:
+        if link is not None:
+            link.message_received(kind, offset, payload)
+        elif introduction is None:
             return
-        self.connection.publisher(introduction.inbox, mandatory=False).publish(
-            HEADER.pack(ABORT, TO_SERVER, ident, 0), b""
-        )
-
-
-def blocked_error(broker: SharedConnection) -> LinkError:
-    """Return what those are told who need a broker that takes no messages."""
-    return LinkError(f"the broker at {broker.place} takes no messages: {broker.why_blocked}")
+        elif (kind, to) == (CONNECT, TO_SERVER):
+            server = server or self.servers.get(introduction.server)
+            if server is not None:
+                server.connect_requested(ident, introduction)
+        elif (kind, to) == (ACCEPT, TO_CLIENT):
+            # The client gave up before the server accepted.
+            abort = HEADER.pack(ABORT, TO_SERVER, ident, 0)
+            self.amqp.publisher(introduction.inbox, mandatory=False).publish(abort, b"")
 
 
 def _machine() -> str:
-    """Return which machine this is, since when it runs; empty where that cannot be told."""
+    """Return an id of this machine since it was booted, or an empty string where there is none."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

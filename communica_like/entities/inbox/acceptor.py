@@ -36,7 +36,7 @@ class InboxAcceptor(ServerBackend):
     def __init__(self, address: str, inbox: SharedInbox, limits: Limits, handlers: HandlerSet) -> None:
         self._address = address
         self._dispatcher = InboxDispatcher(handlers.by_route, handlers.missing, limits)
-        self._consumer = inbox.intake(self._dispatcher)
+        self._consumer = inbox.consumer(self._dispatcher)
 
     @property
     def address(self) -> str:

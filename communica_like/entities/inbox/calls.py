@@ -42,7 +42,7 @@ class InboxCalls(Channel):
     def __init__(self, client_id: str, limits: Limits, inbox: SharedInbox) -> None:
         self.client_id = client_id
         self.limits = limits
-        self.sender: Publisher = inbox.sender(self)
+        self.sender: Publisher = inbox.publisher(self)
         self.closed: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._keys = secrets.token_hex(16)

@@ -1,4 +1,4 @@
-"""Opening both ends of a named pipe: fifo(7)."""
+"""The descriptors of a PipeQueue: both ends of a named pipe, fifo(7), and a view of its content, tee(2)."""
 
 from __future__ import annotations
 
@@ -10,59 +10,55 @@ import select
 import stat
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Self
 
-__all__ = ["PipePeek", "find_tee", "open_ends"]
+__all__ = ["PipePeek", "open_ends"]
 
 _READ_SIZE: Final = 2**16
 _SPLICE_F_NONBLOCK: Final = ctypes.c_uint(2)  # of fcntl.h
-
-
-def find_tee() -> Callable[..., int] | None:
-    """Return tee(2), which is Linux's and returns -1 if nothing is there. None on other systems.
-
-    Its arguments are to be made beforehand: c_int, c_int, c_size_t and c_uint of ctypes. To have them
-    converted at each call would take as long as the call.
-    """
-    try:
-        # Not CDLL: it never waits, so other threads need not run meanwhile.
-        tee = ctypes.PyDLL(None, use_errno=True).tee
-    except (AttributeError, TypeError):
-        return None
-
-    tee.restype = ctypes.c_ssize_t
-    return tee
+_OPEN_ATTEMPTS: Final = 100
 
 
 class PipePeek:
-    """Shows what is in a pipe. Not for several threads at once.
+    """Shows what is in a pipe without removing it: tee(2) copies it to a second pipe.
+
+    One thread at a time may use it.
 
     Args:
-        tee: see ``find_tee``.
+        tee: the system call.
         source: the descriptor of the pipe's read end.
 
     Attributes:
-        descriptors: of the pipe through which it is seen, to be closed.
+        descriptors: of the second pipe; the caller closes them.
     """
 
     def __init__(self, tee: Callable[..., int], source: int) -> None:
         self.descriptors = self._seen_end, self._peek_end = os.pipe()
+        # ctypes' objects are made once: to convert the arguments of each call takes as long as the call.
         self._copy = partial(tee, ctypes.c_int(source), ctypes.c_int(self._peek_end))
         self._begun = False
 
+    @classmethod
+    def of(cls, source: int) -> Self | None:
+        """Return a view of the pipe whose read end is *source*; None on systems other than Linux."""
+        try:
+            # Unlike CDLL, PyDLL keeps the GIL: the call never waits.
+            tee = ctypes.PyDLL(None, use_errno=True).tee
+        except (AttributeError, TypeError):
+            return None
+        tee.restype = ctypes.c_ssize_t
+        return cls(tee, source)
+
     def look(self, limit: ctypes.c_size_t) -> bytes:
-        """Return what is in the pipe, and stays there: up to *limit* bytes, and none if it is empty."""
+        """Return up to *limit* bytes from the start of the pipe, which stay there; b"" if it is empty."""
         if self._begun:
-            self._forget()
+            self._drain()
         self._begun = True
         count = self._copy(limit, _SPLICE_F_NONBLOCK)
-        if count < 0:
+        if count <= 0:
             self._begun = False
-            if (error := ctypes.get_errno()) == errno.EAGAIN:
-                return b""
-            raise OSError(error, os.strerror(error))
-        if count == 0:
-            self._begun = False
+            if count < 0 and (error := ctypes.get_errno()) != errno.EAGAIN:
+                raise OSError(error, os.strerror(error))
             return b""
         data = os.read(self._seen_end, count)
         while len(data) < count:
@@ -70,28 +66,25 @@ class PipePeek:
         self._begun = False
         return data
 
-    def _forget(self) -> None:
-        # The last time a signal's handler has raised something in the middle.
+    def _drain(self) -> None:
+        # A signal handler raised an exception in the middle of the last call.
         seen = select.poll()
         seen.register(self._seen_end, select.POLLIN)
         while seen.poll(0):
             os.read(self._seen_end, _READ_SIZE)
 
 
-_TRIES: Final = 100
-
-
 def open_ends(path: str, history: bool, mode: int, create: bool = True) -> tuple[int, int]:
-    """Return both ends of a pipe, which is created if there is none.
+    """Open both ends of a pipe, non-blocking, and return their descriptors: to read, to write.
 
     Args:
         path, history, mode, create: see PipeQueue.
 
     Raises:
-        FileExistsError: something has the path that is no pipe; or anything, and *history* is False.
-        OSError: as mkfifo(3) and open(2).
+        FileExistsError: the path is not a pipe; or it exists, and *history* is False.
+        OSError: see mkfifo(3) and open(2).
     """
-    for _ in range(_TRIES):
+    for _ in range(_OPEN_ATTEMPTS):
         created = False
         try:
             if create or not history:
@@ -101,24 +94,24 @@ def open_ends(path: str, history: bool, mode: int, create: bool = True) -> tuple
             if not history:
                 raise FileExistsError(f"{path} exists; without history the pipe is created here") from None
         except OSError as exc:
-            raise type(exc)(exc.errno, exc.strerror, path) from None  # which mkfifo does not name
+            raise type(exc)(exc.errno, exc.strerror, path) from None  # mkfifo does not name the path
         try:
             with contextlib.ExitStack() as opened:
                 return _open_both(path, opened)
         except OSError as exc:
-            # It may have been removed meanwhile, and another one may be there, which nobody has open yet.
+            # It may have been removed since, or replaced by one that no process has open yet.
             if exc.errno not in (errno.ENOENT, errno.ENXIO) or not (create or created):
                 if created:
                     os.unlink(path)
                 raise
-    raise FileNotFoundError(f"{path} is a link to nothing, or is removed all the time")
+    raise FileNotFoundError(f"{path} is a dangling link, or is removed all the time")
 
 
 def _open_both(path: str, opened: contextlib.ExitStack) -> tuple[int, int]:
     ends: list[int] = []
     if not stat.S_ISFIFO(os.stat(path).st_mode):
-        raise FileExistsError(f"{path} is no named pipe")
-    for direction in (os.O_RDONLY, os.O_WRONLY):  # in this order neither waits, nor finds nobody there
+        raise FileExistsError(f"{path} is not a named pipe")
+    for direction in (os.O_RDONLY, os.O_WRONLY):  # in this order neither open waits or fails
         ends.append(os.open(path, direction | os.O_NONBLOCK | os.O_NOCTTY))
         opened.callback(os.close, ends[-1])
     found = [os.fstat(end) for end in ends]

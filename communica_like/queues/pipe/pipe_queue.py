@@ -1,4 +1,4 @@
-"""PipeQueue: POSIX named pipes."""
+"""PipeQueue: lines in a named pipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
 from ...serializers import LiteralSerializer
 from ...system import fork
 from ..base import FdWatcher, WaitingQueue
-from .descriptors import PipePeek, find_tee, open_ends
+from .descriptors import PipePeek, open_ends
 
 if sys.platform != "win32":
     import fcntl
@@ -30,45 +30,49 @@ if sys.platform != "win32":
 
 __all__ = ["PipeQueue"]
 
-_LONGEST_LINE: Final = 2**24  # bytes; somebody else's, ours are never longer than PIPE_BUF
+_LONGEST_LINE: Final = 2**24  # bytes, from other programs; ours are never longer than PIPE_BUF
 _READ_SIZE: Final = 2**16
-_TRIES: Final = 100
-_NO_TYPE: Final = (0,)  # what other media have beside an item
+_LOCK_ATTEMPTS: Final = 100
+_NO_TYPE: Final = (0,)  # in place of a priority or message type
 
 
 class PipeQueue(WaitingQueue):
-    """A queue in a named pipe: fifo(7). An item is a line, which turberfield's queues, too, write and read.
+    """A queue in a named pipe: fifo(7). An item is a line; turberfield's queues use the same format.
 
-    What is in a pipe is lost when nobody has it open any more: see pipe(7). A PipeQueue has it open, for
-    reading and for writing, until ``close``. So items wait for a reader that comes later if any queue at this
-    path stays open; when the writer was the only one, and closed, they are gone.
+    The content of a pipe is lost when no process has it open any more: see pipe(7). A PipeQueue has it open,
+    for reading and for writing, until ``close``. So items wait for a later reader as long as any queue at
+    this path stays open.
 
-    Any number of processes may put: an item is written in one piece, or not at all. On Linux as many may get:
-    an item stays in the pipe until a get returns it, whoever is cancelled, closed or killed meanwhile; and a
-    get may find it empty while another process is just taking. Readers in other programs do not keep to that.
-    An item longer than PIPE_BUF, which only other programs write, comes in parts, and needs to have one
-    reader; what that has of an unfinished item is lost when it is closed.
+    Any number of processes may put: an item is written whole, or not at all. On Linux any number may get: an
+    item stays in the pipe until a get returns it, even if processes are cancelled, closed or killed
+    meanwhile. A get may find the pipe empty while another process is just reading an item. Readers in other
+    programs do not keep these rules. An item longer than PIPE_BUF, which only other programs write, comes in
+    parts and needs a single reader; ``close`` loses the part that has been read.
 
-    On other systems a reader takes what is there, for later: ``guarantees`` say that there may be one reader,
-    and what it took is lost when it is closed.
+    On other systems a reader reads ahead: ``guarantees`` say that there may be one reader, and ``close``
+    loses what it has read.
 
-    A process that was forked off may put, but it has to open the queue anew to get (RuntimeError).
+    A forked child may put, but has to open the queue anew to get (RuntimeError).
 
     Args:
-        path: of the pipe, which is created if there is none.
-        history: True: a pipe that exists is used, with what is in it, and the pipe stays after ``close``.
-            False: it is created here, and its name removed at ``close``, unless another file has it by then.
-        serializer: by default LiteralSerializer(). What it dumps must be one line: pickles often are not.
-        mode: who may open a pipe that is created here, less the umask; by default only this user. See
-            mkfifo(3). One that exists is used as its owner made it.
-        create: whether to create the pipe if there is none.
+        path: of the pipe.
+        history: True: use an existing pipe, with its content, and keep the pipe after ``close``. False:
+            create it here, and remove its name at ``close``, unless another file has that name by then.
+        serializer: by default LiteralSerializer(). It must dump to a single line, which pickles often are
+            not.
+        mode: permissions of a pipe that is created here, less the umask; by default this user's alone. See
+            mkfifo(3). An existing pipe keeps its own.
+        create: whether to create the pipe if it is missing.
+
+    Attributes:
+        path: as an absolute path.
 
     Raises:
-        FeatureNotAvailable: this system has no named pipes.
+        FeatureNotAvailable: the system is Windows.
         FileNotFoundError: there is no such pipe, and *create* is False.
-        FileExistsError: something has the path that is no pipe; or anything, and *history* is False.
-        PermissionError: it is another user's: one needs to read and to write.
-        OSError: as mkfifo(3) and open(2).
+        FileExistsError: the path is not a pipe; or it exists, and *history* is False.
+        PermissionError: this user may not both read and write it.
+        OSError: see mkfifo(3) and open(2).
     """
 
     def __init__(
@@ -81,22 +85,22 @@ class PipeQueue(WaitingQueue):
         create: bool = True,
     ) -> None:
         if sys.platform == "win32":
-            raise FeatureNotAvailable("a PipeQueue needs named pipes of POSIX, which Windows has not")
+            raise FeatureNotAvailable("a PipeQueue needs named pipes of POSIX")
         self.path = os.path.join(os.getcwd(), os.fspath(path))  # also after chdir
         self._generation = fork.generation
         self._history = history
         self._read_end, self._write_end = open_ends(self.path, history, mode, create)
         self._descriptors = [self._read_end, self._write_end]
         try:
-            self._peephole = None if (tee := find_tee()) is None else PipePeek(tee, self._read_end)
+            self._peek = PipePeek.of(self._read_end)
         except BaseException:
             self._close_descriptors()
             raise
-        if self._peephole is not None:
-            self._descriptors += self._peephole.descriptors
+        if self._peek is not None:
+            self._descriptors += self._peek.descriptors
         self._file = os.fstat(self._read_end)
-        self._lock = threading.Lock()  # other threads use the descriptors, which must not be closed meanwhile
-        self._read = bytearray()  # of an unfinished line; or whatever was there, where there is no tee(2)
+        self._lock = threading.Lock()  # close() must not free descriptors that other threads use
+        self._read = bytearray()  # an unfinished line; without tee(2), all that was read ahead
         self._loop: asyncio.AbstractEventLoop | None = None
         # A pipe is readable when anything is in it, and writable when PIPE_BUF bytes fit.
         self._reading = FdWatcher(self._read_end, "read", lambda: getters.call_up(at_once=True))
@@ -106,7 +110,7 @@ class PipeQueue(WaitingQueue):
 
     @property
     def guarantees(self) -> Guarantees:
-        return Guarantees(largest_item=PIPE_BUF - 1, many_readers=self._peephole is not None)
+        return Guarantees(largest_item=PIPE_BUF - 1, many_readers=self._peek is not None)
 
     def put_nowait(self, item: Any, /) -> None:
         self._send(self._dumped(item))
@@ -122,29 +126,29 @@ class PipeQueue(WaitingQueue):
         return self._load(await self._getters.enter(self._receive, timeout))
 
     def qsize(self) -> int:
-        """Return how many whole items are in the pipe; it may be another number by now.
+        """Return how many whole items are in the pipe. Other processes may change that at any time.
 
-        It is too low if the pipe was made larger than this user may make one. On other systems than Linux
-        this reads ahead, and counts what was read.
+        The number is too low if the pipe was enlarged beyond what this user may set. On systems other than
+        Linux this reads ahead, and counts what was read.
         """
         with self._lock:
             self._check_reader()
-            if self._peephole is not None:
+            if self._peek is not None:
                 size = fcntl.fcntl(self._read_end, fcntl.F_GETPIPE_SZ)
-                window = self._peephole.descriptors[1]
+                window = self._peek.descriptors[1]
                 if size > fcntl.fcntl(window, fcntl.F_GETPIPE_SZ):
                     with contextlib.suppress(PermissionError):
                         fcntl.fcntl(window, fcntl.F_SETPIPE_SZ, size)
-                return self._peephole.look(ctypes.c_size_t(size)).count(b"\n")
+                return self._peek.look(ctypes.c_size_t(size)).count(b"\n")
             with contextlib.suppress(BlockingIOError):
                 self._read += os.read(self._read_end, _READ_SIZE)
-            self._tell_of_the_rest()
+            self._notify_rest()
             return self._read.count(b"\n")
 
     def close(self) -> None:
-        """Let go of the pipe; whoever waits here ends with Closed. Items stay if others have it open.
+        """Close the pipe. Callers that wait here get ``Closed``; items stay if other queues have it open.
 
-        Without *history* its name is removed, if it still is this pipe's.
+        Without *history* the pipe's name is removed, unless another file has it.
         """
         if self._closed:
             return
@@ -166,11 +170,11 @@ class PipeQueue(WaitingQueue):
             os.close(descriptor)
 
     def unlink(self) -> None:
-        """Remove the pipe's name. To those who have it open it goes on working.
+        """Remove the pipe's name. It keeps working for processes that have it open.
 
         Raises:
-            FileNotFoundError: it was removed already; another file may have the name by now, and keeps it.
-            PermissionError: it is not for this user to remove.
+            FileNotFoundError: it was removed already. A new file of that name is kept.
+            PermissionError: this user may not write to the directory.
         """
         if not os.path.samestat(os.stat(self.path), self._file):
             raise FileNotFoundError(f"the pipe {self.path} was removed, and another file has its name")
@@ -184,11 +188,11 @@ class PipeQueue(WaitingQueue):
     def _line(self, data: bytes) -> bytes:
         if len(data) >= PIPE_BUF:
             raise MessageTooBig(
-                f"an item of {len(data)} bytes; a pipe takes {PIPE_BUF - 1} at most: PIPE_BUF with the "
-                "line's end, since what is longer may mix with what others write"
+                f"the item has {len(data)} bytes, but a pipe takes at most {PIPE_BUF - 1}: PIPE_BUF with the "
+                "newline, because a longer line may mix with what other processes write"
             )
         if b"\n" in data:
-            raise SerializerError("the item cannot be dumped as one line: there is a line's end in it")
+            raise SerializerError("the item cannot be dumped as one line: it contains a newline")
         return data + b"\n"
 
     def _send(self, data: bytes) -> None:
@@ -196,7 +200,7 @@ class PipeQueue(WaitingQueue):
             if self._closed:
                 self._check_open()
             try:
-                os.write(self._write_end, data)  # all or nothing: it is not longer than PIPE_BUF
+                os.write(self._write_end, data)  # all or nothing, up to PIPE_BUF bytes
             except BlockingIOError:
                 raise queue.Full from None
 
@@ -209,10 +213,10 @@ class PipeQueue(WaitingQueue):
         return super()._load(data[:-1])
 
     def _take_into(self, box: list[tuple[bytes, int]]) -> None:
-        """Take a line, and put it into the list, with its end, and with a 0.
+        """Read a line from the pipe, and append it, with its newline, and a 0 to *box*.
 
-        It goes there in the same call of a function written in C that takes it out of the pipe: so it is in
-        one of both also if a signal's handler raises something meanwhile.
+        One call of a function written in C does both, so that an exception of a signal handler cannot come in
+        between: the line is either in the pipe or in the list.
         """
         with self._lock:
             if self._closed or fork.generation != self._generation:
@@ -221,16 +225,16 @@ class PipeQueue(WaitingQueue):
                 try:
                     flock(self._write_end, _TRY_TO_LOCK)
                 except BlockingIOError:
-                    self._be_the_only_reader()
-                if self._peephole is not None and not self._read:
-                    seen = self._peephole.look(_PIPE_BUF)
+                    self._lock_out_readers()
+                if self._peek is not None and not self._read:
+                    seen = self._peek.look(_PIPE_BUF)
                     if not seen:
                         raise queue.Empty
                     size = seen.find(b"\n") + 1
                     if size:
                         taking = map(os.read, (self._read_end,), (size,))
-                        return box.extend(zip(taking, _NO_TYPE))  # noqa: B905 - a keyword takes its time
-                # Other programs write lines in parts: what has come is lost if an interruption comes now.
+                        return box.extend(zip(taking, _NO_TYPE))  # noqa: B905 - a keyword costs time
+                # Other programs write lines in parts: an exception of a signal handler loses what was read.
                 box.append((self._take_unfinished(), 0))
             except BlockingIOError:
                 raise queue.Empty from None
@@ -240,12 +244,12 @@ class PipeQueue(WaitingQueue):
     def _check_reader(self) -> None:
         self._check_open()
         if fork.generation != self._generation:
-            # It would share the lock among readers, and the pipe for peeking.
+            # It shares the lock and the second pipe of PipePeek with its parent.
             raise RuntimeError(f"{self.path} was opened before this process was forked: open it anew to get")
 
-    def _be_the_only_reader(self) -> None:
-        # The others need microseconds; but one of them may have been stopped, so do not wait for it.
-        for _ in range(_TRIES):
+    def _lock_out_readers(self) -> None:
+        # Another reader needs microseconds. It may have been stopped, so do not wait for it.
+        for _ in range(_LOCK_ATTEMPTS):
             try:
                 return flock(self._write_end, _TRY_TO_LOCK)
             except BlockingIOError:
@@ -258,16 +262,16 @@ class PipeQueue(WaitingQueue):
                 self._read.clear()
                 raise SerializerError(f"a line of over {_LONGEST_LINE} bytes in {self.path}: dropped")
             size = _READ_SIZE
-            if self._peephole is not None:
-                seen = self._peephole.look(ctypes.c_size_t(size if self._read else PIPE_BUF))
+            if self._peek is not None:
+                seen = self._peek.look(ctypes.c_size_t(size if self._read else PIPE_BUF))
                 if not seen:
                     raise queue.Empty
-                # What is unfinished must not stay there: the pipe would be readable for ever.
+                # An unfinished line must not stay there: the pipe would be readable all the time.
                 size = seen.find(b"\n") + 1 or len(seen)
             self._read += os.read(self._read_end, size)
         line = bytes(self._read[:end])
         del self._read[:end]
-        self._tell_of_the_rest()
+        self._notify_rest()
         return line
 
     # -- waiting
@@ -276,8 +280,8 @@ class PipeQueue(WaitingQueue):
         self._loop = asyncio.get_running_loop()
         self._reading.watch()
 
-    def _tell_of_the_rest(self) -> None:
-        # What was read already makes no descriptor readable; and this may be another thread.
+    def _notify_rest(self) -> None:
+        # What was read ahead makes no descriptor readable, and this may be another thread.
         if self._read and self._loop is not None and len(self._getters):
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and whoever waited in it is gone
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
                 self._loop.call_soon_threadsafe(self._getters.call_up)

@@ -1,4 +1,4 @@
-"""A child process and the lines to and from it: attempts that do not wait, and how they end."""
+"""LineChild: a running child process, and the lines to and from it."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .writer import LineWriter
 
 __all__ = ["LineChild"]
 
-_GRACE: Final = 1.0  # seconds from the end of a pipe until the child is held to run on without it
+_EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is assumed to run on without it
 
 
 class LineChild:
-    """A started child, which is killed when the running event loop shuts down its async generators.
+    """A running child, with attempts to read and write a line that do not wait.
 
     Args:
-        command, env, cwd, on_stderr: as for ChildProcess, which also says what is raised.
+        command, env, cwd, on_stderr: as for ChildProcess, which lists what is raised.
         max_waiting_bytes: as for LineReader.
-        getters, putters: called up when ``take`` or ``write`` may have another result; for putters, only
-            between ``watch`` and ``ignore``.
+        getters, putters: notified when ``take`` or ``write`` may have another result; putters only between
+            ``watch`` and ``ignore``.
 
     Attributes:
-        process: the child itself.
+        process: the child.
         reader: the lines that it wrote.
     """
 
@@ -47,7 +47,7 @@ class LineChild:
         self._loop = asyncio.get_running_loop()
         self._getters = getters
         self._putters = putters
-        self._settled = False  # it is known how the child ended, or that it runs on without a pipe
+        self._settled = False  # the child has ended, or is known to run on without a pipe
         self.process = ChildProcess(
             command, env=env, cwd=cwd, on_end=self._ended, on_loop_end=self.kill, on_stderr=on_stderr
         )
@@ -56,7 +56,7 @@ class LineChild:
         self.watch, self.ignore = self._writer.watch, self._writer.ignore
 
     def take(self) -> bytes:
-        """Return the next line, or raise queue.Empty or ConnectionLost."""
+        """Return the next line. Raise queue.Empty, or ConnectionLost after the last one."""
         line = self.reader.take()
         if line is not None:
             return line
@@ -65,9 +65,9 @@ class LineChild:
         raise queue.Empty
 
     def write(self, data: bytes) -> None:
-        """Take a line, or raise queue.Full, ConnectionLost or Closed."""
+        """Write a line. Raise queue.Full, ConnectionLost, or Closed after ``finish_input``."""
         if self._writer.finished:
-            raise Closed("the input was ended")
+            raise Closed("end_input() was called")
         try:
             self._writer.write(data)
         except queue.Full:
@@ -76,21 +76,21 @@ class LineChild:
             raise
 
     def finish_input(self) -> None:
-        """Close its stdin after what was taken."""
+        """Close its stdin after the lines that were written."""
         self._writer.finish()
         self._putters.call_up()
 
-    async def stop(self, patience: float) -> None:
-        """See ProcessLines.stop."""
+    async def stop(self, timeout: float) -> None:
+        """End the child, and close all. See ProcessLines.stop."""
         try:
             self.reader.discard()
             self._writer.finish()
-            await self.process.end(patience, self.reader.over)
+            await self.process.end(timeout, self.reader.over)
         finally:
             self.kill()
 
     def kill(self) -> None:
-        """End it now, and let go of everything. Does no harm when repeated."""
+        """Kill the child now, and close all. Repeated calls do nothing."""
         if self.process.killed:
             return
         self._settled = True
@@ -112,9 +112,9 @@ class LineChild:
         self._getters.call_up()
 
     def _pipe_ended(self) -> None:
-        # Most likely the child has ended, too, and its exit code comes next; but it may go on.
+        # Most likely the child has ended, and its exit code comes next. But it may run on.
         if not self._settled and not self.process.killed:
-            self._loop.call_later(_GRACE, self._settle)
+            self._loop.call_later(_EXIT_TIMEOUT, self._settle)
 
     def _ended(self) -> None:
         self._settled = True

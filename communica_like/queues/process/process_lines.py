@@ -1,4 +1,4 @@
-"""ProcessLines: the lines of text that a child process reads and writes."""
+"""ProcessLines: the lines of text that a child process reads and writes, as a queue."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ __all__ = ["LineText", "ProcessLines"]
 
 
 class LineText(Serializer):
-    """``str(obj)`` as one line with a newline; loaded from a line without it.
+    """Dumps ``str(obj)`` as one line with a newline; loads text from a line without it.
 
     Args:
         encoding: one in which a newline is the byte 10.
-        errors: see codecs.
+        errors: an error handler of codecs.
 
     Raises:
-        ValueError: the encoding is of another kind.
+        ValueError: a newline is another byte in this encoding.
         LookupError: there is no such encoding or error handler.
     """
 
     def __init__(self, encoding: str, errors: str) -> None:
         if "\n".encode(encoding) != b"\n":
-            raise ValueError(f"a newline in {encoding} is not the byte 10")
+            raise ValueError(f"in the encoding {encoding} a newline is not the byte 10")
         codecs.lookup_error(errors)
         self._encoding = encoding
         self._errors = errors
@@ -43,7 +43,7 @@ class LineText(Serializer):
     def dump(self, obj: Any, /) -> bytes:
         text = str(obj)
         if "\n" in text:
-            raise ValueError("there is a newline in it")
+            raise ValueError("it contains a newline")
         return f"{text}\n".encode(self._encoding, self._errors)
 
     def load(self, data: bytes, /) -> str:
@@ -51,34 +51,33 @@ class LineText(Serializer):
 
 
 class ProcessLines(WaitingQueue):
-    """A child process, as a queue: ``put`` gives it a line on stdin, ``get`` takes one from its stdout.
+    """A child process as a queue: ``put`` writes a line to its stdin, ``get`` reads one from its stdout.
 
-    Use it with ``async with``, or ``start`` and ``stop`` it; once. All methods, those with ``_nowait`` too,
-    belong to the event loop of ``start``, and the child is killed when asyncio.run ends that.
+    Use ``async with``, or ``start`` and ``stop``, once. All methods, those with ``_nowait`` too, belong to
+    the event loop of ``start``. The child is killed when asyncio.run ends that loop.
 
-    Items are text: ``str(item)`` is what the child reads. An item with a newline in it would be two lines,
-    and is a SerializerError. What comes back is a line without its newline; a last one without is a line.
+    Items are text: the child reads ``str(item)``. An item that contains a newline is a SerializerError.
+    ``get`` returns a line without its newline; text without a newline at the end of the output is a line,
+    too.
 
-    The child leads a session and process group of its own: Ctrl-C in a terminal does not reach it, and what
-    it started and left in the group is killed when it has ended. Its output ends with it, even if others
-    hold its stdout open: what they write later is lost.
-
-    What it writes to stderr is not passed on; its last 4 KiB are in the message of the ConnectionLost.
+    The child leads a session and process group of its own: Ctrl-C in a terminal does not reach it, and the
+    rest of the group is killed when it has ended. Its output ends with it: what other processes write to its
+    stdout later is lost. The last 4 KiB of its stderr are in the message of ConnectionLost.
 
     Args:
-        command: the program and its arguments; a str is split as a shell does it, but no shell is run.
+        command: the program and its arguments. A str is split as by a shell, but no shell is run.
         encoding: of both directions; one in which a newline is the byte 10, and that byte nothing else.
-        errors: see codecs. With "surrogateescape", bytes that are not text come and go unaltered.
-        max_waiting_bytes: when lines of more bytes wait to be taken, nothing is read, and the child waits
-            when the pipe is full, too. Each line counts 64 bytes more than it has. A longer line comes, too.
+        errors: an error handler of codecs. "surrogateescape" keeps bytes that are not text unaltered.
+        max_waiting_bytes: while lines of more bytes wait to be taken, nothing is read, and the child blocks
+            when the pipe is full. Each line counts 64 bytes extra. A single line may be longer.
         stop_timeout: seconds of each wait of ``stop``.
         env, cwd: as for subprocess.Popen.
-        on_stderr: called with the bytes that it writes to stderr, as they come, in pieces.
+        on_stderr: called with each piece of bytes that the child writes to stderr.
 
     Raises:
-        ValueError: the command is empty or badly quoted; the encoding is of another kind.
+        ValueError: the command is empty or badly quoted, or a newline is not the byte 10 in the encoding.
         LookupError: there is no such encoding or error handler.
-        FeatureNotAvailable: on Windows.
+        FeatureNotAvailable: the system is Windows.
     """
 
     def __init__(
@@ -113,31 +112,31 @@ class ProcessLines(WaitingQueue):
 
     @property
     def pid(self) -> int | None:
-        """Its process id; None before ``start``."""
+        """The child's process id; None before ``start``."""
         return None if self._child is None else self._child.process.pid
 
     @property
     def returncode(self) -> int | None:
-        """Its exit code; negative: the signal that killed it; None: not started, or not ended."""
+        """The child's exit code; negative: the signal that killed it; None: not started, or not ended."""
         return None if self._child is None else self._child.process.returncode
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the child was started and has not ended."""
         return self._child is not None and self._child.process.returncode is None
 
     @property
     def stderr_tail(self) -> bytes:
-        """The last bytes that it wrote to stderr, 4 KiB at most."""
+        """The last bytes that the child wrote to stderr, at most 4 KiB."""
         return b"" if self._child is None else self._child.process.stderr_tail
 
     async def start(self) -> None:
-        """Start the child; if it was started already, do nothing.
+        """Start the child. Repeated calls do nothing.
 
         Raises:
             FileNotFoundError: there is no such program, or no such *cwd*.
-            OSError: it cannot be started for another reason.
-            Closed: it was closed.
+            OSError: the child cannot be started for another reason.
+            Closed: the queue was closed.
         """
         self._check_open()
         if self._child is None:
@@ -151,27 +150,27 @@ class ProcessLines(WaitingQueue):
         await self.stop()
 
     def put_nowait(self, item: Any, /) -> None:
-        """Give the child a line. See ``put``.
+        """Write a line to the child. For errors see ``put``.
 
         Raises:
-            queue.Full: it has not read enough of the lines before.
+            queue.Full: the child has not read enough of the previous lines.
         """
         self._write(self._dump(item))
 
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        """Give the child a line: it is in the pipe when this returns, or the rest of this one line is kept
-        here and written as the child reads. Whether it was read is not known.
+        """Wait for room, then write a line to the child. If it is cancelled, nothing was written.
+
+        When this returns, the line is in the pipe, except that the rest of one line may be kept here and is
+        written as the child reads. Whether the child has read it is not known.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
-            queue.Full: the child did not read enough of the lines before in time.
-            SerializerError: the item has a newline in it, or cannot be encoded; at once.
+            queue.Full: the child did not read enough of the previous lines in time.
+            SerializerError: the item contains a newline, or cannot be encoded.
             ConnectionLost: the child has ended, or closed its stdin; this line was not sent.
-            Closed: it was closed, or not started, or ``end_input`` was called.
-
-        If it is cancelled, nothing of the line was written.
+            Closed: the queue was closed, or not started, or ``end_input`` was called.
         """
         data = self._dump(item)
         await self._putters.enter(lambda: self._write(data), timeout)
@@ -180,73 +179,70 @@ class ProcessLines(WaitingQueue):
         return str(self._load(self._take()))
 
     async def get(self, *, timeout: float | None = None) -> str:
-        """Take the child's next line, when there is one.
+        """Wait for the child's next line and return it. If it is cancelled or times out, no line was taken.
 
         Args:
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
             queue.Empty: there was none in time.
-            SerializerError: the line cannot be decoded. It is taken.
-            ConnectionLost: all lines were taken, and the child has ended, whatever its exit code, or closed
-                its stdout. The message has the exit code, and the end of what it wrote to stderr.
-            Closed: it was closed, or not started.
-
-        If it is cancelled, or its time is over, no line was taken.
+            SerializerError: the line cannot be decoded. It has been taken.
+            ConnectionLost: all lines were taken, and the child has ended, with any exit code, or closed its
+                stdout. The message has the exit code and the end of stderr.
+            Closed: the queue was closed, or not started.
         """
         return str(self._load(await self._getters.enter(self._take, timeout)))
 
     async def __anext__(self) -> str:
-        """As ``get``; the iteration ends with the child's output, whatever its exit code, or when closed."""
+        """Return the next line. The iteration ends with the child's output, or when the queue is closed."""
         try:
             return await self.get()
         except (Closed, ConnectionLost):
             raise StopAsyncIteration from None
 
     def qsize(self) -> int:
-        """Return how many of the child's lines were read and not taken yet."""
+        """Return how many of the child's lines have been read and wait to be taken."""
         return len(self._opened().reader)
 
     def end_input(self) -> None:
-        """No more lines: the child sees the end of its stdin after those that were put. ``get`` goes on.
+        """Close the child's stdin after the lines that were put. ``get`` keeps working.
 
         Raises:
-            Closed: it was closed, or not started.
+            Closed: the queue was closed, or not started.
         """
         self._opened().finish_input()
 
     async def stop(self, timeout: float | None = None) -> None:
-        """End the child, and close this: whoever waits here ends with Closed; lines not taken are dropped.
+        """End the child and close the queue. Callers that wait get ``Closed``; lines not taken are dropped.
 
-        Its stdin is closed, when what was put is written. If that does not end it in time, its process group
-        gets SIGTERM, and if that does not in time, SIGKILL. If others of the group hold its output open when
-        it has ended, they get SIGTERM and the same time. It is reaped in any case; nothing can make this wait
-        more than three times (one second at least, the third time). May be called again, and at once.
+        The child's stdin is closed after what was put. If the child does not end in time, its process group
+        gets SIGTERM, and if that does not help in time, SIGKILL. Processes of the group that hold its output
+        open when it has ended get SIGTERM and the same time. The child is reaped in any case. There are at
+        most three waits, the third of one second at least. May be called repeatedly, and at once. If it is
+        cancelled, the child is killed at once.
 
         Args:
             timeout: seconds of each wait; None: ``stop_timeout``.
-
-        If it is cancelled, the child is killed at once.
         """
         super().close()
         if self._child is not None:
             await self._child.stop(self._stop_timeout if timeout is None else timeout)
 
     async def aclose(self) -> None:
-        """The same as ``stop()``."""
+        """Do the same as ``stop()``."""
         await self.stop()
 
     def close(self) -> None:
-        """Kill the child with its process group, and reap it; whoever waits here ends with Closed.
+        """Kill the child and its process group. Callers that wait get ``Closed``.
 
-        This blocks while the kernel ends it, 0.1 s at most; if that is not enough, a thread reaps it.
+        Blocks while the kernel ends the child, for at most 0.1 s. After that a thread reaps it.
         """
         super().close()
         if self._child is not None:
             self._child.kill()
 
     def __del__(self) -> None:
-        # There are no attributes if the constructor raised.
+        # The constructor may have raised before it set attributes.
         child = getattr(self, "_child", None)
         if child is not None and not child.process.killed:
             warnings.warn(f"{self!r} was not stopped", ResourceWarning, source=self, stacklevel=1)

@@ -1,4 +1,4 @@
-"""The lines that a child process has written, as far as they were read."""
+"""LineReader: reads the lines that a child process writes."""
 
 from __future__ import annotations
 
@@ -12,29 +12,30 @@ from ...system.child_process import ChildProcess
 
 __all__ = ["LineReader"]
 
-_READ: Final = 65536
-_COST: Final = 64  # bytes of memory that a line takes beside its own
+_READ_SIZE: Final = 65536
+_LINE_OVERHEAD: Final = 64  # bytes of memory
+_READS_PER_TURN: Final = 16  # of the event loop
 
 
 class LineReader:
-    """Reads a child's output in the background, while not too much of it waits.
+    """Reads a child's output in the background, up to a bound.
 
     Args:
         process: the child, just started.
-        bound: of the bytes that wait; it is exceeded by what one read gives, and by one longer line.
-        tell: called when there are more lines, and when there will be no more.
+        bound: of the bytes that wait to be taken. One read, or one longer line, may exceed it.
+        on_lines: called when there are more lines, and when there will be no more.
 
     Attributes:
-        over: set when the output has ended, or the child has and what it left was read.
+        over: set when the output has ended, or the child has ended and what it left was read.
     """
 
-    def __init__(self, process: ChildProcess, bound: int, tell: Callable[[], None]) -> None:
+    def __init__(self, process: ChildProcess, bound: int, on_lines: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._bound = bound
-        self._tell = tell
+        self._on_lines = on_lines
         self._lines: deque[bytes] = deque()
-        self._parts: list[bytes] = []  # of a line whose end is still to come
+        self._parts: list[bytes] = []  # of a line that has not ended
         self._waiting = 0
         self._reading = False
         self._discarding = False
@@ -45,24 +46,24 @@ class LineReader:
         return len(self._lines)
 
     def take(self) -> bytes | None:
-        """Return the next line without its newline; None: none has come."""
+        """Return the next line without its newline; None: there is none now."""
         if not self._lines and not self.over.is_set():
             self._read()
         if not self._lines:
             return None
         line = self._lines.popleft()
-        self._waiting -= len(line) + _COST
+        self._waiting -= len(line) + _LINE_OVERHEAD
         if not self._reading:
             self._go_on()
         return line
 
     def child_ended(self) -> None:
-        """The rest of its output is in the pipe: read it, as far as the bound allows."""
+        """The child has ended: read the rest of its output, as far as the bound allows."""
         self._reading = False
         self._go_on()
 
     def discard(self) -> None:
-        """Throw away what came and what will come, so that the child does not wait for a reader."""
+        """Drop what was read, and what will be, so that the child does not wait for a reader."""
         self._discarding = True
         self._lines.clear()
         self._parts.clear()
@@ -70,7 +71,7 @@ class LineReader:
         self._go_on()
 
     def end(self) -> None:
-        """There is no more. A line without a newline is a line now."""
+        """End the output. What came without a newline is the last line."""
         if self.over.is_set():
             return
         self.over.set()
@@ -78,13 +79,13 @@ class LineReader:
         if any(self._parts):
             self._add([b""], self._parts)
             self._parts = []
-        self._tell()
+        self._on_lines()
 
     def _go_on(self) -> None:
         if self.over.is_set() or not self._has_room():
             return
         if self._process.ended.is_set() and not self._discarding:
-            # Nothing tells of an empty pipe that others hold open, so it is read until it is empty.
+            # The loop does not tell when a pipe that others hold open is empty, so read until it is.
             self._reading = True
             self._drain()
         elif not self._reading:
@@ -95,7 +96,7 @@ class LineReader:
         return not self._lines or self._waiting <= self._bound
 
     def _drain(self) -> None:
-        for _ in range(16):  # others may write for ever, and the loop has more to do
+        for _ in range(_READS_PER_TURN):  # others may keep writing
             if self.over.is_set() or not self._reading:
                 return
             self._read()
@@ -105,7 +106,7 @@ class LineReader:
         if self.over.is_set():
             return
         try:
-            data = os.read(self._process.output.fileno(), _READ)
+            data = os.read(self._process.output.fileno(), _READ_SIZE)
         except (BlockingIOError, InterruptedError):
             if self._process.ended.is_set() and not self._discarding:
                 self.end()
@@ -127,10 +128,10 @@ class LineReader:
             self._reading = False
             self._loop.remove_reader(self._process.output.fileno())
         if others:
-            self._tell()
+            self._on_lines()
 
     def _add(self, others: list[bytes], parts: list[bytes]) -> None:
-        # The bytes of the parts are counted already.
+        # The bytes of *parts* are counted already.
         self._lines.append(b"".join(parts))
         self._lines.extend(others[:-1])
-        self._waiting += sum(map(len, others[:-1])) + _COST * len(others)
+        self._waiting += sum(map(len, others[:-1])) + _LINE_OVERHEAD * len(others)

@@ -1,4 +1,4 @@
-"""The lines that a child process is given, each of them as a whole."""
+"""LineWriter: writes lines to a child process, each of them whole."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ __all__ = ["LineWriter"]
 
 
 class LineWriter:
-    """Writes lines to a child's stdin, as far as there is room, and keeps the rest of one line at most.
+    """Writes lines to a child's stdin while the pipe has room, and keeps the rest of at most one line.
 
     Args:
         process: the child, just started.
-        writable: called when there may be room, while that is watched.
-        broken: called when nobody reads the lines any more.
+        on_writable: called when there may be room, between ``watch`` and ``ignore``.
+        on_broken: called when the child has closed its stdin.
 
     Attributes:
-        finished: there will be no more lines.
+        finished: ``finish`` was called.
     """
 
     def __init__(
-        self, process: ChildProcess, writable: Callable[[], None], broken: Callable[[], None]
+        self, process: ChildProcess, on_writable: Callable[[], None], on_broken: Callable[[], None]
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
-        self._tell_writable = writable
-        self._tell_broken = broken
+        self._on_writable = on_writable
+        self._on_broken = on_broken
         self._rest = memoryview(b"")
         self.finished = False
 
     def write(self, data: bytes) -> None:
-        """Take *data*, or raise queue.Full: there is no room, or nobody who reads."""
+        """Take *data*. Raise queue.Full if there is no room, or the pipe is closed."""
         if self._rest or self._process.input.closed or not self._write(data):
             raise queue.Full
         if self._rest:
             self.watch()
 
     def finish(self) -> None:
-        """Close the stdin when all that was taken is written."""
+        """Close stdin once all that was taken is written."""
         self.finished = True
         if not self._rest:
             self._process.let_go(self._process.input)
 
     def drop(self) -> None:
-        """Nobody reads any more: forget what is not written."""
+        """Drop what is not written, and close stdin."""
         self._rest = memoryview(b"")
         self._process.let_go(self._process.input)
 
     def watch(self) -> None:
-        """From now on ``writable`` is called."""
+        """Start to call ``on_writable``."""
         if not self._process.input.closed:
             self._loop.add_writer(self._process.input.fileno(), self._writable)
 
     def ignore(self) -> None:
-        """No more calls of ``writable`` are needed. What is kept here is still written."""
+        """Stop calling ``on_writable``. The rest of a line is still written."""
         if not self._process.input.closed and not self._rest:
             self._loop.remove_writer(self._process.input.fileno())
 
@@ -69,7 +69,7 @@ class LineWriter:
             return False
         except OSError:  # EPIPE
             self.drop()
-            self._tell_broken()
+            self._on_broken()
             return False
         self._rest = memoryview(data)[written:]
         return True
@@ -82,4 +82,4 @@ class LineWriter:
         if self.finished:
             self._process.let_go(self._process.input)
         else:
-            self._tell_writable()
+            self._on_writable()

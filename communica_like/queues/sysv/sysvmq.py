@@ -1,4 +1,4 @@
-"""SysVMQ: System V message queues."""
+"""SysVMQ: a System V message queue."""
 
 from __future__ import annotations
 
@@ -15,44 +15,47 @@ from ...aio.waiters import Line
 from ...exceptions import MessageTooBig, QueueLimitReached
 from ...features import optional_package
 from ...serializers import PickleSerializer
+from ...system.kernel_limit import kernel_limit
 from ..base import WaitingQueue
-from .type_waiters import LAST_LOOK, TypeWaiters
+from .type_waiters import POLL_INTERVAL, TypeWaiters
 
 __all__ = ["SysVMQ"]
 
 logger = logging.getLogger("communica_like.queues")
 
-_LIMITS: Final = "/proc/sys/kernel/"
-
-_ATTEMPTS: Final = 100  # to find a key that is free
-# A full queue tells nobody that there is room again: writers look, at first often.
-_FIRST_LOOK: Final = 0.0001
+_KEY_ATTEMPTS: Final = 100
+# The kernel does not tell when a full queue has room again, so putters poll, at first often.
+_FIRST_POLL_INTERVAL: Final = 0.0001  # seconds
 
 
 class SysVMQ(WaitingQueue):
     """A System V message queue: sysvipc(7). Items have a type, by which readers choose.
 
-    The queue, and what is in it, stays in the kernel until ``unlink``, or until the system goes down.
+    Any number of processes may open it by its key, to put and to get. The queue and its items stay in the
+    kernel until ``unlink`` or the system's shutdown. All methods raise FileNotFoundError after it was
+    removed.
 
     Args:
-        key: the queue's number, 1 to 2**31 - 1, the same for all who share it. None or 0: a new queue, with a
-            free key, see the attribute *key*.
-        max_bytes: how many bytes of items it holds; None: as many as the system gives each (kernel.msgmnb),
-            or as the queue has, if it exists already.
-        serializer: by default PickleSerializer(1), which is what ipcqueue writes. Whoever may write to the
-            queue may then run code in its readers: see *mode*.
-        mode: who may use a queue that is created here; by default only this user. See msgget(2).
-        create: whether to create the queue if there is none.
-        exclusive: whether it has to be created here.
+        key: the queue's number, 1 to 2**31 - 1. None or 0: create a queue with a free key, which the
+            attribute *key* then has.
+        max_bytes: how many bytes of items it holds; None: the system's default (kernel.msgmnb), or what an
+            existing queue has.
+        serializer: by default PickleSerializer(1), the format of ipcqueue. With it, every process that may
+            write to the queue can run code in its readers: see *mode*.
+        mode: permissions of a queue that is created here; by default this user's alone. See msgget(2).
+        create: whether to create the queue if it is missing.
+        exclusive: whether the queue must be created here.
+
+    Attributes:
+        key: the queue's number.
 
     Raises:
         FeatureNotAvailable: sysv_ipc is not installed.
-        FileNotFoundError: there is no such queue, and *create* is False; or (all methods) it was removed.
-        FileExistsError: there is one, and *exclusive* is True.
-        PermissionError: it is another user's.
-        QueueLimitReached: one of the kernel's limits; the message says which, its value, and how to raise
-            it.
-        ValueError: that is no key, or no size.
+        FileNotFoundError: there is no such queue, and *create* is False.
+        FileExistsError: there is one already, and *exclusive* is True.
+        PermissionError: it belongs to another user.
+        QueueLimitReached: a limit of the kernel; the message has its name and value, and how to raise it.
+        ValueError: the key or the size is out of range.
     """
 
     def __init__(
@@ -67,10 +70,10 @@ class SysVMQ(WaitingQueue):
     ) -> None:
         self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
         if key is not None and not 0 <= key < 2**31:
-            raise ValueError(f"a key is a number from 1 to 2**31 - 1, or None, not {key!r}")
-        self._largest = _limit("msgmax") or 8192
+            raise ValueError(f"a key must be None, or a number from 1 to 2**31 - 1, not {key!r}")
+        self._largest = kernel_limit("kernel.msgmax") or 8192
         if max_bytes is not None and max_bytes < 1:
-            raise ValueError(f"a queue of {max_bytes} bytes holds nothing")
+            raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
         self._mq, made = self._open(key or None, mode, create, exclusive)
         self.key = int(self._mq.key)
         if max_bytes is not None and max_bytes != self._mq.max_size:
@@ -80,11 +83,11 @@ class SysVMQ(WaitingQueue):
                 if made:
                     self._mq.remove()
                 raise
-        self._arrivals = TypeWaiters(self.key, self._holds_some, self._put_back)
-        putters = Line(queue.Full, self._await_room, self._forget_room)
-        super().__init__(serializer or PickleSerializer(1), self._arrivals.any, putters)
-        self._room_look: asyncio.TimerHandle | None = None
-        self._room_delay = _FIRST_LOOK
+        self._waiters = TypeWaiters(self.key, self._holds_some, self._put_back)
+        putters = Line(queue.Full, self._poll_room, self._cancel_room_timer)
+        super().__init__(serializer or PickleSerializer(1), self._waiters.any, putters)
+        self._room_timer: asyncio.TimerHandle | None = None
+        self._room_delay = _FIRST_POLL_INTERVAL
 
     @property
     def guarantees(self) -> Guarantees:
@@ -93,7 +96,7 @@ class SysVMQ(WaitingQueue):
         return Guarantees(message_types=True, persistent=True, largest_item=largest)
 
     def put_nowait(self, item: Any, /, *, message_type: int = 1) -> None:
-        """Put an item into the queue. See ``put``.
+        """Put an item into the queue. For arguments and errors see ``put``.
 
         Raises:
             queue.Full: there is no room now.
@@ -101,7 +104,7 @@ class SysVMQ(WaitingQueue):
         self._send(self._dumped(item, message_type), message_type)
 
     def get_nowait(self, *, message_type: int = 0) -> Any:
-        """Take an item out of the queue. See ``get``.
+        """Remove an item from the queue and return it. For arguments and errors see ``get``.
 
         Raises:
             queue.Empty: there is none of that type now.
@@ -109,83 +112,83 @@ class SysVMQ(WaitingQueue):
         return self._load(self._receive(message_type))
 
     async def put(self, item: Any, /, *, message_type: int = 1, timeout: float | None = None) -> None:
-        """Put an item into the queue, when there is room.
+        """Wait for room, then put an item into the queue. If it is cancelled, the item was not put.
+
+        The kernel does not tell when a full queue has room again: this polls, at least every 3 ms.
 
         Args:
             message_type: 1 to 2**31 - 1, by which readers may choose.
-            timeout: seconds to wait; None: as long as it takes.
+            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
             queue.Full: there was no room in time.
-            MessageTooBig: there never will be.
+            MessageTooBig: the item is larger than kernel.msgmax or the queue.
             SerializerError: it cannot be dumped.
-            ValueError: there is no such type.
-
-        If it is cancelled, the item was not put. Nobody is told by the kernel of room in a full queue: this
-        looks for it, every 3 ms at the latest.
+            ValueError: the type is out of range.
         """
         data = self._dumped(item, message_type)
         await self._putters.enter(lambda: self._send(data, message_type), timeout)
 
     async def get(self, *, message_type: int = 0, timeout: float | None = None) -> Any:
-        """Take an item out of the queue, when there is one.
+        """Wait for an item, then remove it from the queue and return it.
+
+        If it is cancelled or times out, no item was removed. Callers that wait for the same type are served
+        in the order in which they came.
 
         Args:
             message_type: 0: the oldest item; above 0: the oldest of that type; below 0: the oldest of the
-                lowest type that is not above the absolute value. See msgrcv(2).
-            timeout: seconds to wait; None: as long as it takes.
+                lowest type that is at most the absolute value. See msgrcv(2).
+            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
             queue.Empty: there was none in time.
-            SerializerError: what was there cannot be loaded. It is out of the queue now.
-            ValueError: there is no such type.
-
-        If it is cancelled, or its time is over, no item was taken. Those who wait for the same type are
-        served in the order in which they came.
+            SerializerError: the item cannot be loaded. It has been removed.
+            ValueError: the type is out of range.
         """
         attempt = partial(self._receive, message_type)
-        return self._load(await self._arrivals.enter(message_type, attempt, timeout))
+        return self._load(await self._waiters.enter(message_type, attempt, timeout))
 
     def qsize(self) -> int:
         self._check_open()
         try:
-            return int(self._mq.current_messages) + self._arrivals.empties
+            return int(self._mq.current_messages) + self._waiters.empties
         except (OSError, self._sysv_ipc.ExistentialError) as exc:
             raise self._gone() from exc
 
     def close(self) -> None:
-        """Let go of the queue; whoever waits here ends with Closed. It stays, with all items."""
+        """Close this end. Callers that wait here get ``Closed``; the queue and its items stay."""
         if not self._closed:
             super().close()
-            self._forget_room()
-            self._arrivals.close()
+            self._cancel_room_timer()
+            self._waiters.close()
 
     def unlink(self) -> None:
-        """Remove the queue with all that is in it. Whoever waits for it, in any process, ends at once.
+        """Remove the queue and its items. Callers that wait in any process get FileNotFoundError.
 
         Raises:
             FileNotFoundError: it was removed already.
-            PermissionError: it is another user's.
+            PermissionError: it belongs to another user.
         """
         try:
             self._mq.remove()
         except self._sysv_ipc.ExistentialError as exc:
             raise self._gone() from exc
         except self._sysv_ipc.PermissionsError as exc:
-            raise PermissionError(f"the queue {self.key} is not for this user to remove") from exc
+            raise PermissionError(f"the queue {self.key} belongs to another user") from exc
 
     # -- attempts
 
     def _dumped(self, item: Any, message_type: int) -> bytes:
         if not 0 < message_type < 2**31:
-            raise ValueError(f"a message type is a number from 1 to 2**31 - 1, not {message_type!r}")
+            raise ValueError(f"a message type must be a number from 1 to 2**31 - 1, not {message_type!r}")
         data = self._dump(item)
         if len(data) > self._largest:
             raise self._too_big(data, self._largest, "kernel.msgmax")
         return data
 
     def _too_big(self, data: bytes, most: int, where: str) -> MessageTooBig:
-        return MessageTooBig(f"an item of {len(data)} bytes; queue {self.key} takes {most} at most: {where}")
+        text = f"the item has {len(data)} bytes, but queue {self.key} takes at most {most}: {where}"
+        return MessageTooBig(text)
 
     def _send(self, data: bytes, message_type: int) -> None:
         self._check_open()
@@ -197,11 +200,11 @@ class SysVMQ(WaitingQueue):
             raise queue.Full from None
         except (OSError, self._sysv_ipc.ExistentialError) as exc:
             raise self._gone() from exc
-        self._room_delay = _FIRST_LOOK
+        self._room_delay = _FIRST_POLL_INTERVAL
 
     def _receive(self, message_type: int) -> bytes:
         self._check_open()
-        if self._arrivals.take_empty(message_type):
+        if self._waiters.take_empty(message_type):
             return b""
         try:
             data, _ = self._mq.receive(False, message_type)
@@ -210,12 +213,12 @@ class SysVMQ(WaitingQueue):
         except self._sysv_ipc.ExistentialError as exc:
             raise self._gone() from exc
         except OverflowError as exc:
-            text = f"a message type to get is a number from -2**31 to 2**31 - 1, not {message_type!r}"
+            text = f"a message type to get must be a number from -2**31 to 2**31 - 1, not {message_type!r}"
             raise ValueError(text) from exc
         return bytes(data)
 
     def _put_back(self, empty_type: int) -> None:
-        # It was taken by mistake, and nobody came for it.
+        # A watcher removed it, and no getter came for it.
         try:
             self._mq.send(b"", False, empty_type)
         except self._sysv_ipc.BusyError:
@@ -235,7 +238,7 @@ class SysVMQ(WaitingQueue):
     # -- opening
 
     def _open(self, key: int | None, mode: int, create: bool, exclusive: bool) -> tuple[Any, bool]:
-        """Return the queue, and whether it was made here."""
+        """Return the queue, and whether it was created here."""
         if key is None:
             return self._open_any(mode), True
         if exclusive:
@@ -253,32 +256,33 @@ class SysVMQ(WaitingQueue):
             return self._sysv_ipc.MessageQueue(key, flags, mode=mode, max_message_size=self._largest)
         except self._sysv_ipc.ExistentialError as exc:
             if exclusive:
-                raise FileExistsError(f"there is a queue {key} already") from exc
+                raise FileExistsError(f"the queue {key} exists already") from exc
             raise FileNotFoundError(f"there is no queue {key}") from exc
         except self._sysv_ipc.PermissionsError as exc:
-            raise PermissionError(f"the queue {key} is not for this user: {exc}") from exc
+            raise PermissionError(f"the queue {key} belongs to another user: {exc}") from exc
         except (OSError, MemoryError) as exc:
             raise QueueLimitReached(
-                f"cannot create queue {key}: {exc}; there may be {_limit('msgmni')} queues: kernel.msgmni, "
-                "to be raised with sysctl -w; or remove some, see ipcs -q and ipcrm"
+                f"cannot create queue {key}: {exc}; the system allows {kernel_limit('kernel.msgmni')}: raise "
+                "kernel.msgmni with sysctl -w, or remove some with ipcrm(1); ipcs -q lists them"
             ) from exc
 
     def _open_any(self, mode: int) -> Any:
-        # sysv_ipc would choose among the first 32,767, where other programs are likely to look for theirs.
-        for _ in range(_ATTEMPTS):
+        # sysv_ipc would choose among the first 32,767 keys, which other programs are likely to use.
+        for _ in range(_KEY_ATTEMPTS):
             with contextlib.suppress(FileExistsError):
                 return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, create=True, exclusive=True)
-        raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")
+        raise FileExistsError(f"no free key found in {_KEY_ATTEMPTS} attempts")
 
     def _resize(self, max_bytes: int) -> None:
         try:
             if max_bytes >= 2**31:
-                raise OverflowError("the kernel would take the lower 32 bits")
+                raise OverflowError("the kernel takes the lower 32 bits")
             self._mq.max_size = max_bytes
         except (self._sysv_ipc.PermissionsError, OverflowError) as exc:
             raise QueueLimitReached(
-                f"queue {self.key} cannot hold {max_bytes} bytes: the system allows {_limit('msgmnb')} each: "
-                "kernel.msgmnb, to be raised with sysctl -w; or it is another user's queue"
+                f"queue {self.key} cannot hold {max_bytes} bytes: the system allows "
+                f"{kernel_limit('kernel.msgmnb')} each: raise kernel.msgmnb with sysctl -w; "
+                "or it belongs to another user"
             ) from exc
 
     # -- waiting
@@ -287,23 +291,15 @@ class SysVMQ(WaitingQueue):
         try:
             return bool(self._mq.current_messages)
         except (OSError, self._sysv_ipc.ExistentialError):
-            return True  # it was removed, which the attempt will tell
+            return True  # it was removed, and the attempt will say so
 
-    def _await_room(self) -> None:
-        self._forget_room()
+    def _poll_room(self) -> None:
+        self._cancel_room_timer()
         loop = asyncio.get_running_loop()
-        self._room_look = loop.call_later(self._room_delay, self._putters.call_up)
-        self._room_delay = min(2 * self._room_delay, LAST_LOOK)
+        self._room_timer = loop.call_later(self._room_delay, self._putters.call_up)
+        self._room_delay = min(2 * self._room_delay, POLL_INTERVAL)
 
-    def _forget_room(self) -> None:
-        if self._room_look is not None:
-            self._room_look.cancel()
-            self._room_look = None
-
-
-def _limit(name: str) -> int | None:
-    try:
-        with open(_LIMITS + name, encoding="ascii") as file:
-            return int(file.read())
-    except OSError:
-        return None  # not Linux
+    def _cancel_room_timer(self) -> None:
+        if self._room_timer is not None:
+            self._room_timer.cancel()
+            self._room_timer = None

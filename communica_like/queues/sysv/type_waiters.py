@@ -1,4 +1,4 @@
-"""Those who wait for messages of a System V queue, by message type."""
+"""TypeWaiters: callers that wait for messages of a System V queue, by message type."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from typing import Final, TypeVar
 from ...aio.waiters import Line
 from .watcher import Watcher
 
-__all__ = ["LAST_LOOK", "TypeWaiters"]
+__all__ = ["POLL_INTERVAL", "TypeWaiters"]
 
 T = TypeVar("T")
 
-LAST_LOOK: Final = 0.003
-"""Seconds between two looks, where nothing tells of a change."""
+POLL_INTERVAL: Final = 0.003
+"""Seconds between two attempts where the kernel tells of no change."""
 
-# While items come in quick succession, a reader looks again for so many seconds before it lets a thread
-# sleep for it: the next item is there before that thread could be woken.
-_LOOK_AGAIN: Final = 0.0001
-_LOOKS: Final = 8
-"""How often in each turn of the event loop."""
+# Adaptive spinning: while items come in quick succession, a getter polls for a moment before it wakes a
+# thread to wait for it, because the next item is there before that thread runs.
+_SPIN_TIME: Final = 0.0001  # seconds
+_POLLS_PER_TURN: Final = 8
 
-# Readers of so many types wait by a thread each; those of further ones look.
-_MOST_WATCHERS: Final = 8
+_MAX_WATCHERS: Final = 8  # threads; getters of further types poll
 
 
 class TypeWaiters:
-    """A line for each message type that somebody waits for, and what calls it up.
+    """A fair wait queue for each message type, and what notifies it.
+
+    Callers for any message spin for a moment, then let a ``Watcher`` wait in a thread; the others use a
+    watcher at once.
 
     Args:
         key: of the queue.
-        holds_some: whether there is any message in the queue.
-        put_back: puts a message of no bytes back into the queue.
+        holds_some: returns whether there is any message in the queue.
+        put_back: puts an empty message of a type back into the queue.
 
     Attributes:
-        any: the line of those who take any message.
+        any: the wait queue for messages of any type.
     """
 
     def __init__(self, key: int, holds_some: Callable[[], bool], put_back: Callable[[int], None]) -> None:
@@ -50,16 +51,16 @@ class TypeWaiters:
         self.any = Line(queue.Empty, partial(self._watch, 0), self._ignore)
         self._lines = {0: self.any}
         self._watchers: dict[int, Watcher] = {}
-        # Types of messages of no bytes, which a watcher cannot help taking.
+        # Types of empty messages, which a watcher cannot help removing from the queue.
         self._empty: deque[int] = deque()
         self._lock = threading.Lock()
         self._closed = False
-        self._look: asyncio.Handle | None = None
+        self._spin: asyncio.Handle | None = None
         self._quick = True
         self._asleep_since = 0.0
 
     async def enter(self, message_type: int, attempt: Callable[[], T], timeout: float | None) -> T:
-        """Return the result of the first *attempt* that finds a message of this type. See Line.enter."""
+        """Return the result of the first *attempt* that finds a message of this type."""
         line = self._lines.get(message_type)
         if line is None:
             line = self._lines[message_type] = Line(queue.Empty, partial(self._watch, message_type))
@@ -70,7 +71,7 @@ class TypeWaiters:
                 self._lines.pop(message_type, None)
 
     def take_empty(self, wanted: int) -> bool:
-        """Take a message of no bytes that is here already, if msgrcv(2) for the type *wanted* would."""
+        """Take an empty message that a watcher removed, if it is one that msgrcv(2) with *wanted* returns."""
         if not self._empty:
             return False
         with self._lock:
@@ -82,11 +83,11 @@ class TypeWaiters:
 
     @property
     def empties(self) -> int:
-        """How many messages of no bytes are here."""
+        """How many empty messages watchers have removed from the queue."""
         return len(self._empty)
 
     def close(self) -> None:
-        """All who wait end with Closed."""
+        """End all waiting with Closed."""
         self._closed = True
         self._ignore()
         for watcher in self._watchers.values():
@@ -102,40 +103,40 @@ class TypeWaiters:
         if message_type == 0 and self._quick:
             self._ignore()
             loop = asyncio.get_running_loop()
-            self._look = loop.call_soon(self._look_again, loop, loop.time() + _LOOK_AGAIN)
+            self._spin = loop.call_soon(self._poll, loop, loop.time() + _SPIN_TIME)
         else:
             self._sleep(message_type)
 
-    def _look_again(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
-        self._look = None
-        for _ in range(_LOOKS):
+    def _poll(self, loop: asyncio.AbstractEventLoop, until: float) -> None:
+        self._spin = None
+        for _ in range(_POLLS_PER_TURN):
             if self._holds_some():
                 self._call_up(0)
                 return
             os.sched_yield()  # the writer may be waiting for this very processor
         if loop.time() < until:
-            self._look = loop.call_soon(self._look_again, loop, until)
+            self._spin = loop.call_soon(self._poll, loop, until)
         else:
             self._sleep(0)
 
     def _ignore(self) -> None:
-        if self._look is not None:
-            self._look.cancel()
-            self._look = None
+        if self._spin is not None:
+            self._spin.cancel()
+            self._spin = None
 
     def _sleep(self, message_type: int) -> None:
         loop = asyncio.get_running_loop()
         self._asleep_since = loop.time()
         watcher = self._watchers.get(message_type)
         if watcher is None:
-            if len(self._watchers) >= _MOST_WATCHERS:
-                loop.call_later(LAST_LOOK, self._call_up, message_type)
+            if len(self._watchers) >= _MAX_WATCHERS:
+                loop.call_later(POLL_INTERVAL, self._call_up, message_type)
                 return
             watcher = self._watchers[message_type] = Watcher(self._key, message_type, self._told)
         watcher.arm(loop)
 
     def _told(self, loop: asyncio.AbstractEventLoop, message_type: int, empty_type: int) -> None:
-        # In the watcher's thread.
+        # Runs in the watcher's thread.
         if empty_type and self._closed:
             self._put_back(empty_type)
         elif empty_type:
@@ -144,10 +145,10 @@ class TypeWaiters:
         try:
             loop.call_soon_threadsafe(self._awake, message_type)
         except RuntimeError:
-            pass  # the loop is closed, and whoever waited in it is gone
+            pass  # the loop is closed, and its waiters are gone
 
     def _awake(self, message_type: int) -> None:
-        self._quick = asyncio.get_running_loop().time() - self._asleep_since < 5 * _LOOK_AGAIN
+        self._quick = asyncio.get_running_loop().time() - self._asleep_since < 5 * _SPIN_TIME
         self._call_up(message_type)
 
     def _call_up(self, message_type: int) -> None:

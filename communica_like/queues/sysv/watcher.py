@@ -1,4 +1,4 @@
-"""Waiting for messages of a System V queue, without taking any."""
+"""Watcher: a thread that waits for messages of a System V queue without removing any."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["Watcher"]
 class Watcher:
     """A thread that sleeps in msgrcv(2) until there is a message of one type.
 
-    A System V queue has no descriptor to poll. But a receiver whose buffer is too small is woken by the
-    message and told so (E2BIG), and the message stays in the queue: see msgrcv(2) on MSG_NOERROR. So this
-    thread has a buffer of no bytes, costs nothing while it sleeps, and takes nothing away from anybody. The
-    one exception is a message of no bytes, for which that buffer is large enough: that is handed over.
+    A System V queue has no descriptor to poll. But a message wakes a receiver whose buffer is too small for
+    it, which then fails with E2BIG, and the message stays in the queue: see msgrcv(2) on MSG_NOERROR. So this
+    thread receives with an empty buffer. The one exception is an empty message, for which that buffer is
+    large enough: it is removed from the queue and handed over.
 
-    The thread sleeps on when nobody waits any more, until the next message or the end of the process, since
-    nothing but a message wakes it without a trace. It keeps no process alive.
+    The thread sleeps until the next message or the end of the process, even if no caller waits any more,
+    since nothing but a message wakes it without a side effect. It is a daemon thread.
 
     Args:
         key: of the queue.
         message_type: as for msgrcv(2).
-        tell: called in the thread when there may be a message, or when the queue is gone, with the loop that
-            wanted to know, the message type, and the type of an empty message that was taken, or 0.
+        tell: called in the thread when there may be a message, or when the queue was removed. Its arguments
+            are the loop of ``arm``, the message type, and the type of a removed empty message, or 0.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Watcher:
         self._thread.start()
 
     def arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell *loop* of the next message, or of one that is there already; once."""
+        """Tell *loop* once of a message that is there or comes next."""
         self._loop = loop
         self._armed.set()
 
     def end(self) -> None:
-        """Tell nothing any more."""
+        """Stop telling. The thread ends with the next message."""
         self._ended = True
         self._armed.set()
 
@@ -69,6 +69,6 @@ class Watcher:
                 gone = True
             except OSError as exc:
                 gone = exc.errno != errno.E2BIG
-            # What was taken is never dropped, not even after the end.
+            # A removed message is handed over even after the end.
             if empty_type or not self._ended:
                 self._tell(self._loop, self._message_type, empty_type)

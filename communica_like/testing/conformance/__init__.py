@@ -1,7 +1,7 @@
-"""What every connector must keep, as checks that can be run on your own.
+"""Checks of the promises that every connector must keep, to run on your own.
 
-A check is an ``async def`` that takes a MakeMeeting and raises AssertionError where a promise, which is
-its docstring, is broken::
+A check is an ``async def`` that takes a MakeMeeting. Its docstring is the promise, and it raises
+AssertionError where that is broken::
 
     def make(authkey):
         return meeting_of(MyConnector("name", authkey=authkey))
@@ -38,7 +38,7 @@ _MEETING = frozenset({"Check", "MakeMeeting", "Meeting", "meeting_of"})
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when it is first used: the programs that checks start need little of it.
+    # Imported at first use: the programs that checks start need little of it.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = "meeting" if name in _MEETING else "catalog"

@@ -1,7 +1,7 @@
-"""``python -m communica_like.testing.conformance URL``: check a connector, with no test framework.
+"""``python -m communica_like.testing.conformance URL``: check a connector without a test framework.
 
-It prints a line for each check, and what is wrong on stderr. The exit code is 1 if something is, 2 if it
-cannot be checked at all.
+Print a line for each check, and failures on stderr. The exit code is 1 if a check failed, 2 if the connector
+cannot be checked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _maker(url: str, served: str | None) -> MakeMeeting:
 
 
 def _run(check: Check, make: MakeMeeting, limit: float) -> bool:
-    """Make a check; say how it went, and return it."""
+    """Run a check, print its outcome, and return it."""
     name = check.__name__.removeprefix("check_")
     began = time.monotonic()
 
@@ -51,12 +51,12 @@ def _run(check: Check, make: MakeMeeting, limit: float) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Check the connector that the arguments name; return the exit code."""
+    """Check the connector that the arguments name, and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m communica_like.testing.conformance",
         description="Check what a connector promises.",
     )
-    parser.add_argument("url", help="an address that nobody serves")
+    parser.add_argument("url", help="a free address")
     parser.add_argument(
         "--starts-server",
         metavar="URL",
@@ -65,18 +65,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--heavy", action="store_true", help="make the checks that take minutes, too")
     parser.add_argument("--only", action="append", metavar="NAME", help="make this check; again for more")
     options = parser.parse_args(arguments)
-    # Handlers that fail and links that break are what the checks are about.
+    # Failing handlers and breaking links are what the checks are about: no log.
     logging.getLogger("communica_like").setLevel(logging.CRITICAL)
     make = _maker(options.url, options.starts_server)
     try:
         meeting = make(None)
+        found = [
+            (check, heavy)
+            for heavy in ([False, True] if options.heavy else [False])
+            for check in checks_for(meeting, heavy=heavy)
+        ]
     except (ValueError, ImportError, TypeError) as exc:
         print(exc, file=sys.stderr)
         return 2
     chosen = [
         (check, heavy)
-        for heavy in ([False, True] if options.heavy else [False])
-        for check in checks_for(meeting, heavy=heavy)
+        for check, heavy in found
         if not options.only or check.__name__.removeprefix("check_") in options.only
     ]
     if not chosen:

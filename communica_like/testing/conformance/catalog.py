@@ -1,4 +1,4 @@
-"""Which checks there are."""
+"""The catalog of checks, and which of them fit a connector."""
 
 from __future__ import annotations
 
@@ -77,12 +77,18 @@ ALL_CHECKS: Final[tuple[Check, ...]] = (*CHECKS, *PROCESS_CHECKS, *HEAVY_CHECKS)
 
 
 def checks_for(meeting: Meeting, *, heavy: bool = False) -> list[Check]:
-    """Return the checks that a connector's guarantees leave to make.
+    """Return the checks that apply to a connector, by its guarantees.
 
     Args:
-        meeting: one of those that the checks will be given.
-        heavy: whether the checks that take minutes are wanted: these alone, or all others.
+        meeting: one like those that the checks will be given.
+        heavy: True returns only the checks that take minutes, False all others.
+
+    Raises:
+        TypeError: the connector has a shared inbox, which has no links to check.
     """
+    if meeting.server.inbox() is not None:
+        name = type(meeting.server).__name__
+        raise TypeError(f"{name} cannot be checked: a shared inbox has no links")
     checks: list[Check] = []
     if not (heavy or meeting.starts_server):
         checks += CHECKS

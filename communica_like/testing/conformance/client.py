@@ -3,9 +3,9 @@
 Modes:
 
 ``work WHO COUNT``
-    make that many throws and requests, each with its number, and end;
+    make that many throws and requests, each with its number, then exit;
 ``wait``
-    make a request that does not end, let the server make one that does not, and run until a signal comes.
+    make a request that never ends, let the server make another one, and run until a signal arrives.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def _work(client: RouteClient, who: str, count: int) -> None:
 
 
 class _Waiting(RouteClient):
-    """A client in the middle of a request, in both directions, as soon as it is connected."""
+    """A client with an unfinished request in each direction once it is connected."""
 
     journal: JournalWriter
     asking: asyncio.Task[Any]
@@ -54,7 +54,7 @@ class _Waiting(RouteClient):
         return self
 
     async def wait(self, data: Any) -> None:
-        """The handler of the server's request."""
+        """Handle the server's request, which never ends."""
         self.journal.write("pestered", os.getpid())
         await asyncio.Event().wait()
 
@@ -67,7 +67,7 @@ async def _wait(client: _Waiting) -> None:
 
 
 def main(make: Callable[..., Connector] = connector_from) -> None:
-    """Do what the program's arguments say.
+    """Run the mode that the program's arguments name.
 
     Args:
         make: called with the URL, and ``authkey=`` if there is one, returns the connector.

@@ -1,4 +1,4 @@
-"""What is promised of delivery: once, in order, and not without bounds."""
+"""Checks of delivery: exactly once, in order, in bounded memory."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ async def check_exactly_once_in_order(make: MakeMeeting) -> None:
 
 @promised
 async def check_throw_keeps_its_word(make: MakeMeeting) -> None:
-    """What was thrown before ``async with`` is left is delivered, all of it, in order; by links that break
-    meanwhile, too.
-    """
+    """Leaving ``async with`` delivers everything that was thrown, in order, also over links that break."""
     count = 3_000
     for cutting in (False, True):
         got: list[int] = []
@@ -85,9 +83,9 @@ async def check_throw_keeps_its_word(make: MakeMeeting) -> None:
 
 @promised
 async def check_bounded_memory(make: MakeMeeting) -> None:
-    """A consumer that does not keep up makes the producer wait; nothing is lost by that."""
+    """A slow consumer makes the producer wait, and nothing is lost."""
     limits = Limits(window=256 * KIB, replay=64 * KIB, outbox=128 * KIB, chunk=16 * KIB)
-    # All that may be under way: the consumer's window, and the producer's outbox.
+    # The most that may be under way: the consumer's window and the producer's outbox.
     most = limits.window + limits.outbox + limits.replay
     size = 1_000
     got: list[int] = []

@@ -1,4 +1,4 @@
-"""What is promised of addresses, of who may come in, and of the end."""
+"""Checks of links, addresses, authentication and clean exits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _echo(data: object) -> object:
 
 
 class _Ear:
-    """A receiver that remembers."""
+    """A receiver that records what it is told."""
 
     def __init__(self) -> None:
         self.heard = bytearray()
@@ -46,7 +46,7 @@ class _Ear:
 
 @promised
 async def check_link(make: MakeMeeting) -> None:
-    """A link carries bytes both ways, in order; ``close`` sends what was taken; each end hears of the
+    """A link carries bytes both ways in order; ``close`` sends what it has taken; each end is told of the
     break once, and of nothing after it.
     """
     meeting = make(None)
@@ -92,13 +92,13 @@ async def check_link(make: MakeMeeting) -> None:
         for link in (*opened, *links):
             link.abort()
         await listener.close()
-        await asyncio.sleep(0.01)  # for links to end, if the check failed
+        await asyncio.sleep(0.01)  # lets links end after a failed check
 
 
 @promised
 async def check_address(make: MakeMeeting) -> None:
-    """A connector is known by its URL: rebuilt from it, it is equal; it is hashable and can be pickled,
-    unless it holds what cannot; its repr and its URL hold no secret.
+    """A connector rebuilt from its URL is equal to the original; it is hashable and, unless it holds
+    something that is not, picklable; neither its repr nor its URL contains a secret.
     """
     connector = make(b"the-secret").server
     url = connector.dump_state()
@@ -122,9 +122,9 @@ async def check_address(make: MakeMeeting) -> None:
 
 @promised
 async def check_one_server(make: MakeMeeting) -> None:
-    """Nobody there is LinkRefused; a second server is AddressInUse, and does the first one no harm; the
-    address is free when the server has closed. Where an address may have several servers, new clients spread
-    over them.
+    """Connecting without a server is LinkRefused; a second server is AddressInUse and does not disturb the
+    first; the address is free again once the server has closed. Where an address takes several servers, new
+    clients spread over them.
     """
     meeting = make(None)
     async with SimpleServer(meeting.server, _echo, limits=QUICK) as server:
@@ -136,9 +136,9 @@ async def check_one_server(make: MakeMeeting) -> None:
             elif taken is not None:
                 await refused(SimpleServer(taken), AddressInUse, "the address has one server")
             assert await at_most(10, client.request("hello"), "the first server is unharmed") == "hello"
-    with raises(LinkRefused, "nobody is there"):
+    with raises(LinkRefused, "no server is there"):
         await connector.connect(_Ear())
-    text = await refused(SimpleClient(connector), ConnectTimeout, "nobody came", 0.1)
+    text = await refused(SimpleClient(connector), ConnectTimeout, "no server came", 0.1)
     assert connector.dump_state() in text, "the error says whom it could not reach"
     async with SimpleServer(meeting.server, _echo, limits=QUICK) as server:
         async with SimpleClient(meeting.client(server.address), limits=QUICK) as client:
@@ -158,8 +158,7 @@ async def _spread(meeting: Meeting, connector: Connector, first: SimpleServer) -
 
 @promised
 async def check_clean_exit(make: MakeMeeting) -> None:
-    """Leaving ``async with`` leaves no task behind, and nothing in the system, in whatever order server and
-    clients leave.
+    """Leaving ``async with`` leaves no task and nothing in the system, whether server or clients leave first.
     """
     before = asyncio.all_tasks()
     for server_first in (True, False):
@@ -182,8 +181,8 @@ async def check_clean_exit(make: MakeMeeting) -> None:
 
 @promised
 async def check_authkey(make: MakeMeeting) -> None:
-    """With the same authkey two sides come together; with different ones, or one alone, they do not:
-    that is AuthenticationError, and those who are in already go on.
+    """Two sides with the same authkey connect; with different ones, or only one, they get
+    AuthenticationError, and connected clients are not disturbed.
     """
     for server_key in (b"right", None):
         meeting = make(server_key)

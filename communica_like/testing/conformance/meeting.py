@@ -1,4 +1,4 @@
-"""Where two sides meet in a check: made anew for each; and what checks are written with."""
+"""Meeting: where the two sides of a check connect; and the assertions that checks use."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class Meeting(NamedTuple):
     """A connector for a server, and one for its clients.
 
     Attributes:
-        server: serves an address that no other meeting has.
-        client: called with the server's address when it serves, returns the clients' connector.
-        starts_server: whether the clients' connector starts the server, as a process of its own. Then there
-            is no server without a client, and checks in one process are not possible.
-        program: called with ``"server"`` or ``"client"``, returns the command of that program of the kit; the
-            URL is added to it. Give your own where a URL and an authkey do not make a connector, as with
-            TLS; it calls the ``main`` of the kit's program.
-        leftovers: called when all that met has ended, returns what it left in the system, as text.
+        server: serves an address that no other meeting uses.
+        client: called with the server's address once it serves; returns the clients' connector.
+        starts_server: whether the clients' connector starts the server as a process of its own. Checks within
+            one process then do not apply.
+        program: called with ``"server"`` or ``"client"``; returns the command line of that program of the
+            kit, to which the URL is added. Give your own where a URL and an authkey do not make a connector,
+            as with TLS; it calls the ``main`` of the kit's program.
+        leftovers: called after everything has ended; returns what is left in the system, as text.
     """
 
     server: Connector
@@ -83,7 +83,7 @@ def meeting_of(connector: Connector, **secrets: Any) -> Meeting:
 
     Args:
         connector: the server's.
-        secrets: what the address leaves out, for the clients.
+        secrets: what the URL leaves out and clients need.
     """
     if connector.authkey is not None:
         secrets.setdefault("authkey", connector.authkey)
@@ -91,7 +91,7 @@ def meeting_of(connector: Connector, **secrets: Any) -> Meeting:
 
 
 def promised(check: Callable[[MakeMeeting], Coroutine[Any, Any, None]]) -> Check:
-    """Decorate a check: an error of this library that it does not expect breaks the promise, too."""
+    """Decorate a check, so that an unexpected error of this library also breaks its promise."""
 
     @functools.wraps(check)
     async def checked(make: MakeMeeting) -> None:
@@ -105,7 +105,7 @@ def promised(check: Callable[[MakeMeeting], Coroutine[Any, Any, None]]) -> Check
 
 
 async def at_most(seconds: float, awaitable: Awaitable[Any], promise: str) -> Any:
-    """Return the awaitable's result; fail with *promise* if it takes longer."""
+    """Return the awaitable's result; fail with *promise* if it takes longer than that."""
     try:
         async with asyncio.timeout(seconds) as limit:
             return await awaitable
@@ -117,7 +117,7 @@ async def at_most(seconds: float, awaitable: Awaitable[Any], promise: str) -> An
 
 @contextmanager
 def raises(kind: type[Exception], promise: str) -> Iterator[list[Exception]]:
-    """Fail with *promise* unless the block raises; the exception is then in the list."""
+    """Fail with *promise* unless the block raises; the list then holds the exception."""
     caught: list[Exception] = []
     try:
         yield caught
@@ -138,7 +138,7 @@ async def refused(entity: Entity, kind: type[Exception], promise: str, timeout: 
 
 
 async def reaches(condition: Callable[[], bool], promise: str, seconds: float | None = None) -> None:
-    """Wait until *condition* is true; fail with *promise* if it is not in time, by default PATIENCE."""
+    """Wait until *condition* is true; fail with *promise* if that takes longer than PATIENCE, by default."""
     if seconds is None:
         seconds = PATIENCE
     now = asyncio.get_running_loop().time

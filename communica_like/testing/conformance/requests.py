@@ -1,4 +1,4 @@
-"""What is promised of requests."""
+"""Checks of requests within one process."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ __all__ = [
 
 @promised
 async def check_one_outcome(make: MakeMeeting) -> None:
-    """Each request has exactly one outcome, and it is its own: the answer to what it asked, or the error
-    that its handler raised.
-    """
+    """Each request has exactly one outcome, its own: the answer, or the error that its handler raised."""
     calls: list[int] = []
 
     async def handle(data: list[Any]) -> Any:
@@ -64,8 +62,8 @@ async def check_one_outcome(make: MakeMeeting) -> None:
 
 @promised
 async def check_deadlines_and_cancellation_travel(make: MakeMeeting) -> None:
-    """A timeout ends the request in time, and its handler; cancelling it cancels its handler; the handler
-    is told the time that is left, and a request nested in it has no more than that.
+    """A timeout ends the request and its handler in time; cancelling the request cancels the handler. The
+    handler knows the time that is left, and a request nested in it has no more.
     """
     ended: list[str] = []
     started: list[str] = []
@@ -81,7 +79,7 @@ async def check_deadlines_and_cancellation_travel(make: MakeMeeting) -> None:
                 try:
                     await server.request("deep")
                 except RequestTimeout:
-                    pass  # which of the two ends first, this or the handler's own, is not promised
+                    pass  # no promise says which ends first, this or the handler's own
                 finally:
                     seen["nested took"] = loop.time() - began
             await asyncio.Event().wait()
@@ -124,7 +122,7 @@ async def check_deadlines_and_cancellation_travel(make: MakeMeeting) -> None:
 
 @promised
 async def check_small_overtakes_big(make: MakeMeeting) -> None:
-    """Small requests do not wait for large messages that are under way, in either direction."""
+    """Small requests overtake large messages that are under way, in either direction."""
     size = 24 * 1024 * 1024
     order: list[str] = []
 

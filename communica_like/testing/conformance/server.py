@@ -1,7 +1,7 @@
 """The server program of the checks: ``python -m communica_like.testing.conformance.server URL``.
 
-A check starts it, and tells it the rest by an environment variable; see ``processes.settings``. It writes
-nothing to stdout, which may be its link, and keeps a journal of what happens.
+A check starts it, with ``processes.settings`` in an environment variable. The program writes nothing to
+stdout, which may be its link; it reports to a journal.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["main"]
 
 
 class _Server(RouteServer):
-    """A server that does what a check asks of it.
+    """A server with the handlers that checks need.
 
     Args:
         connector: where clients find it.
         settings: see Settings.
-        journal: what happens is written to it.
+        journal: gets its reports.
     """
 
     def __init__(self, connector: Connector, settings: Settings, journal: JournalWriter) -> None:
@@ -65,16 +65,16 @@ class _Server(RouteServer):
         return self
 
     def _note(self, data: list[Any]) -> None:
-        """Journal a value; [event, value, padding]."""
+        """Report a value: [event, value, padding]."""
         self._journal.write(data[0], data[1])
 
     async def _hold(self, data: list[Any]) -> None:
-        """The same, once the gate is open."""
+        """Report a value once the gate is open."""
         await self._open()
         self._note(data)
 
     async def _wait_for_gate(self, name: str) -> str:
-        """End when the gate is open."""
+        """Return once the gate is open."""
         self._journal.write("started", name)
         await self._open()
         self._journal.write("ended", name)
@@ -92,7 +92,7 @@ class _Server(RouteServer):
             await asyncio.sleep(0.01)
 
     def _work(self, data: list[Any]) -> int:
-        """Journal that a request is handled: [who, number]; return the number and 1."""
+        """Report a request, [who, number], and return the number plus 1."""
         who, number = data
         self._journal.write(f"work {who}", number)
         return int(number) + 1
@@ -106,7 +106,7 @@ class _Server(RouteServer):
         raise ZeroDivisionError(number)
 
     async def _wait(self, name: str, context: Context) -> None:
-        """Never end by itself."""
+        """Wait for ever."""
         self._journal.write("remaining", context.remaining)
         self._journal.write("started", name)
         try:
@@ -116,22 +116,22 @@ class _Server(RouteServer):
             raise
 
     def _block(self, data: None) -> str:
-        """Hold up the event loop until the gate is open."""
+        """Block the event loop until the gate is open."""
         self._journal.write("started", "block")
         while not self._settings.gate.exists():
             time.sleep(0.01)
         return "blocked"
 
     async def _call_back(self, data: list[Any], context: Context) -> Any:
-        """Make a request of the client that asks: [route, data]."""
+        """Make a request to the requesting client: [route, data]."""
         try:
             return await self.request(data[0], data[1], client_id=context.client_id)
         except RequestTimeout:
-            # Which of the two ends first, this or the one that is handled, is not promised.
+            # No promise says which ends first, this or the request in hand.
             await asyncio.Event().wait()
 
     async def _pester(self, data: list[Any], context: Context) -> None:
-        """The same, and journal the error it ends with: [name, route, data]."""
+        """Make a request to the requesting client, and report its error: [name, route, data]."""
         try:
             await self.request(data[1], data[2], client_id=context.client_id)
         except CommunicaError as exc:
@@ -140,7 +140,7 @@ class _Server(RouteServer):
             self._journal.write("outcome", [data[0], "answered", None])
 
     async def _flood(self, count: int, context: Context) -> int:
-        """Throw 1 to *count* at the client that asks."""
+        """Throw 1 to *count* at the requesting client."""
         for number in range(1, count + 1):
             await self.throw("thrown", number, client_id=context.client_id)
         return count
@@ -154,13 +154,13 @@ def _memory() -> int:
 
 
 def main(make: Callable[..., Connector] = connector_from) -> None:
-    """Serve the URL that is the program's first argument, until a signal comes.
+    """Serve the URL in the program's first argument until a signal arrives.
 
     Args:
         make: called with the URL, and ``authkey=`` if there is one, returns the connector.
     """
     settings = Settings.of_this_process()
-    # Handlers fail when they are asked to.
+    # Handlers fail on request.
     logging.getLogger("communica_like.handlers").setLevel(logging.CRITICAL)
     with JournalWriter(settings.journal) as journal:
         server = _Server(make(sys.argv[1], **settings.secrets), settings, journal)

@@ -16,31 +16,28 @@ import aiormq
 import pytest
 
 from communica_like import ConnectionLost, Limits, Link, RmqConnector, SimpleClient, SimpleServer, features
-from communica_like.abc import LinkReceiver, Listener
-from communica_like.connectors.amqp import (
-    link as amqp_link,
-)
-from communica_like.connectors.amqp import (
-    listener as amqp_listener,
-)
-from communica_like.connectors.amqp import (
-    shared_connection,
-)
+from communica_like.abc import Listener
+from communica_like.connectors.amqp import link as amqp_link
+from communica_like.connectors.amqp import listener as amqp_listener
+from communica_like.connectors.amqp import shared_connection
 from communica_like.connectors.amqp.connection import AmqpConnection
 from communica_like.connectors.amqp.link import AmqpLink
-from communica_like.connectors.amqp.link_messages import DATA, HEADER, KNOCK, TO_SERVER, Introduction
-from communica_like.connectors.amqp.listener import AmqpListener, address_key
+from communica_like.connectors.amqp.link_messages import CONNECT, DATA, HEADER, TO_SERVER, Introduction
+from communica_like.connectors.amqp.listener import AmqpListener
+from communica_like.connectors.amqp.names import address_key
 from communica_like.connectors.amqp.protocol import AmqpProtocol
 from communica_like.connectors.amqp.url import BrokerUrl
+from communica_like.connectors.links import send_buffer
 from communica_like.exceptions import FeatureNotAvailable, LinkError, LinkRefused
 from communica_like.system import ProcessId
 from communica_like.testing import FaultyConnector
 from communica_like.testing.conformance import meeting_of
 from communica_like.testing.conformance.processes.stage import Stage
+from tests.connectors.recorder import PATIENCE, Recorder, Served
+from tests.connectors.recorder import eventually as until
 from tests.rmq_broker import SHARED, needs_broker
 
 URL = "amqp://guest:guest@{}:{}/".format(*SHARED)
-PATIENCE = 20.0
 
 _numbers = itertools.count(1)
 
@@ -51,59 +48,22 @@ def connector() -> RmqConnector:
     return RmqConnector(URL, f"test-{os.getpid()}-{next(_numbers)}-{secrets.token_hex(4)}")
 
 
-class Ear:
-    """A receiver that remembers."""
-
-    def __init__(self) -> None:
-        self.heard = bytearray()
-        self.errors: list[Exception | None] = []
-        self.writable = 0
-
-    def data_received(self, data: bytes) -> None:
-        self.heard += data
-
-    def link_writable(self) -> None:
-        self.writable += 1
-
-    def link_broken(self, error: Exception | None) -> None:
-        self.errors.append(error)
-
-
-class Door:
-    """A server that keeps the links it is given."""
-
-    def __init__(self) -> None:
-        self.links: list[Link] = []
-        self.ears: list[Ear] = []
-
-    def accept(self, link: Link) -> LinkReceiver:
-        self.links.append(link)
-        self.ears.append(Ear())
-        return self.ears[-1]
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
 def connections() -> int:
     """How many connections this event loop has."""
-    return len(shared_connection._brokers.get(asyncio.get_running_loop(), {}))
+    return len(shared_connection._connections.get(asyncio.get_running_loop(), {}))
 
 
 @contextlib.asynccontextmanager
 async def pair(connector: RmqConnector) -> Any:
     """Both ends of a link, with their receivers, and the listener."""
-    door, near = Door(), Ear()
-    listener = await connector.listen(door.accept)
+    served, near = Served(), Recorder()
+    listener = await connector.listen(served.accept)
     try:
         link = await connector.connect(near)
-        await until(lambda: door.links)
-        yield link, near, door.links[0], door.ears[0], listener
+        await until(lambda: served.links)
+        yield link, near, served.links[0], served.recorders[0], listener
     finally:
-        for end in (link, *door.links):
+        for end in (link, *served.links):
             end.abort()
         await listener.close()
         await until(lambda: not connections())
@@ -124,27 +84,27 @@ async def test_a_connection_is_shared_and_goes_with_the_last_user(connector: Rmq
 
 
 async def test_large_sends_arrive_whole(connector: RmqConnector) -> None:
-    async with pair(connector) as (link, _, far, ear, _listener):
+    async with pair(connector) as (link, _, far, far_end, _listener):
         blob = secrets.token_bytes(3 << 20)
         link.send(blob)
         assert not link.writable
         link.send(b"the end")
-        await until(lambda: len(ear.heard) == len(blob) + 7)
-        assert ear.heard == blob + b"the end"
+        await until(lambda: len(far_end.data) == len(blob) + 7)
+        assert far_end.data == blob + b"the end"
         assert link.writable
         far.send(b"x" * 200_000)
         far.close()
-        await until(lambda: ear.errors == [None])
+        await until(lambda: far_end.broken.is_set())
 
 
 async def test_a_slow_side_holds_the_other_back(
     connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with pair(connector) as (link, near, far, ear, _):
+    async with pair(connector) as (link, near, far, far_end, _):
         assert isinstance(far, AmqpLink)
         held: list[tuple[Any, ...]] = []
-        take = far.take
-        monkeypatch.setattr(far, "take", lambda *arguments: held.append(arguments))
+        receive = far.message_received
+        monkeypatch.setattr(far, "message_received", lambda *arguments: held.append(arguments))
         sent = 0
         while link.writable:
             link.send(b"x" * 10_000)
@@ -154,73 +114,75 @@ async def test_a_slow_side_holds_the_other_back(
         def under_way() -> int:
             return sum(len(data) for _, _, data in held)
 
-        await until(lambda: sent - under_way() <= amqp_link._HIGH_WATER + 10_000)
-        assert under_way() <= amqp_link._CREDIT + amqp_link._LARGEST
-        monkeypatch.setattr(far, "take", take)
+        await until(lambda: sent - under_way() <= send_buffer._HIGH_WATER + 10_000)
+        assert under_way() <= amqp_link._CREDIT + amqp_link._MAX_MESSAGE
+        monkeypatch.setattr(far, "message_received", receive)
         for arguments in held:
-            take(*arguments)
-        await until(lambda: len(ear.heard) == sent)
-        assert near.writable == 1
+            receive(*arguments)
+        await until(lambda: len(far_end.data) == sent)
+        assert near.writable.is_set()
         assert link.writable
 
 
 async def test_what_the_broker_lost_breaks_the_link(connector: RmqConnector) -> None:
-    async with pair(connector) as (link, near, far, ear, _):
+    async with pair(connector) as (link, near, far, far_end, _):
         assert isinstance(far, AmqpLink)
         link.send(b"first")
-        await until(lambda: ear.heard == b"first")
-        far.take(DATA, 7, memoryview(b"third"))
-        await until(lambda: ear.errors and near.errors)
-        assert isinstance(ear.errors[0], LinkError)
-        assert "lost" in str(ear.errors[0])
-        assert near.errors == [None]
-        assert ear.heard == b"first"
+        await until(lambda: far_end.data == b"first")
+        far.message_received(DATA, 7, memoryview(b"third"))
+        await until(lambda: far_end.broken.is_set() and near.broken.is_set())
+        assert isinstance(far_end.error, LinkError)
+        assert "lost" in str(far_end.error)
+        assert near.error is None
+        assert far_end.data == b"first"
 
 
 async def test_a_receiver_that_fails_breaks_its_link_alone(connector: RmqConnector) -> None:
     failures: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context))
     async with (
-        pair(connector) as (link, near, _, ear, _listener),
+        pair(connector) as (link, near, _, far_end, _listener),
         SimpleServer(RmqConnector(URL, connector.address + "-other"), str) as server,
     ):
         async with SimpleClient(server.connector) as client:
-            ear.data_received = lambda data: 1 / 0
+            far_end.data_received = lambda data: 1 / 0
             link.send(b"it")
-            await until(lambda: ear.errors and near.errors)
-            assert isinstance(ear.errors[0], ZeroDivisionError)
+            await until(lambda: far_end.broken.is_set() and near.broken.is_set())
+            assert isinstance(far_end.error, ZeroDivisionError)
             assert await client.request(1) == "1"
             assert len(failures) == 1
 
 
 async def test_garbage_is_ignored(connector: RmqConnector) -> None:
     introduction = Introduction("nowhere", "x", "", ProcessId.own())
-    knock = HEADER.pack(KNOCK, TO_SERVER, bytes(16), 0)
-    async with pair(connector) as (link, _, far, ear, listener):
-        broker = listener._broker
-        bodies = [b"", b"garbage", secrets.token_bytes(64), knock, knock + b"[" * 3000, knock + b'{"a": 1}']
+    request = HEADER.pack(CONNECT, TO_SERVER, bytes(16), 0)
+    async with pair(connector) as (link, _, far, far_end, listener):
+        connection = listener._connection
+        bodies = [b"", b"garbage", secrets.token_bytes(64), request]
         bodies += [
-            knock + b'[2, "of the future"]',
-            knock + b'[1, "", "", "", "1.1.1", ""]',
-            knock + bytes(9000),
+            request + b"[" * 3000,
+            request + b'{"a": 1}',
+            request + b'[2, "of the future"]',
+            request + b'[1, "", "", "", "1.1.1", ""]',
+            request + bytes(9000),
         ]
-        bodies += [knock + b'[1, "i", "", "", "1.x.1", ""]', HEADER.pack(99, 1, bytes(16), 0)]
-        keys = (broker.inbox, f"communica_like.address.{connector.address}", listener._ident)
+        bodies += [request + b'[1, "i", "", "", "1.x.1", ""]', HEADER.pack(99, 1, bytes(16), 0)]
+        keys = (connection.inbox, f"communica_like.address.{connector.address}", listener._ident)
         for key in keys:
-            publisher = broker.connection.publisher(key, mandatory=False)
+            publisher = connection.amqp.publisher(key, mandatory=False)
             for body in bodies:
                 publisher.publish(b"", body)
         # One that is a client, and is gone at once.
-        broker.connection.publisher(keys[1], mandatory=True).publish(knock, introduction.encode())
+        connection.amqp.publisher(keys[1], mandatory=True).publish(request, introduction.encode())
         link.send(b"after all that")
-        await until(lambda: ear.heard == b"after all that")
+        await until(lambda: far_end.data == b"after all that")
         far.send(b"x")
-        assert await connector.connect(Ear())
+        assert await connector.connect(Recorder())
 
 
-async def test_nobody_is_there(connector: RmqConnector) -> None:
-    with pytest.raises(LinkRefused, match="nobody serves amqp://guest@"):
-        await connector.connect(Ear())
+async def test_no_server_is_there(connector: RmqConnector) -> None:
+    with pytest.raises(LinkRefused, match="no server at amqp://guest@"):
+        await connector.connect(Recorder())
     assert connections() == 0
 
 
@@ -249,24 +211,24 @@ async def test_new_clients_spread_and_come_back_to_their_server(connector: RmqCo
 
 
 async def test_a_server_that_closed_is_not_waited_for(connector: RmqConnector) -> None:
-    door = Door()
-    listener = await connector.listen(door.accept)
-    link = await connector.connect(Ear())
+    served = Served()
+    listener = await connector.listen(served.accept)
+    link = await connector.connect(Recorder())
     assert isinstance(link, AmqpLink)
-    other = await connector.listen(Door().accept)
+    other = await connector.listen(Served().accept)
     await listener.close()
-    for end in (link, *door.links):
+    for end in (link, *served.links):
         end.abort()
     with pytest.raises(LinkError, match="for now"):
-        await connector.connect_again(Ear(), link)
+        await connector.connect_again(Recorder(), link)
     assert link.away_since is not None
     link.away_since -= 60
-    with pytest.raises(LinkRefused, match="away"):
-        await connector.connect_again(Ear(), link)
+    with pytest.raises(LinkRefused, match="left the broker"):
+        await connector.connect_again(Recorder(), link)
     link.process = ProcessId(2**22 + 1, 1, ProcessId.own().namespace)
     link.away_since = None
     with pytest.raises(LinkRefused, match="has ended"):
-        await connector.connect_again(Ear(), link)
+        await connector.connect_again(Recorder(), link)
     await other.close()
     await until(lambda: not connections())
 
@@ -277,16 +239,16 @@ async def test_close_when_its_cancellation_became_an_error(
     """As aiormq may turn one into another."""
     begun = asyncio.Event()
 
-    async def announce(listener: AmqpListener) -> None:
+    async def declare(listener: AmqpListener) -> None:
         begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             raise LinkError("the broker does not answer") from None
 
-    listener = await connector.listen(Door().accept)
+    listener = await connector.listen(Served().accept)
     assert isinstance(listener, AmqpListener)
-    monkeypatch.setattr(AmqpListener, "_announce", announce)
+    monkeypatch.setattr(AmqpListener, "_declare", declare)
     listener.connection_lost("the test wants it")
     await asyncio.wait_for(begun.wait(), PATIENCE)
     await asyncio.wait_for(listener.close(), PATIENCE)
@@ -301,7 +263,7 @@ async def test_an_exchange_of_ones_own(connector: RmqConnector) -> None:
         async with SimpleClient(RmqConnector.load_state(server.address)) as client:
             assert await client.request(7) == "7"
         with pytest.raises(LinkRefused):
-            await connector.connect(Ear())  # by the default one
+            await connector.connect(Recorder())  # by the default one
 
 
 class Version:
@@ -314,7 +276,7 @@ class Version:
 
     async def connect(self, connection: AmqpConnection, url: BrokerUrl) -> None:
         await self._connect(connection, url)
-        connection._amqp.server_properties["version"] = self._version
+        connection._aiormq.server_properties["version"] = self._version
 
 
 @pytest.mark.parametrize(
@@ -324,7 +286,7 @@ class Version:
 async def test_a_broker_that_takes_no_transient_queue_of_many(
     connector: RmqConnector, monkeypatch: pytest.MonkeyPatch, version: str, durable: bool
 ) -> None:
-    """RabbitMQ 4.3 does not: it closes the connection of who declares one."""
+    """RabbitMQ 4.3 does not: it closes the connection of a client that declares one."""
     Version(version, monkeypatch)
     declared: list[tuple[str, bool]] = []
     declare = aiormq.Channel.queue_declare
@@ -339,27 +301,27 @@ async def test_a_broker_that_takes_no_transient_queue_of_many(
         assert await client.request(7) == "7"
     assert declared == [(address_key(connector.address), durable)] * 2
     with pytest.raises(LinkRefused):
-        await connector.connect(Ear())
+        await connector.connect(Recorder())
 
 
 async def test_a_server_that_is_killed_before_it_serves_leaves_nothing(
     connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(amqp_listener, "_ORPHAN", 200)
+    monkeypatch.setattr(amqp_listener, "_QUEUE_EXPIRES", 200)
     key = address_key(connector.address)
     consume = aiormq.Channel.basic_consume
 
     async def die(channel: Any, queue: str, *args: Any, **options: Any) -> Any:
         if queue == key:
-            (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
-            assert only.connection.protocol is not None
-            only.connection.protocol.transport.abort()
+            (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
+            assert only.amqp.protocol is not None
+            only.amqp.protocol.transport.abort()
         return await consume(channel, queue, *args, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(aiormq.Channel, "basic_consume", die)
         with pytest.raises(LinkError):
-            await connector.listen(Door().accept)
+            await connector.listen(Served().accept)
     connection = await aiormq.connect(URL)
     channel = await connection.channel()
     async with asyncio.timeout(PATIENCE):
@@ -372,7 +334,7 @@ async def test_a_server_that_is_killed_before_it_serves_leaves_nothing(
 async def test_cancelled_callers_leave_nothing(connector: RmqConnector) -> None:
     before = asyncio.all_tasks()
     for turns in (0, 1, 2, 5, 10, 20, 40, 60, 80):
-        for call in (connector.connect(Ear()), connector.listen(Door().accept)):
+        for call in (connector.connect(Recorder()), connector.listen(Served().accept)):
             calling = asyncio.ensure_future(call)
             for _ in range(turns):
                 await asyncio.sleep(0)
@@ -387,9 +349,9 @@ async def test_cancelled_callers_leave_nothing(connector: RmqConnector) -> None:
 
 async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> None:
     async with SimpleServer(connector, str), SimpleClient(connector) as client:
-        broker = next(iter(shared_connection._brokers[asyncio.get_running_loop()].values()))
+        connection = next(iter(shared_connection._connections[asyncio.get_running_loop()].values()))
         for turns in range(30):
-            for call in (connector.connect(Ear()), client.request(turns)):
+            for call in (connector.connect(Recorder()), client.request(turns)):
                 calling = asyncio.ensure_future(call)
                 for _ in range(turns):
                     await asyncio.sleep(0)
@@ -399,8 +361,8 @@ async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> 
                     if isinstance(made, Link):
                         made.abort()
         assert await client.request(7) == "7"
-        assert not broker.over
-        assert next(iter(shared_connection._brokers[asyncio.get_running_loop()].values())) is broker
+        assert not connection.ended
+        assert next(iter(shared_connection._connections[asyncio.get_running_loop()].values())) is connection
 
 
 async def test_a_channel_that_is_being_closed_is_not_closed_again(
@@ -408,9 +370,9 @@ async def test_a_channel_that_is_being_closed_is_not_closed_again(
 ) -> None:
     """Not even if the caller is cancelled when the answer is there. The broker would close the connection."""
     async with SimpleServer(connector, str):
-        (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
-        channel = await only.connection.new_channel()
-        closing = asyncio.ensure_future(only.connection.close_channel(channel))
+        (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
+        channel = await only.amqp.new_channel()
+        closing = asyncio.ensure_future(only.amqp.close_channel(channel))
         receive = AmqpProtocol.data_received
 
         def cancel(protocol: AmqpProtocol, data: bytes) -> None:
@@ -421,20 +383,20 @@ async def test_a_channel_that_is_being_closed_is_not_closed_again(
             patch.setattr(AmqpProtocol, "data_received", cancel)
             await asyncio.wait([closing])
         assert closing.cancelled()
-        await (await only.connection.new_channel()).close()
-        assert not only.over
+        await (await only.amqp.new_channel()).close()
+        assert not only.ended
 
 
 async def test_200_connects_leak_nothing(connector: RmqConnector) -> None:
     async with SimpleServer(connector, str) as server:
-        broker = next(iter(shared_connection._brokers[asyncio.get_running_loop()].values()))
-        channels = len(broker.connection._amqp.channels)
+        connection = next(iter(shared_connection._connections[asyncio.get_running_loop()].values()))
+        channels = len(connection.amqp._aiormq.channels)
         descriptors = len(os.listdir("/proc/self/fd"))
         for number in range(200):
             async with SimpleClient(connector) as client:
                 assert await client.request(number) == str(number)
-        await until(lambda: not server.clients and not broker.links)
-        assert len(broker.connection._amqp.channels) == channels
+        await until(lambda: not server.clients and not connection.links)
+        assert len(connection.amqp._aiormq.channels) == channels
         assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
@@ -443,7 +405,7 @@ async def test_without_aiormq(connector: RmqConnector, monkeypatch: pytest.Monke
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(features, "import_module", missing)
-    for call in (connector.connect(Ear()), connector.listen(Door().accept)):
+    for call in (connector.connect(Recorder()), connector.listen(Served().accept)):
         with pytest.raises(FeatureNotAvailable, match=r"pip install 'communica_like\[rmq\]'"):
             await call
     assert connections() == 0
@@ -471,14 +433,14 @@ async def test_a_forked_child_keeps_no_connection_alive(connector: RmqConnector)
     try:
         assert process.stdout is not None
         await asyncio.to_thread(process.stdout.readline)
-        link = await connector.connect(Ear())
+        link = await connector.connect(Recorder())
         link.abort()
         process.kill()
         process.wait()
         with pytest.raises(LinkRefused):
             async with asyncio.timeout(PATIENCE):
                 while True:
-                    (await connector.connect(Ear())).abort()
+                    (await connector.connect(Recorder())).abort()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -16,6 +16,7 @@ from communica_like.connectors.amqp import shared_connection
 from communica_like.exceptions import ConnectTimeout, LinkError
 from communica_like.testing import CuttingProxy
 from tests.connectors.amqp.traffic import disturbed
+from tests.connectors.recorder import Recorder
 from tests.rmq_broker import PrivateBroker, needs_private_broker
 
 pytestmark = pytest.mark.chaos  # a private broker takes a while to start
@@ -32,21 +33,8 @@ def broker() -> Iterator[PrivateBroker]:
         yield started
 
 
-class Ear:
-    """A receiver that nothing is expected of."""
-
-    def data_received(self, data: bytes) -> None:
-        raise AssertionError(data)
-
-    def link_writable(self) -> None:
-        raise AssertionError("writable")
-
-    def link_broken(self, error: Exception | None) -> None:
-        raise AssertionError(error)
-
-
-def broker_of_this_loop() -> shared_connection.SharedConnection:
-    (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
+def connection_of_this_loop() -> shared_connection.SharedConnection:
+    (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
     return only
 
 
@@ -55,7 +43,7 @@ async def refusal(connector: RmqConnector, caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.DEBUG)
     before = asyncio.all_tasks()
     texts = []
-    for call in (connector.connect(Ear()), connector.listen(lambda link: Ear())):
+    for call in (connector.connect(Recorder()), connector.listen(lambda link: Recorder())):
         with pytest.raises(LinkError) as caught:
             await asyncio.wait_for(call, 12)
         error: BaseException | None = caught.value
@@ -83,7 +71,7 @@ async def test_a_missing_vhost(broker: PrivateBroker, caplog: pytest.LogCaptureF
     assert "access to vhost '/' refused" in await refusal(RmqConnector(url, "jobs"), caplog)
 
 
-async def test_nobody_listens(unused_tcp_port: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_broker_listens(unused_tcp_port: int, caplog: pytest.LogCaptureFixture) -> None:
     pytest.importorskip("aiormq")
     url = f"amqp://u:{SECRET}@127.0.0.1:{unused_tcp_port}/"
     text = await refusal(RmqConnector(url, "jobs"), caplog)
@@ -124,10 +112,10 @@ async def test_a_blocked_broker(broker: PrivateBroker) -> None:
         try:
             asking = [asyncio.ensure_future(client.request(number)) for number in range(20)]
             async with asyncio.timeout(10):
-                while not broker_of_this_loop().why_blocked:
+                while not connection_of_this_loop().blocked_reason:
                     await asyncio.sleep(0.01)
             with pytest.raises(LinkError, match="takes no messages: low on memory"):
-                await connector.connect(Ear())
+                await connector.connect(Recorder())
             assert not any(task.done() for task in asking)
         finally:
             await asyncio.to_thread(broker.ctl, "set_vm_memory_high_watermark", "0.4")
@@ -178,7 +166,7 @@ async def test_tls(broker: PrivateBroker) -> None:
         async with SimpleServer(by_context, len), SimpleClient(by_option) as client:
             assert await client.request("x" * 1_000_000) == 1_000_000
         with pytest.raises(LinkError, match="CERTIFICATE_VERIFY_FAILED"):
-            await RmqConnector(url, "tls").connect(Ear())
+            await RmqConnector(url, "tls").connect(Recorder())
 
 
 async def test_connections_that_are_cut(broker: PrivateBroker) -> None:
@@ -202,33 +190,33 @@ async def test_connections_that_are_cut(broker: PrivateBroker) -> None:
 async def test_a_broker_that_is_silent_is_given_up(
     broker: PrivateBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_connection, "_TICK", 0.05)
+    monkeypatch.setattr(shared_connection, "_CHECK_INTERVAL", 0.05)
     connector = RmqConnector(broker.url, "silent")
     async with SimpleServer(connector, str, limits=LIMITS), SimpleClient(connector, limits=LIMITS) as client:
-        first = broker_of_this_loop()
-        ticks: list[bool] = []
-        tick = first._tick
+        first = connection_of_this_loop()
+        checks: list[bool] = []
+        check = first._check
 
         def counted() -> None:
-            ticks.append(first.over)
-            tick()
+            checks.append(first.ended)
+            check()
 
-        monkeypatch.setattr(first, "_tick", counted)
+        monkeypatch.setattr(first, "_check", counted)
         async with asyncio.timeout(10):
-            while len(ticks) < 8:
+            while len(checks) < 8:
                 await asyncio.sleep(0.01)
-        assert not any(ticks), "it answers"
-        protocol = first.connection.protocol
+        assert not any(checks), "it answers"
+        protocol = first.amqp.protocol
         assert protocol is not None
         protocol.transport.pause_reading()
         async with asyncio.timeout(10):
-            while not first.over:
+            while not first.ended:
                 await asyncio.sleep(0.01)
         assert await asyncio.wait_for(client.request(7), 10) == "7"
-        assert broker_of_this_loop() is not first
+        assert connection_of_this_loop() is not first
 
 
-async def test_a_queue_that_somebody_deletes(broker: PrivateBroker) -> None:
+async def test_a_deleted_queue(broker: PrivateBroker) -> None:
     connector = RmqConnector(broker.url, "deleted")
     async with SimpleServer(connector, str, limits=LIMITS), SimpleClient(connector, limits=LIMITS) as client:
         await asyncio.to_thread(broker.ctl, "delete_queue", "communica_like.address.deleted")

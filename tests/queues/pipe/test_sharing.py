@@ -12,7 +12,7 @@ import pytest
 
 from communica_like.exceptions import Closed, SerializerError
 from communica_like.queues import PipeQueue
-from communica_like.queues.pipe import pipe_queue
+from communica_like.queues.pipe.descriptors import PipePeek
 from tests.queues.pipe.stage import PATIENCE, Child, all_of, fill
 
 # -- waiting, cancelling, closing
@@ -211,7 +211,7 @@ def test_a_forked_child_may_put_but_not_get(path: str) -> None:
 
 
 async def test_without_tee_one_reader_reads_ahead(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipe_queue, "find_tee", lambda: None)
+    monkeypatch.setattr(PipePeek, "of", lambda source: None)
     async with PipeQueue(path) as pipe:
         assert not pipe.guarantees.many_readers
         getting = [asyncio.create_task(pipe.get()) for _ in range(3)]

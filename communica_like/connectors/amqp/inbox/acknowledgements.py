@@ -1,77 +1,74 @@
-"""What becomes of the deliveries of a channel: acknowledged, several at a time, or given back."""
+"""Acknowledgements of a channel's deliveries, several in one frame."""
 
 from __future__ import annotations
 
-from ..protocol import settling
+from ..protocol import ack_frame, nack_frame
 
 __all__ = ["Acknowledgements"]
 
 
 class Acknowledgements:
-    """The deliveries of one channel that the broker waits to hear of.
+    """The unacknowledged deliveries of one channel.
 
     Args:
-        promptly: so many that are done with are acknowledged at once; fewer may wait for others.
+        enough: how many acknowledgements are worth a write; fewer may wait for others.
     """
 
-    def __init__(self, promptly: int) -> None:
-        self._promptly = promptly
-        self._open: dict[int, bool] = {}  # delivery tags, in order; whether they are done with
-        self._done: list[int] = []
-        self._back: list[tuple[int, bool]] = []
-        self._hurry = False
-
-    def __contains__(self, tag: int) -> bool:
-        return tag in self._open
+    def __init__(self, enough: int) -> None:
+        self._enough = enough
+        self._open: dict[int, bool] = {}  # delivery tags, in order; whether they are acknowledged
+        self._acked: list[int] = []
+        self._rejected: list[tuple[int, bool]] = []
+        self._urgent = False
 
     @property
     def due(self) -> bool:
-        """Whether there is something to write that should not wait."""
-        return bool(self._back) or self._hurry or len(self._done) >= self._promptly
+        """Whether frames should be written now."""
+        return bool(self._rejected) or self._urgent or len(self._acked) >= self._enough
 
     @property
     def waiting(self) -> bool:
-        """Whether there are acknowledgements that are not written yet."""
-        return bool(self._done)
+        """Whether there are acknowledgements to write."""
+        return bool(self._acked)
 
-    def delivered(self, tag: int) -> None:
-        """There is one more."""
+    def add(self, tag: int) -> None:
+        """Add a delivery."""
         self._open[tag] = False
 
-    def done(self, tag: int, *, at_once: bool = False) -> None:
-        """It is done with; *at_once*: its acknowledgement waits for no other."""
+    def ack(self, tag: int, *, urgent: bool = False) -> None:
+        """Acknowledge a delivery, if it is open; *urgent*: without waiting for others."""
         if tag in self._open:
             self._open[tag] = True
-            self._done.append(tag)
-            self._hurry = self._hurry or at_once
+            self._acked.append(tag)
+            self._urgent = self._urgent or urgent
 
-    def turn_down(self, tag: int, *, back: bool) -> None:
-        """It is not done with; *back*: it is to be delivered again, else it is put aside."""
+    def reject(self, tag: int, *, requeue: bool) -> None:
+        """Reject a delivery, if it is open: to be delivered again (*requeue*), or dead-lettered."""
         if self._open.pop(tag, None) is not None:
-            self._back.append((tag, back))
+            self._rejected.append((tag, requeue))
 
-    def forget(self) -> None:
-        """The channel is no more; the broker has them all back."""
+    def clear(self) -> None:
+        """Forget all deliveries: the channel is closed, and the broker has requeued them."""
         self._open.clear()
-        self._done.clear()
-        self._back.clear()
-        self._hurry = False
+        self._acked.clear()
+        self._rejected.clear()
+        self._urgent = False
 
     def frames(self, channel: int) -> list[bytes]:
-        """Return what is to be written, and take it as written."""
-        out = [settling(channel, tag, taken=False, back=back) for tag, back in self._back]
-        first = 0
-        for tag, done in self._open.items():
-            if not done:
+        """Return the frames to write, and forget what they settle."""
+        out = [nack_frame(channel, tag, requeue=requeue) for tag, requeue in self._rejected]
+        upto = 0
+        for tag, acked in self._open.items():
+            if not acked:
                 break
-            first = tag
-        if first:
-            out.append(settling(channel, first, multiple=True))
-        for tag in self._done:
+            upto = tag
+        if upto:
+            out.append(ack_frame(channel, upto, multiple=True))
+        for tag in self._acked:
             del self._open[tag]
-            if tag > first:
-                out.append(settling(channel, tag))
-        self._back.clear()
-        self._done.clear()
-        self._hurry = False
+            if tag > upto:
+                out.append(ack_frame(channel, tag))
+        self._rejected.clear()
+        self._acked.clear()
+        self._urgent = False
         return out

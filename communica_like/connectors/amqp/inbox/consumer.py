@@ -7,231 +7,173 @@ import logging
 import secrets
 from typing import Any, Final
 
-from ....abc import PeerIdentity
 from ....abc.inbox import ANSWER, Consumer, ConsumerUser, Delivery
-from ....exceptions import LinkError
-from ..connection import BrokerKey, give_time, ignore_message, no_aiormq_errors
-from ..link_messages import Introduction
+from ..connection import AmqpConnection, BrokerKey, best_effort, ignore_message
 from ..protocol import BasicPublish
-from ..shared_connection import SharedConnection, acquire
 from .acknowledgements import Acknowledgements
-from .properties import Delivered, delivered, largest_message, reply
+from .end import InboxEnd
+from .properties import Received, decode, largest_message, reply
 from .topology import Topology
 
 __all__ = ["AmqpConsumer"]
 
 logger = logging.getLogger("communica_like")
 
-_PATIENCE: Final = 35.0  # seconds to open it; a queue that is without a leader has the broker wait for 30
-_LEAVE: Final = 5.0  # seconds for the broker to do what it is asked for in the end
-_INBOX, _NOTICES = "inbox", "notices"  # consumers
-_LATE: Final = 0.005  # seconds that an acknowledgement may wait for others, for each costs a write to disk
-_CANCELLED: Final = 10_000  # requests of which is remembered that nobody waits for them
-_CLIENTS: Final = 1000  # whose publishers are kept
-_TOGETHER: Final = 128 * 1024  # bytes of answers that travel as one message
+_CANCEL_TIMEOUT: Final = 5.0  # seconds to stop consuming
+_ACK_DELAY: Final = 0.005  # seconds to wait for more acknowledgements, each of which costs a write to disk
+_INBOX, _NOTICES = "inbox", "notices"  # consumer tags
+_MAX_CANCELLED: Final = 10_000  # cancelled requests to remember
+_MAX_PUBLISHERS: Final = 1000  # clients whose publishers are kept
+_MAX_BATCH: Final = 128 * 1024  # bytes of responses that travel as one message
 
 
-class AmqpJob(Delivery):
+class AmqpDelivery(Delivery):
     """A message out of the inbox.
 
     Args:
-        intake: where it came in.
-        tag: what the channel calls it.
+        consumer: where it came in.
+        tag: its delivery tag; 0: its channel is closed.
+        received: the message and its properties.
+        redelivered: whether the broker says so.
     """
 
-    def __init__(self, intake: AmqpConsumer, tag: int, item: Delivered, redelivered: bool) -> None:
-        self.message = item.message
-        self.peer = intake.peer
-        self.redelivered = redelivered or item.copy or bool(item.deliveries)
-        self.deliveries = item.deliveries
-        self.item = item
+    def __init__(self, consumer: AmqpConsumer, tag: int, received: Received, redelivered: bool) -> None:
+        self.message = received.message
+        self.peer = consumer.peer
+        self.redelivered = redelivered or received.copy or bool(received.deliveries)
+        self.deliveries = received.deliveries
+        self.received = received
         self.tag = tag
-        self._intake = intake
+        self._consumer = consumer
 
     def settle(self, kind: int = ANSWER, body: bytes | None = None) -> None:
-        self._intake.settle(self, kind, body)
+        self._consumer.ack(self, kind, body)
 
     def put_back(self) -> None:
-        self._intake.put_back(self)
+        self._consumer.requeue(self)
 
 
-class AmqpConsumer(Consumer):
-    """Consumes the inbox, and answers, on one channel.
+class AmqpConsumer(InboxEnd, Consumer):
+    """Consumes the inbox, and publishes responses, on one channel.
 
-    The broker does what is asked for on a channel in order: so it has an answer before the request that it
-    belongs to is taken out of the inbox for good.
-
-    Attributes:
-        peer: the broker.
+    The broker processes a channel's frames in order, so it has a response before the request's
+    acknowledgement.
     """
 
     def __init__(self, key: BrokerKey, topology: Topology, prefetch: int, user: ConsumerUser) -> None:
-        self._key = key
-        self._topology = topology
+        super().__init__(key, topology, "cannot serve the inbox at")
         self._prefetch = prefetch
         self._user = user
-        self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[str] = self._loop.create_future()
-        self._ident = secrets.token_hex(16)
-        self._broker: SharedConnection | None = None
+        self._queue = f"communica_like.notices.{secrets.token_hex(16)}"
         self._channel: Any = None
         self._publishers: dict[str, BasicPublish] = {}
-        self._in_hand: dict[str, AmqpJob] = {}
+        self._deliveries: dict[str, AmqpDelivery] = {}
         self._cancelled: dict[str, None] = {}
-        self._settlement = Acknowledgements(max(1, prefetch // 4))
-        self._alarm: asyncio.TimerHandle | None = None
-        self._back: list[bytes] = []
-        self._answers: dict[str, list[bytes]] = {}
+        self._acknowledgements = Acknowledgements(max(1, prefetch // 4))
+        self._ack_timer: asyncio.TimerHandle | None = None
+        self._responses: dict[str, list[bytes]] = {}  # by the client's routing key
         self._scheduled = False
-        self.peer = PeerIdentity(key.url.scheme, f"{key.url.place}, inbox {topology.address}")
-
-    # -- connections
 
     async def open(self) -> None:
-        broker = await acquire(self._key)
-        try:
-            await self._prepare(broker)
-        except BaseException:
-            await self._leave(broker)
-            raise
-
-    async def lost(self) -> str:
-        return await asyncio.shield(self._over)
+        await self._open()
 
     async def stop(self) -> None:
-        if self._channel is not None and not self._over.done():
-            await give_time(self._channel.basic_cancel(_INBOX), _LEAVE)
+        if self._channel is not None and not self._lost.done():
+            await best_effort(self._channel.basic_cancel(_INBOX), _CANCEL_TIMEOUT)
 
     async def close(self) -> None:
-        self._acknowledge()
-        if self._broker is not None:
-            await self._leave(self._broker)
+        self._flush(acknowledge_all=True)
+        await self._close()
 
-    async def _prepare(self, broker: SharedConnection) -> None:
-        connection = broker.connection
-        topology = self._topology
-        self._over = self._loop.create_future()
-        self._broker = broker
+    async def _declare(self, amqp: AmqpConnection) -> None:
+        channel = self._channel = await self._new_channel(amqp)
+        await channel.queue_declare(self._queue, exclusive=True, auto_delete=True)
+        await amqp.bind(channel, self._queue, self._topology.notices)
+        await channel.basic_consume(self._queue, ignore_message, no_ack=True, consumer_tag=_NOTICES)
+        await channel.basic_qos(prefetch_count=self._prefetch)
+        await channel.basic_consume(self._topology.inbox, ignore_message, consumer_tag=_INBOX)
+
+    def _reset(self) -> None:
+        self._channel = None
+        self._acknowledgements.clear()
+        self._responses.clear()
         self._publishers.clear()
-        for job in self._in_hand.values():
-            job.tag = 0  # of a channel that is no more
-        broker.servers[self._ident] = self
-        with no_aiormq_errors(f"cannot serve the inbox at {broker.place}"):
-            async with asyncio.timeout(_PATIENCE):
-                await topology.declare(connection)
-                channel = self._channel = await connection.new_deliveries(self)
-                notices = f"communica_like.notices.{self._ident}"
-                await channel.queue_declare(notices, exclusive=True, auto_delete=True)
-                await connection.bind(channel, notices, topology.notices)
-                await channel.basic_consume(notices, ignore_message, no_ack=True, consumer_tag=_NOTICES)
-                await channel.basic_qos(prefetch_count=self._prefetch)
-                await channel.basic_consume(topology.inbox, ignore_message, consumer_tag=_INBOX)
-        if self._over.done():
-            raise LinkError(f"cannot serve the inbox at {broker.place}: {self._over.result()}")
+        for delivery in self._deliveries.values():
+            delivery.tag = 0
 
-    async def _leave(self, broker: SharedConnection) -> None:
-        """Let go of the broker."""
-        self.connection_lost("it is given up")
-        channel, self._channel = self._channel, None
-        self._broker = None
-        broker.servers.pop(self._ident, None)
-        try:
-            if channel is not None:
-                await broker.connection.close_channel(channel)
-        finally:
-            closing = broker.release()
-            if closing is not None:
-                await asyncio.shield(closing)
-
-    # -- the connection's and the channel's reports
-
-    def knocked(self, ident: bytes, introduction: Introduction) -> None:
-        """Nobody can know its id."""
-
-    def connection_lost(self, reason: str) -> None:
-        if not self._over.done():
-            self._over.set_result(reason)
-        self._settlement.forget()
-        self._answers.clear()
+    # -- events of the channel
 
     def channel_closed(self, reason: str) -> None:
         largest = largest_message(reason)
         if largest is not None:
-            # The request whose answer it was is delivered again; then the answer will be that.
+            # The request is delivered again, and its response will be that it was too large.
             self._user.largest_answer(largest - len(reply(0, ANSWER, b"")))
-        self.connection_lost(f"the broker closed a channel: {reason}")
-
-    def returned(self, method: bytes) -> None:
-        """Nothing is published that may come back."""
-
-    def confirmed(self, tag: int, multiple: bool, taken: bool) -> None:
-        """Nothing is to be confirmed on this channel."""
+        super().channel_closed(reason)
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
+        # Basic.Deliver: class and method, then consumer-tag, delivery-tag, redelivered.
         end = 5 + method[4]
-        consumer = method[5:end].decode()
-        tag, redelivered = int.from_bytes(method[end : end + 8]), bool(method[end + 8])
-        if consumer == _NOTICES:
+        if method[5:end].decode() == _NOTICES:
             self._cancel(body.decode("utf-8", "replace"))
             return
-        if self._over.done():
+        if self._lost.done():
             return
-        self._settlement.delivered(tag)
+        tag, redelivered = int.from_bytes(method[end : end + 8]), bool(method[end + 8])
+        self._acknowledgements.add(tag)
         try:
-            item = delivered(header, body)
+            received = decode(header, body)
         except ValueError as exc:
             logger.error("a message in the inbox %r is put aside: %s", self._topology.inbox, exc)
-            self._turn_down(tag, back=False)
+            self._reject(tag, requeue=False)
             return
-        known = self._in_hand.get(item.ident)
+        known = self._deliveries.get(received.ident)
         if known is not None and not known.tag:
-            known.tag = tag  # it is delivered again, for the channel that it came on is no more
-        elif known is not None or item.ident in self._cancelled:
-            self._settled(tag)
+            known.tag = tag  # delivered again, because the channel that it came on is closed
+        elif known is not None or received.ident in self._cancelled:
+            self._ack(tag)
         else:
-            job = self._in_hand[item.ident] = AmqpJob(self, tag, item, redelivered)
-            self._user.take(job)
+            delivery = self._deliveries[received.ident] = AmqpDelivery(self, tag, received, redelivered)
+            self._user.take(delivery)
 
     def _cancel(self, ident: str) -> None:
-        """Nobody waits for the answer to this request any more."""
-        job = self._in_hand.get(ident)
-        if job is not None:
-            self._user.cancel(job)
+        """Cancel a request, now or when it is delivered."""
+        delivery = self._deliveries.get(ident)
+        if delivery is not None:
+            self._user.cancel(delivery)
             return
         self._cancelled[ident] = None
-        if len(self._cancelled) > _CANCELLED:
+        if len(self._cancelled) > _MAX_CANCELLED:
             del self._cancelled[next(iter(self._cancelled))]
 
-    # -- what is done with
+    # -- responses and acknowledgements
 
-    def settle(self, job: AmqpJob, kind: int, body: bytes | None) -> None:
-        """Answer, and take it out of the inbox."""
-        if self._in_hand.get(job.item.ident) is job:
-            del self._in_hand[job.item.ident]
-        if body is not None and job.item.reply_to and not self._over.done():
-            self._answer(job.item, kind, body)
-        self._settled(job.tag, at_once=job.redelivered)
+    def ack(self, delivery: AmqpDelivery, kind: int, body: bytes | None) -> None:
+        """Acknowledge a delivery, after its response, if *body* is given."""
+        received = delivery.received
+        if self._deliveries.get(received.ident) is delivery:
+            del self._deliveries[received.ident]
+        if body is not None and received.reply_to and not self._lost.done():
+            response = reply(received.message.ident, kind, body)
+            self._responses.setdefault(received.reply_to, []).append(response)
+        self._ack(delivery.tag, urgent=delivery.redelivered)
 
-    def put_back(self, job: AmqpJob) -> None:
-        """Leave it to another server."""
-        if self._in_hand.get(job.item.ident) is job:
-            del self._in_hand[job.item.ident]
-        self._turn_down(job.tag, back=True)
+    def requeue(self, delivery: AmqpDelivery) -> None:
+        """Have the broker deliver it to another server."""
+        if self._deliveries.get(delivery.received.ident) is delivery:
+            del self._deliveries[delivery.received.ident]
+        self._reject(delivery.tag, requeue=True)
 
-    def _answer(self, item: Delivered, kind: int, body: bytes) -> None:
-        self._answers.setdefault(item.reply_to, []).append(reply(item.message.ident, kind, body))
-
-    def _settled(self, tag: int, *, at_once: bool = False) -> None:
-        self._settlement.done(tag, at_once=at_once)
-        if not self._in_hand and self._answers and not self._scheduled:
-            self._flush()  # there was this one only
-        elif self._answers or self._settlement.due:
+    def _ack(self, tag: int, *, urgent: bool = False) -> None:
+        self._acknowledgements.ack(tag, urgent=urgent)
+        if not self._deliveries and self._responses and not self._scheduled:
+            self._flush()  # it was the only one
+        elif self._responses or self._acknowledgements.due:
             self._schedule()
-        if self._settlement.waiting and self._alarm is None:
-            self._alarm = self._loop.call_later(_LATE, self._acknowledge)
+        if self._acknowledgements.waiting and self._ack_timer is None:
+            self._ack_timer = self._loop.call_later(_ACK_DELAY, self._delayed_ack)
 
-    def _turn_down(self, tag: int, *, back: bool) -> None:
-        self._settlement.turn_down(tag, back=back)
+    def _reject(self, tag: int, *, requeue: bool) -> None:
+        self._acknowledgements.reject(tag, requeue=requeue)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -239,48 +181,39 @@ class AmqpConsumer(Consumer):
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
-    def _flush(self) -> None:
-        """Write what this turn of the event loop brought: answers first."""
+    def _delayed_ack(self) -> None:
+        self._ack_timer = None
+        self._flush(acknowledge_all=True)
+
+    def _flush(self, *, acknowledge_all: bool = False) -> None:
+        """Write the responses of this turn of the event loop, and acknowledgements if they are due."""
         self._scheduled = False
-        broker = self._broker
-        if broker is None or self._over.done() or broker.connection.protocol is None:
+        connection, channel = self._connection, self._channel
+        if connection is None or channel is None:
             return
-        out = [self._answers_to(reply_to, parts) for reply_to, parts in self._answers.items()]
-        self._answers.clear()
-        if self._settlement.due:
-            out += self._settlement.frames(self._channel.number)
-        self._write(out)
+        out = [self._batch(reply_to, responses) for reply_to, responses in self._responses.items()]
+        self._responses.clear()
+        if acknowledge_all or self._acknowledgements.due:
+            out += self._acknowledgements.frames(channel.number)
+        if out:
+            connection.amqp.write(b"".join(out))
 
-    def _acknowledge(self) -> None:
-        """Write the answers, and all acknowledgements that wait."""
-        self._alarm = None
-        self._flush()
-        if self._settlement.waiting:
-            self._write(self._settlement.frames(self._channel.number))
-
-    def _write(self, out: list[bytes]) -> None:
-        broker = self._broker
-        if broker is None or broker.connection.protocol is None:
-            return
-        transport = broker.connection.protocol.transport
-        if out and not transport.is_closing():
-            transport.write(b"".join(out))
-
-    def _answers_to(self, reply_to: str, parts: list[bytes]) -> bytes:
-        assert self._broker is not None
+    def _batch(self, reply_to: str, responses: list[bytes]) -> bytes:
+        """Return the frames of one client's responses, in as few messages as may be."""
+        assert self._connection is not None
         publisher = self._publishers.get(reply_to)
         if publisher is None:
-            if len(self._publishers) >= _CLIENTS:
+            if len(self._publishers) >= _MAX_PUBLISHERS:
                 self._publishers.clear()
-            publisher = self._publishers[reply_to] = self._broker.connection.publisher(
+            publisher = self._publishers[reply_to] = self._connection.amqp.publisher(
                 reply_to, mandatory=False, channel=self._channel
             )
         messages: list[list[bytes]] = [[]]
-        room = _TOGETHER
-        for part in parts:
-            if len(part) > room and messages[-1]:
+        room = _MAX_BATCH
+        for response in responses:
+            if len(response) > room and messages[-1]:
                 messages.append([])
-                room = _TOGETHER
-            messages[-1].append(part)
-            room -= len(part)
+                room = _MAX_BATCH
+            messages[-1].append(response)
+            room -= len(response)
         return b"".join(publisher.frames(b"", b"".join(message)) for message in messages)

@@ -1,18 +1,19 @@
-"""What travels through a shared inbox: AMQP messages with properties, which the broker's tools show.
+"""The messages of a shared inbox: AMQP messages with properties, which the broker's tools show.
 
 =================  =======================================================================================
 ``type``           ``request`` or ``throw``
 body               the data, as the serializer dumped it
 ``message_id``     the idempotency key
-``correlation_id`` the message: the client's token, a dot, and its number
-``reply_to``       of requests: the routing key of the queue that the client has for answers
+``correlation_id`` the message's id: the client's token, a dot, and a number
+``reply_to``       of requests: the routing key of the client's queue for responses
 ``app_id``         the client's id
-``expiration``     milliseconds that the broker keeps it
-headers            ``route``; ``client``: its token; ``deadline``: milliseconds since 1970; ``again``: for
-                   copies
+``expiration``     milliseconds after which the broker drops the message
+headers            ``route``; ``client``: its token; ``deadline``: milliseconds since 1970; ``again``: true
+                   if the message was published before
 =================  =======================================================================================
 
-Answers have no properties. Several travel in one message, each with the request's number, a kind and a size.
+Responses have no properties. Several travel in one message, each with the request's number, a kind and a
+size.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from ....abc.inbox import Message
 from ....features import optional_package
 
 __all__ = [
-    "Delivered",
-    "delivered",
-    "envelope",
+    "Received",
+    "decode",
+    "encode",
     "has_properties",
     "largest_message",
     "replies",
@@ -38,20 +39,20 @@ __all__ = [
 
 _REPLIES: Final = "communica_like.replies."
 _REPLY_HEAD: Final = Struct("!QBI")  # the request's number, a kind, the size of what follows
-_BARE: Final = 14  # bytes: class, weight, size of the body, no flags
-_MOST: Final = (1 << 31) - 1  # milliseconds; the broker takes no more than that
-_LATEST: Final = (1 << 63) - 1  # milliseconds since 1970; a header holds no more than that
+_BARE_SIZE: Final = 14  # bytes: class, weight, size of the body, no flags
+_MAX_EXPIRATION: Final = (1 << 31) - 1  # milliseconds, as the broker takes them
+_MAX_DEADLINE: Final = (1 << 63) - 1  # milliseconds since 1970, as a header holds them
 
 
-class Delivered(NamedTuple):
-    """A message as it comes out of an inbox.
+class Received(NamedTuple):
+    """A message out of an inbox.
 
     Attributes:
         message: what was sent.
-        ident: tells it apart from all others; its copies have it, too.
-        reply_to: routing key for the answer; empty: nobody waits for one.
-        copy: whether its sender had sent it before.
-        deliveries: how often the broker had delivered it before; None: it does not say.
+        ident: the message's id, which its copies share.
+        reply_to: the routing key for the response; empty: none is wanted.
+        copy: whether the client had published it before.
+        deliveries: how often the broker had delivered it before; None: unknown.
     """
 
     message: Message
@@ -61,20 +62,21 @@ class Delivered(NamedTuple):
     deliveries: int | None
 
 
-def envelope(message: Message, token: str, reply_to: str, now: float, *, again: bool) -> bytes:
-    """Return the payload of the content header for a message.
+def encode(message: Message, token: str, reply_to: str, now: float, *, again: bool) -> bytes:
+    """Return a message's properties, as the payload of a content header.
 
     Args:
+        message: the message.
         token: the client's.
-        reply_to: the routing key for its answers.
-        now: the wall clock.
-        again: whether it was sent before.
+        reply_to: the routing key for the client's responses.
+        now: seconds since 1970.
+        again: whether the message was published before.
     """
     headers: dict[str, Any] = {"route": message.route.decode(), "client": token}
     expiration = None
     if message.expires is not None:
-        headers["deadline"] = int(min(message.expires * 1000, _LATEST))
-        expiration = str(max(0, int(min((message.expires - now) * 1000, _MOST))))
+        headers["deadline"] = int(min(message.expires * 1000, _MAX_DEADLINE))
+        expiration = str(max(0, int(min((message.expires - now) * 1000, _MAX_EXPIRATION))))
     if again:
         headers["again"] = True
     properties = _pamqp("commands").Basic.Properties(
@@ -91,11 +93,11 @@ def envelope(message: Message, token: str, reply_to: str, now: float, *, again: 
     return content
 
 
-def delivered(content: bytes, body: bytes) -> Delivered:
-    """Return the message that *content* and *body* are.
+def decode(content: bytes, body: bytes) -> Received:
+    """Return the message with these properties, see ``encode``, and this body.
 
     Raises:
-        ValueError: it is no message of ours.
+        ValueError: the properties are malformed, or of another program.
     """
     header = _pamqp("header").ContentHeader()
     try:
@@ -126,46 +128,46 @@ def delivered(content: bytes, body: bytes) -> Delivered:
     )
     reply_to = its.reply_to if message.wants_answer else ""
     copy = bool(headers.get("again"))
-    return Delivered(message, its.correlation_id, reply_to, copy, count if isinstance(count, int) else None)
+    return Received(message, its.correlation_id, reply_to, copy, count if isinstance(count, int) else None)
 
 
 def reply_key(token: str) -> str:
-    """Return the routing key for answers to a client."""
+    """Return the routing key for a client's responses."""
     return _REPLIES + token
 
 
 def reply(ident: int, kind: int, body: bytes) -> bytes:
-    """Return an answer, one of those that a message has."""
+    """Return a response as bytes, to be joined with others into a message's body."""
     return _REPLY_HEAD.pack(ident, kind, len(body)) + body
 
 
 def has_properties(content: bytes) -> bool:
-    """Return whether that is the payload of a content header with properties."""
-    return len(content) > _BARE
+    """Return whether a content header, of which this is the payload, has properties."""
+    return len(content) > _BARE_SIZE
 
 
 def replies(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Return the answers in a message: number of the request, kind, body.
+    """Yield the responses in a message's body: the request's number, a kind, and the response's body.
 
     Raises:
-        ValueError: it ends too early.
+        ValueError: a response is cut short.
     """
     start = 0
     while start < len(data):
         if len(data) - start < _REPLY_HEAD.size:
-            raise ValueError("answers that end too early")
+            raise ValueError("a response that ends too early")
         number, kind, size = _REPLY_HEAD.unpack_from(data, start)
         start += _REPLY_HEAD.size
         if len(data) - start < size:
-            raise ValueError("an answer that ends too early")
+            raise ValueError("a response that ends too early")
         yield number, kind, data[start : start + size]
         start += size
 
 
 def largest_message(reason: str) -> int | None:
-    """Return how many bytes a message may have, if the broker closed a channel because one had more.
+    """Return the broker's limit in bytes, if it closed a channel because a message was larger, or None.
 
-    It says so nowhere else.
+    The broker tells its limit nowhere else.
     """
     found = re.search(r"message size \d+ is larger than configured max size (\d+)", reason)
     return int(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""What a shared inbox consists of at a broker, and how it is made."""
+"""The queues and exchanges of a shared inbox."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any, Final
 from ....exceptions import LinkError
 from ....features import optional_package
 from ..connection import AmqpConnection
+from ..names import MAX_EXCHANGE, broker_name
 
 __all__ = ["Topology"]
 
-# All else that is dead-lettered is a request whose time was over: nobody wants to see it again.
+# What else is dead-lettered is a request whose time is over: it is dropped.
 _REASONS: Final = ("delivery_limit", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The inbox of an address: a quorum queue, another one for its dead letters, and the way there.
+    """The inbox of an address: a quorum queue, one for its dead letters, and the exchange between them.
 
     Attributes:
-        address: clients and servers find each other by it.
+        address: the name that clients and servers meet by.
         delivery_limit: how often a message may come back.
     """
 
@@ -30,46 +31,47 @@ class Topology:
     @property
     def inbox(self) -> str:
         """The queue of messages, and its routing key."""
-        return f"communica_like.shared.{self.address}"
+        return broker_name("communica_like.shared.", self.address, MAX_EXCHANGE)
 
     @property
     def dead(self) -> str:
         """The queue of dead letters, and the exchange that leads there."""
-        return f"communica_like.dead.{self.address}"
+        return broker_name("communica_like.dead.", self.address, MAX_EXCHANGE)
 
     @property
     def notices(self) -> str:
-        """The routing key of what all servers of the address are to know."""
+        """The routing key of cancellations, which go to all servers of the address."""
         return f"communica_like.notices.{self.address}"
 
-    async def declare(self, connection: AmqpConnection) -> None:
-        """Make sure that all of it is there. On a channel of its own, which the broker closes if it refuses.
+    async def declare(self, amqp: AmqpConnection) -> None:
+        """Declare what is missing, on a channel of its own, which the broker closes if it refuses.
 
         Raises:
-            LinkError: the queue is there, and is another one.
+            LinkError: the queue exists with other arguments.
             Exception: what aiormq raises.
         """
         aiormq = optional_package("aiormq", "rmq")
-        channel = await connection.new_channel()
+        channel = await amqp.new_channel()
         try:
-            await connection.declare_exchange(channel)
+            await amqp.declare_exchange(channel)
             await channel.exchange_declare(self.dead, exchange_type="headers", durable=True)
-            await self._queue(channel, self.dead, {})
+            await _declare_quorum_queue(channel, self.dead, {})
             for reason in _REASONS:
                 match = {"x-match": "all-with-x", "x-first-death-reason": reason}
                 await channel.queue_bind(self.dead, self.dead, "", arguments=match)
             limits = {"x-delivery-limit": self.delivery_limit, "x-dead-letter-exchange": self.dead}
-            await self._queue(channel, self.inbox, limits)
-            await connection.bind(channel, self.inbox, self.inbox)
+            await _declare_quorum_queue(channel, self.inbox, limits)
+            await amqp.bind(channel, self.inbox, self.inbox)
         except aiormq.exceptions.ChannelPreconditionFailed as exc:
             text = "it was made with other arguments, such as another delivery_limit: use those, or delete it"
             raise LinkError(f"the inbox {self.inbox!r} cannot be used: {text} ({exc})") from exc
         await channel.close()
 
     async def bind_dead(self, channel: Any, queue: str, token: str) -> None:
-        """From now on the queue gets copies of those dead letters that are a client's, and killed servers."""
+        """Bind a client's queue to its own dead letters that reached the delivery limit."""
         match = {"x-match": "all-with-x", "x-first-death-reason": _REASONS[0], "client": token}
         await channel.queue_bind(queue, self.dead, "", arguments=match)
 
-    async def _queue(self, channel: Any, name: str, arguments: dict[str, Any]) -> None:
-        await channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", **arguments})
+
+async def _declare_quorum_queue(channel: Any, name: str, arguments: dict[str, Any]) -> None:
+    await channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", **arguments})

@@ -1,4 +1,4 @@
-"""What processes are promised of their requests."""
+"""Checks of requests between processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["check_many_processes", "check_outcomes_between_processes"]
 
 @promised
 async def check_outcomes_between_processes(make: MakeMeeting) -> None:
-    """Each request to another process has one outcome, its own; so has one that comes back from there."""
+    """Each request to another process has exactly one outcome, its own; so has each request from there."""
     count = 120
     table = RouteTable()
     table.add_route("echo", lambda data: [data, os.getpid()])
@@ -54,8 +54,8 @@ async def check_outcomes_between_processes(make: MakeMeeting) -> None:
 
 @promised
 async def check_many_processes(make: MakeMeeting) -> None:
-    """Several client processes at once keep out of each other's way, if the connector has many clients; if
-    not, a second one does the first no harm.
+    """Several client processes do not disturb each other; where a connector takes one client, a second one
+    does not disturb the first.
     """
     async with Stage(make(None)) as stage:
         async with stage.client() as client:
@@ -82,7 +82,7 @@ async def _work_together(stage: Stage, client: RouteClient) -> None:
     while not all(worker.ended for worker in workers):
         answers = await at_most(20, asyncio.gather(*map(ask, range(5))), "all clients are served")
         assert answers == list(range(5)), "each client gets its own answers"
-        await asyncio.sleep(0.002)  # so as not to take the processors from those who are to work
+        await asyncio.sleep(0.002)  # leaves the processors to the programs
     for worker in workers:
         assert await worker.end("a client process ends") == 0, worker.stderr()
     for name in names:

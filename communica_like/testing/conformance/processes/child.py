@@ -1,4 +1,4 @@
-"""Processes of a check: their start, and above all their end."""
+"""Child: a process of a check, which is surely ended."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Child:
     Args:
         command: the program and its arguments.
         environment: all of its environment variables.
-        errors: the file that its stderr is added to.
+        errors: the file that its stderr is appended to.
     """
 
     def __init__(self, command: list[str], environment: dict[str, str], errors: Path) -> None:
@@ -38,41 +38,41 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process id."""
         return self._process.pid
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended."""
+        """Whether the process has ended."""
         return self._process.poll() is not None
 
     @property
     def code(self) -> int:
-        """Its exit code, or the negative number of the signal that killed it. It has ended."""
+        """The exit code, or the negative number of the signal that killed it; only after its end."""
         assert self._process.returncode is not None
         return self._process.returncode
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, unless it has ended."""
+        """Send a signal, unless the process has ended."""
         self._process.send_signal(number)
 
     async def end(self, promise: str, seconds: float | None = None) -> int:
-        """Wait until it ends, and return its exit code; fail with *promise* if it does not in time."""
+        """Wait for the end and return the exit code; fail with *promise* after the time limit."""
         await reaches(lambda: self.ended, f"{promise}: {self!r}", seconds)
         return self.code
 
     def kill(self) -> None:
-        """Kill it, if it lives, and wait for that."""
+        """Kill the process, if it is alive, and wait for its end."""
         self._process.kill()
         self._process.wait()
 
     def stderr(self) -> str:
-        """Return what this one and those before it wrote to stderr."""
+        """Return what this process and earlier ones wrote to stderr."""
         return self._errors.read_text("utf-8", "replace")[-4000:]
 
 
 def lives(pid: int) -> bool:
-    """Whether there is a process of this number that has not ended."""
+    """Return whether a process of this number exists and has not ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -80,11 +80,11 @@ def lives(pid: int) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):  # it may end while it is read
-        # It ended just now; or there is no /proc, and whoever started it is trusted to look after it.
+        # It has just ended; or the system has no /proc, and its parent is trusted to wait for it.
         return not Path("/proc/self/stat").exists()
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 async def gone(pid: int, promise: str, seconds: float | None = None) -> None:
-    """Wait until a process that need not be our child has ended; fail with *promise* if it is not in time."""
+    """Wait until any process, also of others, has ended; fail with *promise* after the time limit."""
     await reaches(lambda: not lives(pid), f"{promise} (process {pid})", seconds)

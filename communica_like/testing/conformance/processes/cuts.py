@@ -1,4 +1,4 @@
-"""Links that break under load, between processes."""
+"""Links between processes that break under load."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["cut_links"]
 async def cut_links(
     connector: Connector, cuts: int, cut_after: tuple[int, int]
 ) -> AsyncIterator[tuple[Connector, CuttingProxy | FaultyConnector]]:
-    """Give a connector like *connector* whose links break, and who breaks them.
+    """Yield a connector like *connector* whose links break, and what breaks them.
 
-    TCP connections are cut on their way, by a proxy; other links at their end in this process.
+    A proxy cuts TCP connections on their way; other links are cut at their end in this process.
 
     Args:
         connector: a client's.
-        cuts: so many links break.
-        cut_after: lowest and highest number of bytes that one lives for.
+        cuts: the number of links that break.
+        cut_after: lowest and highest number of bytes after which a link breaks.
     """
     if isinstance(connector, TcpConnector) and connector.ssl is None:
         target = (connector.host, connector.port)

@@ -1,4 +1,4 @@
-"""What processes are promised when the other one is killed."""
+"""Checks of kill -9 on either side."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from .stage import Stage
 
 __all__ = ["check_client_killed", "check_killed_leave_nothing", "check_server_killed"]
 
-_NOTICE = 8.0  # seconds, where the end of a process is noticed at once
+_NOTICE = 8.0  # seconds, where the kernel tells of a process's end at once
 
 
 def _times(meeting: Meeting, resume_window: float) -> tuple[Limits, float]:
-    """Return limits for a meeting, and the seconds in which a death is noticed with them."""
+    """Return limits for a meeting, and the seconds within which a death is then noticed."""
     if meeting.server.guarantees.notices_death == "at once":
-        # No heartbeat in the time that the check has: it is noticed without.
+        # No heartbeat within the check's time: the death must be noticed without one.
         return Limits(heartbeat=30.0, resume_window=resume_window), _NOTICE
     return Limits(heartbeat=0.7, resume_window=0.7), 1.4 + _NOTICE
 
 
 @promised
 async def check_server_killed(make: MakeMeeting) -> None:
-    """When the server is killed, requests that were on their way end with ConnectionLost, outcome unknown;
-    what was not sent, what may be sent again, and throws go to the next server at the same address.
+    """When the server is killed, requests that were sent end with ConnectionLost, outcome unknown; unsent and
+    idempotent requests, and throws, go to the next server at the same address.
     """
     meeting = make(None)
     limits, within = _times(meeting, 30.0)
     async with Stage(meeting, limits, drain_timeout=1.0) as stage:
         async with stage.client() as client:
-            # Before it comes to the server's end.
+            # Before the server ends.
             asking = [asyncio.ensure_future(client.request("wait", number)) for number in range(5)]
             again = asyncio.ensure_future(client.request("gate", "again", idempotent=True))
             await stage.reports("started", "again", "requests reach the server")
@@ -53,7 +53,7 @@ async def check_server_killed(make: MakeMeeting) -> None:
                 return
             for number in range(10):
                 await client.throw("journal", ["thrown", number])
-            with raises(RequestTimeout, "nobody is there"):
+            with raises(RequestTimeout, "no server is there"):
                 await client.request("echo", "in vain", timeout=0.05)
             later = asyncio.ensure_future(client.request("echo", "later"))
             await stage.start()
@@ -67,8 +67,8 @@ async def check_server_killed(make: MakeMeeting) -> None:
 
 @promised
 async def check_client_killed(make: MakeMeeting) -> None:
-    """When a client process is killed in the middle of a request, its handler is cancelled, the server's own
-    request to it ends with ConnectionLost, and the server serves on. A server that the client started ends.
+    """When a client is killed during a request, its handler is cancelled, the server's own request to it ends
+    with ConnectionLost, and the server goes on serving. A server that the client started ends.
     """
     meeting = make(None)
     limits, within = _times(meeting, 0.4)
@@ -77,7 +77,7 @@ async def check_client_killed(make: MakeMeeting) -> None:
         await stage.reports("started", "client", "the client's request reaches the server")
         await stage.reports("pestered", victim.pid, "the server's request reaches the client")
         victim.kill()
-        await stage.reports("cancelled", "client", "nobody waits for the answer any more", within)
+        await stage.reports("cancelled", "client", "its client is gone", within)
         if meeting.starts_server:
             await gone(stage.pid, "a server whose client was killed ends", within)
         else:
@@ -89,8 +89,8 @@ async def check_client_killed(make: MakeMeeting) -> None:
 
 @promised
 async def check_killed_leave_nothing(make: MakeMeeting) -> None:
-    """After kill -9 of either side the next start works at the same address; and when that has ended in an
-    orderly way, nothing is left in the system.
+    """After kill -9 of either side, the next start works at the same address, and leaves nothing in the
+    system when it has ended normally.
     """
     meeting = make(None)
     limits, _ = _times(meeting, 0.4)

@@ -1,4 +1,4 @@
-"""What processes are promised of delivery."""
+"""Checks of delivery between processes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = [
 
 @promised
 async def check_exactly_once_between_processes(make: MakeMeeting) -> None:
-    """Links that break under load lose nothing, double nothing and change no order, both ways. Where a
-    session ends with its link, it does so with ConnectionLost.
+    """Links that break under load lose, double and reorder nothing, both ways. Where a session ends with its
+    link, its requests end with ConnectionLost.
     """
     await _cut_under_load(make, count=600, cuts=8, cut_after=(1_000, 8_000))
 
 
 @promised
 async def check_many_cuts(make: MakeMeeting) -> None:
-    """The same, at length: 60,000 throws each way over 300 links."""
+    """Links that break 300 times under 60,000 throws each way lose, double and reorder nothing."""
     await _cut_under_load(make, count=60_000, cuts=300, cut_after=(500, 15_000))
 
 
@@ -86,13 +86,13 @@ async def _end_with_link(stage: Stage) -> None:
 
 @promised
 async def check_throws_then_leave(make: MakeMeeting) -> None:
-    """What was thrown before ``async with`` is left is delivered to the other process, all and in order."""
+    """Leaving ``async with`` delivers everything that was thrown to the other process, in order."""
     await _throw_and_leave(make, 5_000)
 
 
 @promised
 async def check_many_throws(make: MakeMeeting) -> None:
-    """The same with 100,000 throws."""
+    """Leaving ``async with`` delivers 100,000 throws to the other process, in order."""
     await _throw_and_leave(make, 100_000)
 
 

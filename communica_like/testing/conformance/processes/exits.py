@@ -1,4 +1,4 @@
-"""What processes are promised of their end."""
+"""Checks of orderly exits, and of servers that compete for an address."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["check_one_server_of_many", "check_stop_by_signal"]
 
 @promised
 async def check_stop_by_signal(make: MakeMeeting) -> None:
-    """SIGTERM to a server under ``run()``: the request that is handled is answered, throws are handled, new
-    requests are turned away as not sent, and it ends with exit code 0. A client under ``run()`` does, too.
+    """After SIGTERM a server under ``run()`` answers the request in hand, handles throws, rejects new
+    requests as not sent, and exits with code 0. So does a client under ``run()``.
     """
     meeting = make(None)
     async with Stage(meeting) as stage:
@@ -34,7 +34,7 @@ async def check_stop_by_signal(make: MakeMeeting) -> None:
             await stage.stopped()
         assert stage.entries("thrown") == list(range(50)), "throws are handled"
         assert "Traceback" not in stage.stderr, stage.stderr
-    # The client's own handler never ends: it is cancelled when this time is over.
+    # The client's own handler never ends: it is cancelled after this time.
     async with Stage(meeting, drain_timeout=0.4) as stage:
         child = stage.run_client("wait")
         await stage.reports("pestered", child.pid, "the client is connected")
@@ -55,8 +55,8 @@ async def check_stop_by_signal(make: MakeMeeting) -> None:
 
 @promised
 async def check_one_server_of_many(make: MakeMeeting) -> None:
-    """A second server process is turned away and does the first one no harm; of several that start at once at
-    the address of a killed one, one serves.
+    """A second server process is rejected and does not disturb the first; of several that start at once at
+    the address of a killed one, exactly one serves.
     """
     async with Stage(make(None)) as stage:
         async with stage.client() as client:

@@ -1,4 +1,4 @@
-"""What the programs of the kit report: lines in a file, which outlives whoever wrote them."""
+"""The journal of a check: lines in a file, which survive the programs that write them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ __all__ = ["JournalReader", "JournalWriter"]
 
 
 class JournalWriter:
-    """Adds to a journal. Several processes may do so at once: an entry is written whole.
+    """Appends to a journal. Several processes may do so at once; each entry is written whole.
 
     Args:
-        path: the file, which is made if need be.
+        path: the file, which is created if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, event: str, value: Any = None) -> None:
-        """Add an entry: what happened, and what JSON can say of it."""
+        """Append an entry: an event and a value that JSON takes."""
         os.write(self._file, json.dumps([event, value]).encode() + b"\n")
 
     def __enter__(self) -> Self:
@@ -35,10 +35,10 @@ class JournalWriter:
 
 
 class JournalReader:
-    """Reads a journal that grows.
+    """Reads a growing journal.
 
     Args:
-        path: the file; it need not be there yet.
+        path: the file, which need not exist yet.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class JournalReader:
         self._entries: dict[str, list[Any]] = {}
 
     def all(self, event: str) -> list[Any]:
-        """Return the values of all entries of *event* up to now, in order."""
+        """Return the values of all entries of *event* so far, in order."""
         try:
             with open(self._path, "rb") as file:
                 file.seek(self._offset)

@@ -1,4 +1,4 @@
-"""What a check tells the programs of the kit, beside a URL: in an environment variable."""
+"""Settings of the kit's programs, passed in an environment variable."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ VARIABLE: Final = "COMMUNICA_LIKE_CONFORMANCE"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a program of the kit is to run.
+    """How a program of the kit runs.
 
     Attributes:
-        folder: where its journal is, and the gate that opens when a file of that name is made.
+        folder: holds its journal, and the gate, a file whose creation releases handlers.
         authkey: its connector's.
         limits: its entity's.
         drain_timeout: its entity's, in seconds.
@@ -34,17 +34,17 @@ class Settings:
 
     @property
     def journal(self) -> Path:
-        """The file that programs write to."""
+        """The journal's path."""
         return self.folder / "journal"
 
     @property
     def gate(self) -> Path:
-        """The file that lets handlers of "held", "gate" and "block" go on once it exists."""
+        """The path of the file that releases handlers of "held", "gate" and "block" once it exists."""
         return self.folder / "gate"
 
     @property
     def secrets(self) -> dict[str, Any]:
-        """What the URL of the connector leaves out."""
+        """What the connector's URL leaves out."""
         return {} if self.authkey is None else {"authkey": self.authkey}
 
     def encode(self) -> str:
@@ -59,10 +59,10 @@ class Settings:
 
     @classmethod
     def of_this_process(cls) -> Self:
-        """Return what the variable says.
+        """Return the settings in this process's environment.
 
         Raises:
-            LookupError: it is not set: a check starts this program, not a user.
+            LookupError: the variable is not set, because the program was not started by a check.
         """
         text = os.environ.get(VARIABLE)
         if text is None:

@@ -1,4 +1,4 @@
-"""What processes are promised of memory, and of large messages."""
+"""Checks of memory, and of large messages, between processes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,14 @@ _RAW = RawSerializer()
 
 @promised
 async def check_slow_consumer(make: MakeMeeting) -> None:
-    """A process that does not keep up makes the producer wait, and its memory does not grow; nothing is lost
-    by that.
-    """
+    """A slow process makes the producer wait; its memory does not grow, and nothing is lost."""
     limits = Limits(window=256 * KIB, replay=64 * KIB, outbox=128 * KIB, chunk=16 * KIB)
     await _flood(make, limits, 1 * MIB, size=2_000)
 
 
 @promised
 async def check_long_flood(make: MakeMeeting) -> None:
-    """The same with the default limits and 200 MiB."""
+    """A slow process holds up 200 MiB of throws in bounded memory, with the default limits."""
     await _flood(make, Limits(), 200 * MIB, size=20_000)
 
 
@@ -53,7 +51,7 @@ async def _flood(make: MakeMeeting, limits: Limits, total: int, size: int) -> No
 
             producing = asyncio.ensure_future(produce())
             last, quiet = -1, 0
-            while quiet < 10:  # until it stands still
+            while quiet < 10:  # until it stops
                 quiet = quiet + 1 if sent == last else 0
                 last = sent
                 await asyncio.sleep(0.02)
@@ -64,23 +62,23 @@ async def _flood(make: MakeMeeting, limits: Limits, total: int, size: int) -> No
             await at_most(30 + total / MIB, producing, "the producer goes on when the consumer does")
             after = await client.request("memory", None)
             grown = (after - before) / MIB
-            # Each handler that waits is a task; and what is freed need not go back to the system.
+            # Each waiting handler is a task, and freed memory need not go back to the system.
             allowed = 8 * most / MIB + 16
             assert grown < allowed, f"memory is bounded: {grown:.0f} MiB for limits of {most / MIB:.1f} MiB"
         await stage.stop()
-        # Handlers that waited side by side may end in another order than they began.
+        # Handlers that waited at the same time may end in any order.
         assert sorted(stage.entries("thrown")) == list(range(count)), "nothing is lost or doubled"
 
 
 @promised
 async def check_small_overtakes_big_between_processes(make: MakeMeeting) -> None:
-    """Small requests do not wait for large messages that are under way, in either direction."""
+    """Small requests overtake large messages that are under way, in either direction."""
     await _ping_beside(make, 16 * MIB, pings=5)
 
 
 @promised
 async def check_very_big(make: MakeMeeting) -> None:
-    """The same with 64 MiB."""
+    """Small requests do not wait for a message of 64 MiB, in either direction."""
     await _ping_beside(make, 64 * MIB, pings=20)
 
 
@@ -91,7 +89,7 @@ async def _ping_beside(make: MakeMeeting, size: int, pings: int) -> None:
                 ("request", "take", bytes(size), str(size).encode()),
                 ("answer", "give", str(size).encode(), bytes(size)),
             ):
-                for _ in range(3):  # the machine may have stood still
+                for _ in range(3):  # the machine may have been suspended
                     big = asyncio.ensure_future(client.request(route, data, serializer=_RAW))
                     slowest, took = await _ping(client, big, pings)
                     assert big.result() == expected, "it arrives unaltered"
@@ -105,7 +103,7 @@ async def _ping_beside(make: MakeMeeting, size: int, pings: int) -> None:
 async def _ping(client: RouteClient, big: asyncio.Future[bytes], pings: int) -> tuple[float, float]:
     """Make small requests beside a large one; return the seconds that the slowest and the large one took.
 
-    If the last small one has ended after the large one, it took for ever.
+    A small one that ended after the large one counts as infinite.
     """
     began = time.monotonic()
     waits = []

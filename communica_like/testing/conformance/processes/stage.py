@@ -1,4 +1,4 @@
-"""Where processes meet in a check: one server, and its clients."""
+"""Stage: the processes of a check, one server and its clients."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _START = 20.0  # seconds, for a process to start on a busy machine
 
 
 class Stage:
-    """A server process, from ``async with`` to its end. Then all processes that are left are told to stop;
-    it is an AssertionError if they do not.
+    """A server process, from ``async with`` to its end, with its clients.
 
-    Where the client's connector starts the server, there is none until a client comes, and the settings of
-    the server are in this process's environment meanwhile.
+    At the end all remaining processes are told to stop; it is an AssertionError if one does not. Where a
+    client's connector starts the server, it starts with the first client, and its settings are in this
+    process's environment until then.
 
     Args:
-        meeting: where they meet; its server's connector is used for its URL and authkey alone.
+        meeting: gives the connectors; of the server's only the URL and authkey are used.
         limits: of the server, and of clients.
         drain_timeout: of the programs, in seconds.
     """
@@ -50,7 +50,7 @@ class Stage:
         self._kept: dict[str, str | None] = {}
 
     async def __aenter__(self) -> Self:
-        # Short: sockets may be put into it.
+        # A short path: sockets may be put into it.
         self.folder = Path(tempfile.mkdtemp(prefix="cl-kit-"))
         authkey = self.meeting.server.authkey
         self.settings = Settings(self.folder, authkey, self.limits, self._drain_timeout)
@@ -73,7 +73,7 @@ class Stage:
         if error is not None and self.stderr:
             error.add_note(f"stderr of the kit's programs:\n{self.stderr[-4000:]}")
         try:
-            # In an orderly way, so that they leave nothing behind.
+            # With a signal, so that they leave nothing behind.
             for child in self._children:
                 child.send(signal.SIGTERM)
             await reaches(lambda: not self._alive(), "processes that are told to stop end")
@@ -85,21 +85,21 @@ class Stage:
 
     @property
     def pid(self) -> int:
-        """The number of the server process that began last."""
+        """The process id of the server that started last."""
         serving = self.entries("serving")
         assert serving, "there is a server"
         return int(serving[-1][0])
 
     @property
     def stderr(self) -> str:
-        """What all programs wrote to stderr, but for servers that a client's connector started."""
+        """What all programs wrote to stderr, except servers that a client's connector started."""
         errors = self.folder / "stderr"
         return errors.read_text("utf-8", "replace") if errors.exists() else ""
 
     # -- the server
 
     async def start(self) -> None:
-        """Start a server, and wait until it serves. Nothing, if clients do that."""
+        """Start a server and wait until it serves. Does nothing if clients start it."""
         if self.meeting.starts_server:
             return
         known = len(self.entries("serving"))
@@ -113,11 +113,11 @@ class Stage:
         self.address = self.entries("serving")[-1][1]
 
     def run_server(self) -> Child:
-        """Start one more server process at the same address, which may fail."""
+        """Start another server process at the same address, which may fail."""
         return self._run("server", self.address)
 
     async def kill(self) -> None:
-        """Kill the server with SIGKILL, and wait for its end."""
+        """Kill the server with SIGKILL and wait for its end."""
         if self._server is not None:
             self._server.kill()
         else:
@@ -129,7 +129,7 @@ class Stage:
         os.kill(self.pid, signal.SIGTERM)
 
     async def stopped(self, seconds: float | None = None) -> None:
-        """Wait until the server has ended by itself; fail unless it did so in an orderly way."""
+        """Wait until the server has ended by itself; fail unless its exit code is 0."""
         promise = "a server that is told to stop ends"
         if self._server is not None:
             code = await self._server.end(promise, seconds)
@@ -139,7 +139,7 @@ class Stage:
         assert self.pid in self.entries("stopped"), "run() returns"
 
     async def stop(self) -> None:
-        """Let the server end with SIGTERM, unless it has ended already since its client is gone."""
+        """End the server with SIGTERM, unless it has ended with its client."""
         if lives(self.pid) and not self.meeting.starts_server:
             self.terminate()
         await self.stopped()
@@ -167,21 +167,20 @@ class Stage:
         """Start a client process; see ``conformance.client`` for its arguments."""
         return self._run("client", self.connector().dump_state(), *arguments)
 
-    # -- what they report
+    # -- reports
 
     def entries(self, event: str) -> list[Any]:
         """Return the values of all entries of *event* in the journal, in order."""
         return self._journal.all(event)
 
     async def reports(self, event: str, value: Any, promise: str, seconds: float | None = None) -> None:
-        """Wait until the journal has that entry; fail with *promise* if it has not in time."""
+        """Wait until the journal has that entry; fail with *promise* after the time limit."""
         await reaches(lambda: value in self.entries(event), promise, seconds)
 
     def open_gate(self) -> None:
-        """Let handlers of "held", "gate" and "block" go on."""
+        """Release handlers of "held", "gate" and "block"."""
         self.settings.gate.touch()
 
-    # --
 
     def _variables(self) -> dict[str, str]:
         paths = [str(_PACKAGE), os.environ.get("PYTHONPATH", "")]

@@ -1,4 +1,4 @@
-"""What processes are promised of those who should not be there."""
+"""Checks of uninvited clients."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class _Ear:
 
 @promised
 async def check_strangers_between_processes(make: MakeMeeting) -> None:
-    """Without the server's authkey nobody gets in; garbage and silence do not stop the server, nor those who
-    are in.
+    """A client without the server's authkey is rejected; garbage and silence disturb neither the server nor
+    its clients.
     """
     meeting = make(b"right")
     async with Stage(meeting) as stage:
@@ -48,9 +48,9 @@ async def check_strangers_between_processes(make: MakeMeeting) -> None:
                 links.append(await _connect(stage))
                 links[-1][0].send(garbage)
                 broken = links[-1][1]
-                await reaches(lambda broken=broken: broken.broken, "garbage is shown the door")  # type: ignore[misc]
+                await reaches(lambda broken=broken: broken.broken, "garbage is rejected")  # type: ignore[misc]
             if several:
-                links.append(await _connect(stage))  # and says nothing
+                links.append(await _connect(stage))  # and stays silent
                 assert await at_most(10, early.request("echo", "in"), "those who are in go on") == "in"
             async with stage.client() as late:
                 promise = "the next one that has the authkey is served"

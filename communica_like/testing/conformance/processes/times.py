@@ -1,4 +1,4 @@
-"""What processes are promised of time limits."""
+"""Checks of time limits between processes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["check_times_between_processes"]
 
 @promised
 async def check_times_between_processes(make: MakeMeeting) -> None:
-    """A time limit and a cancellation end the handler in the other process, which knows the time that is
-    left; a request nested in it, back to here, has no more; a handler that blocks delays only the server.
+    """A time limit or a cancellation ends the handler in the other process. The handler knows the time that
+    is left, and a request nested in it has no more. A handler that blocks delays only the server.
     """
     seen: list[float | None] = []
     cancelled: list[str] = []

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from communica_like import RmqConnector
+from communica_like import RmqInboxConnector
 
 __all__ = ["Crowd"]
 
@@ -29,7 +29,7 @@ class Crowd:
         seconds: what a request takes.
     """
 
-    def __init__(self, connector: RmqConnector, count: int, journal: Path, seconds: float = 0.0) -> None:
+    def __init__(self, connector: RmqInboxConnector, count: int, journal: Path, seconds: float = 0.0) -> None:
         self._url = connector.dump_state()
         self._count = count
         self._journal = journal

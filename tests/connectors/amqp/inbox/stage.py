@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 import aiormq
 
-from communica_like import RmqConnector, RouteServer, SimpleServer
+from communica_like import RmqInboxConnector, RouteServer, SimpleServer
 from communica_like.connectors.amqp.inbox.consumer import AmqpConsumer
 from communica_like.entities.inbox.acceptor import InboxAcceptor
 from tests.rmq_broker import SHARED
@@ -30,11 +30,11 @@ class OwnInbox:
         inbox, dead: the names of its queues.
     """
 
-    def __init__(self, url: str = URL, **options: Any) -> None:
-        address = f"test-{os.getpid()}-{secrets.token_hex(4)}"
-        self.connector = RmqConnector(url, address, shared=True, **options)
-        self.inbox = f"communica_like.shared.{address}"
-        self.dead = f"communica_like.dead.{address}"
+    def __init__(self, url: str = URL, address: str | None = None, **options: Any) -> None:
+        address = address or f"test-{os.getpid()}-{secrets.token_hex(4)}"
+        self.connector = RmqInboxConnector(url, address, **options)
+        topology = self.connector._topology
+        self.inbox, self.dead = topology.inbox, topology.dead
         self._url = url
 
     async def __aenter__(self) -> Self:
@@ -83,9 +83,9 @@ def abort_connection(server: SimpleServer | RouteServer) -> None:
     """Break the server's connection."""
     acceptor = server._backend
     assert isinstance(acceptor, InboxAcceptor)
-    intake = acceptor._consumer
-    assert isinstance(intake, AmqpConsumer)
-    assert intake._broker is not None
-    protocol = intake._broker.connection.protocol
+    consumer = acceptor._consumer
+    assert isinstance(consumer, AmqpConsumer)
+    assert consumer._connection is not None
+    protocol = consumer._connection.amqp.protocol
     assert protocol is not None
     protocol.transport.abort()

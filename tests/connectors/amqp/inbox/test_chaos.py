@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from communica_like import (
     MessageTooBig,
     RequestTimeout,
     RmqConnector,
+    RmqInboxConnector,
     RouteClient,
     SimpleClient,
     SimpleServer,
@@ -46,7 +46,7 @@ async def test_every_message_is_accounted_for(broker: PrivateBroker, tmp_path: P
     def close_all() -> None:
         broker.ctl("close_all_connections", "the test wants it")
 
-    connector = RmqConnector(broker.url, "chaos", shared=True)
+    connector = RmqInboxConnector(broker.url, "chaos")
     disturbances = [close_all, restart, kill, restart, close_all, restart, close_all]
     each = 1430  # requests, and as many throws, for each of them
     async with Crowd(connector, 2, tmp_path / "journal") as crowd, RouteClient(connector) as client:
@@ -89,7 +89,7 @@ async def disturbed(client: RouteClient, all_numbers: range, disturb: Callable[[
 
 async def test_a_throw_waits_for_the_broker_as_long_as_it_may(broker: PrivateBroker) -> None:
     thrown: list[str] = []
-    connector = RmqConnector(broker.url, "patience", shared=True)
+    connector = RmqInboxConnector(broker.url, "patience")
     async with SimpleClient(connector) as client:
         await asyncio.to_thread(broker.stop)
         with pytest.raises(RequestTimeout, match=r"in time; it may have it: .* connection"):
@@ -105,7 +105,7 @@ async def test_a_throw_waits_for_the_broker_as_long_as_it_may(broker: PrivateBro
 
 
 async def test_a_broker_that_takes_no_messages(broker: PrivateBroker) -> None:
-    connector = RmqConnector(broker.url, "blocked", shared=True)
+    connector = RmqInboxConnector(broker.url, "blocked")
     async with SimpleServer(connector, str), SimpleClient(connector) as client:
         assert await client.request(1) == "1"
         broker.ctl("set_vm_memory_high_watermark", "0")
@@ -114,7 +114,7 @@ async def test_a_broker_that_takes_no_messages(broker: PrivateBroker) -> None:
                 await call(2, timeout=0.5)
         with pytest.raises(ConnectTimeout, match="takes no messages: low on memory"):
             await SimpleClient(connector).init(0.5)
-        for late in (SimpleServer(connector, str), SimpleServer(replace(connector, shared=False), str)):
+        for late in (SimpleServer(connector, str), SimpleServer(RmqConnector(broker.url, "blocked"), str)):
             with pytest.raises(LinkError, match="takes no messages: low on memory"):
                 await asyncio.wait_for(late.init(), 2)
         waiting = asyncio.ensure_future(client.request(3, timeout=60))
@@ -125,7 +125,7 @@ async def test_a_broker_that_takes_no_messages(broker: PrivateBroker) -> None:
 async def test_a_queue_that_is_full(broker: PrivateBroker) -> None:
     limit = '{"max-length": 1, "overflow": "reject-publish"}'
     broker.ctl("set_policy", "full", "communica_like.shared.full", limit, "--apply-to", "queues")
-    connector = RmqConnector(broker.url, "full", shared=True)
+    connector = RmqInboxConnector(broker.url, "full")
     async with SimpleClient(connector) as client:
         with pytest.raises(RequestTimeout, match="refuses what is sent"):
             while True:
@@ -142,7 +142,7 @@ def small(broker: PrivateBroker) -> PrivateBroker:
 
 
 async def test_what_is_too_big_for_the_broker(small: PrivateBroker) -> None:
-    connector = RmqConnector(small.url, "big", shared=True)
+    connector = RmqInboxConnector(small.url, "big")
     async with SimpleServer(connector, len), SimpleClient(connector) as client:
         calls = (client.request("x" * 2_000_000), client.throw("x" * 1_000_001))
         too_big = asyncio.gather(*calls, return_exceptions=True)
@@ -166,7 +166,7 @@ async def test_answers_that_are_too_big_for_the_broker(small: PrivateBroker) -> 
         await all_there.wait()
         return "x" * size
 
-    connector = RmqConnector(small.url, "answers", shared=True)
+    connector = RmqInboxConnector(small.url, "answers")
     async with SimpleServer(connector, handler), SimpleClient(connector) as client, asyncio.timeout(30):
         answers = await asyncio.gather(*(client.request(600_000) for _ in range(4)))
         assert [len(answer) for answer in answers] == [600_000] * 4
@@ -182,7 +182,7 @@ async def test_answers_that_are_too_big_for_the_broker(small: PrivateBroker) -> 
 
 async def test_refused_credentials(broker: PrivateBroker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    wrong = RmqConnector(broker.url.replace("guest:guest", "guest:s3cr3t"), "refused", shared=True)
+    wrong = RmqInboxConnector(broker.url.replace("guest:guest", "guest:s3cr3t"), "refused")
     with pytest.raises(LinkError, match="ACCESS_REFUSED") as refused:
         await SimpleServer(wrong, str).init()
     with pytest.raises(ConnectTimeout, match="ACCESS_REFUSED") as timeout:

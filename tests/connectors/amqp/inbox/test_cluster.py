@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from communica_like import RmqConnector, SimpleClient, SimpleServer
+from communica_like import RmqInboxConnector, SimpleClient, SimpleServer
 from tests.rmq_broker import PrivateBroker, needs_private_broker
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
@@ -17,16 +17,16 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 _EACH = 300
 
 
-def connector_to(*nodes: PrivateBroker) -> RmqConnector:
+def connector_to(*nodes: PrivateBroker) -> RmqInboxConnector:
     """Return the connector of those who look for a broker in this order."""
     hosts = tuple(f"127.0.0.1:{node.port}" for node in nodes[1:])
-    return RmqConnector(nodes[0].url, "cluster", shared=True, hosts=hosts)
+    return RmqInboxConnector(nodes[0].url, "cluster", hosts=hosts)
 
 
 class Work:
     """A client and a server that go on while brokers stop."""
 
-    def __init__(self, servers: RmqConnector, clients: RmqConnector) -> None:
+    def __init__(self, servers: RmqInboxConnector, clients: RmqInboxConnector) -> None:
         self._handled: Counter[str] = Counter()
         self._server = SimpleServer(servers, self._handle)
         self._client = SimpleClient(clients)

@@ -1,8 +1,9 @@
-"""RmqConnector with a shared inbox, at a broker that is well."""
+"""RmqInboxConnector at a broker that is well."""
 
 from __future__ import annotations
 
 import asyncio
+import pickle
 import re
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from communica_like import (
     RequestTimeout,
     RespError,
     RmqConnector,
+    RmqInboxConnector,
     RouteClient,
     RouteServer,
     RouteTable,
@@ -26,13 +28,17 @@ from communica_like import (
     SimpleServer,
     UnknownError,
     blocking,
+    connector_from,
 )
 from communica_like.connectors.amqp import shared_connection
+from communica_like.connectors.amqp.inbox.topology import Topology
 from communica_like.entities.inbox.calls import InboxCalls
 from communica_like.exceptions import ConnectTimeout, LinkError, SerializerError
 from communica_like.serializers import RawSerializer
+from communica_like.testing.conformance import checks_for, meeting_of
 from tests.connectors.amqp.inbox.stage import PATIENCE, URL, OwnInbox, abort_connection, until
-from tests.rmq_broker import SHARED
+from tests.connectors.recorder import Recorder
+from tests.rmq_broker import SHARED, needs_broker
 
 
 def echo(data: Any) -> Any:
@@ -148,19 +154,19 @@ async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
 async def test_more_clients_than_the_connection_has_room_for(own: OwnInbox) -> None:
     """The broker would close the connection that all of them share."""
     async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
-        (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
-        amqp = only.connection._amqp
+        (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
+        amqp = only.amqp._aiormq
         amqp.connection_tune.channel_max = len(amqp.channels.keys() - {0}) + 1
         with pytest.raises(ConnectTimeout, match="may have no more"):
             await SimpleClient(own.connector).init(0.5)
         assert await client.request(1) == 1
         assert client.connected
-        assert not only.over
+        assert not only.ended
 
 
 async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) -> None:
     async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as other:
-        (only,) = shared_connection._brokers[asyncio.get_running_loop()].values()
+        (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
         for turns in range(12):
             for entity in (SimpleServer(own.connector, echo), SimpleClient(own.connector)):
                 await entity.init()
@@ -171,7 +177,7 @@ async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) 
                 await asyncio.wait([closing])
                 await entity.close()
                 assert await other.request(turns) == turns
-        assert not only.over
+        assert not only.ended
 
 
 async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:
@@ -278,15 +284,15 @@ async def test_a_lost_connection_costs_nothing(own: OwnInbox) -> None:
             throwing = [asyncio.ensure_future(client.throw(n + 50)) for n in numbers]
             await until(partial(begun, begin))
             abort_connection(server)
-            for broker in list(shared_connection._brokers[asyncio.get_running_loop()].values()):
-                if broker.connection.protocol is not None:
-                    broker.connection.protocol.transport.abort()
+            for connection in list(shared_connection._connections[asyncio.get_running_loop()].values()):
+                if connection.amqp.protocol is not None:
+                    connection.amqp.protocol.transport.abort()
             assert await asyncio.gather(*asking) == list(numbers)
             await asyncio.gather(*throwing)
         await until(lambda: len(set(ran)) == 300)
 
 
-async def test_a_queue_that_somebody_deletes_is_made_again(own: OwnInbox) -> None:
+async def test_a_deleted_queue_is_made_again(own: OwnInbox) -> None:
     async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
         assert await client.request(1) == 1
         await own.channel.queue_delete(own.inbox)
@@ -313,10 +319,9 @@ async def test_without_an_event_loop(own: OwnInbox) -> None:
 
 async def test_another_host_when_the_first_is_not_there(own: OwnInbox, unused_tcp_port: int) -> None:
     host, port = SHARED
-    elsewhere = RmqConnector(
+    elsewhere = RmqInboxConnector(
         f"amqp://guest:guest@{host}:{unused_tcp_port}/",
         own.connector.address,
-        shared=True,
         hosts=(f"{host}:{port}",),
     )
     async with SimpleServer(own.connector, echo), SimpleClient(elsewhere) as client:
@@ -340,34 +345,112 @@ async def test_a_client_that_has_too_much_under_way_waits(own: OwnInbox) -> None
         assert await asyncio.gather(*asking) == [40_000] * 6
 
 
-def test_options() -> None:
-    connector = RmqConnector(
-        "amqp://me:secret@a/v", "jobs", shared=True, delivery_limit=3, prefetch=1, hosts=("b", "c:99")
-    )
-    text = connector.dump_state()
-    assert "secret" not in text + repr(connector)
-    assert RmqConnector.load_state(text, password="secret") == connector
-    assert connector.guarantees.delivers == "at least once"
+@pytest.mark.parametrize(
+    "address",
+    ["a b/c#d@e,f+g:h", "заказы", "50 %?*=&;\u00a0", "x" * 107, "x" * 108, "x" * 200, "é" * 100, "\u0085"],
+)
+async def test_any_address_works_or_is_refused(address: str) -> None:
+    needs_broker()
+    async with OwnInbox(address=address) as own:
+        async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
+            assert await client.request(1, timeout=PATIENCE) == 1
+            await client.throw(2, timeout=PATIENCE)
+
+
+def test_names_at_the_broker() -> None:
+    def names(address: str) -> tuple[str, str]:
+        topology = Topology(address, 10)
+        return topology.inbox, topology.dead
+
+    assert names("jobs, all") == ("communica_like.shared.jobs, all", "communica_like.dead.jobs, all")
+    others = [names(address) for address in ("é", "è", "x" * 200, "x" * 199)]
+    assert len({name for pair in others for name in pair}) == 8
+    for inbox, dead in others:
+        assert inbox.isascii()
+        assert len(inbox) <= 127
+        assert re.fullmatch(r"communica_like\.dead\.[_x]+#[0-9a-f]{32}", dead)
+
+
+@pytest.mark.parametrize(
+    ("url", "named", "dumped"),
+    [
+        ("amqp://localhost", {}, "amqp+inbox://guest@localhost:5672/?address=a%2Bb&delivery_limit=10&prefetch=32"),
+        (
+            "amqps://u:s3cr3t@h/v?heartbeat=5",
+            {"prefetch": 1, "hosts": ("b", "c:99"), "client_id": "me", "exchange_name": "x"},
+            "amqps+inbox://u@h:5671/v?address=a%2Bb&exchange_name=x&client_id=me&hosts=b%2Cc%3A99"
+            "&delivery_limit=10&prefetch=1&heartbeat=5",
+        ),
+    ],
+)
+def test_its_url(url: str, named: dict[str, Any], dumped: str) -> None:
+    connector = RmqInboxConnector(url, "a+b", **named)
+    assert connector.dump_state() == dumped
+    again = connector_from(dumped, password=connector.password)
+    assert isinstance(again, RmqInboxConnector)
+    assert again == connector
+    assert hash(again) == hash(connector)
+    assert pickle.loads(pickle.dumps(connector)) == connector
+    assert "s3cr3t" not in dumped + repr(connector) + connector.url
+    with pytest.raises(ValueError, match=r"the scheme 'amqps?\+inbox'"):
+        RmqConnector.load_state(dumped)
+    with pytest.raises(ValueError, match=r"amqp\+inbox://.* is expected.*the scheme 'amqps?'"):
+        RmqInboxConnector.load_state(dumped.replace("+inbox", ""))
+
+
+def test_the_shortest_url() -> None:
+    connector = connector_from("amqp+inbox://me:secret@a/v?address=jobs")
+    assert connector == RmqInboxConnector("amqp://me@a/v", "jobs", password="secret")
+    with pytest.raises(ValueError, match=r"amqps\+inbox://me@a:5671/ lacks the option address="):
+        connector_from("amqps+inbox://me:secret@a/")
+
+
+def test_guarantees() -> None:
+    connector = RmqInboxConnector(URL, "jobs")
+    declared = connector.guarantees
+    assert [declared.delivers, declared.calls_back, declared.stores] == ["at least once", False, True]
+    assert declared.many_servers
+    assert connector.authkey is None
     assert RmqConnector.guarantees.delivers == "once"
-    assert RmqConnector(URL, "jobs").guarantees == RmqConnector.guarantees
     assert RmqConnector(URL, "jobs").inbox() is None
+
+
+async def test_it_has_no_links() -> None:
+    connector = RmqInboxConnector(URL, "jobs")
+    for call in (connector.connect(Recorder()), connector.listen(lambda link: Recorder())):
+        with pytest.raises(LinkError, match="no links"):
+            await call
+    with pytest.raises(TypeError, match="a shared inbox has no links"):
+        checks_for(meeting_of(connector))
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shared": True, "authkey": b"0123456789abcdef"}, "authkey is for sessions"),
-        ({"prefetch": 3}, "are for shared=True"),
-        ({"shared": True, "prefetch": 0}, "prefetch is a number from 1 to 65535"),
-        ({"shared": True, "delivery_limit": "3"}, "delivery_limit is a number from 1 to 1000"),
-        ({"shared": 1}, "shared is a bool"),
+        ({"prefetch": 0}, "prefetch is a number from 1 to 65535"),
+        ({"delivery_limit": "3"}, "delivery_limit is a number from 1 to 1000"),
         ({"hosts": ("me:secret@b",)}, "'host' or 'host:port'"),
+        ({"hosts": ("b?heartbeat=3",)}, "'host' or 'host:port'"),
+        ({"authkey": b"0123456789abcdef"}, "authkey"),
+        ({"shared": True}, "shared"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
     with pytest.raises((ValueError, TypeError), match=re.escape(message)) as caught:
-        RmqConnector(URL, "jobs", **options)
+        RmqInboxConnector(URL, "jobs", **options)
     assert "secret" not in str(caught.value)
-    for wrong in ("shared=maybe", "shared=true&prefetch=many"):
-        with pytest.raises(ValueError, match="="):
-            RmqConnector.load_state(f"amqp://a/?address=jobs&{wrong}")
+
+
+@pytest.mark.parametrize("option", ["prefetch=many", "delivery_limit=0", "prefetch=-1", "colour=red"])
+def test_options_of_a_url_that_cannot_be(option: str) -> None:
+    with pytest.raises(ValueError, match=option.partition("=")[0]):
+        connector_from(f"amqp+inbox://a/?address=jobs&{option}")
+
+
+@pytest.mark.parametrize("option", ["shared", "delivery_limit", "prefetch"])
+def test_options_of_an_inbox_are_not_those_of_sessions(option: str) -> None:
+    options: dict[str, Any] = {option: 1}
+    with pytest.raises(TypeError, match=option):
+        RmqConnector(URL, "jobs", **options)
+    with pytest.raises(ValueError, match=f"no option '{option}'"):
+        connector_from(f"amqp://a/?address=jobs&{option}=1")

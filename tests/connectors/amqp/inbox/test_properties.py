@@ -10,8 +10,8 @@ from pamqp import commands, header
 
 from communica_like.abc.inbox import Message
 from communica_like.connectors.amqp.inbox.properties import (
-    delivered,
-    envelope,
+    decode,
+    encode,
     has_properties,
     largest_message,
     replies,
@@ -42,9 +42,9 @@ def message(**changes: Any) -> Message:
 @pytest.mark.parametrize("again", [False, True])
 def test_there_and_back(changes: dict[str, Any], again: bool) -> None:
     sent = message(**changes)
-    content = envelope(sent, TOKEN, reply_key(TOKEN), 1000.0, again=again)
+    content = encode(sent, TOKEN, reply_key(TOKEN), 1000.0, again=again)
     assert has_properties(content)
-    item = delivered(content, sent.body)
+    item = decode(content, sent.body)
     assert item.message == sent
     assert item.ident == f"{TOKEN}.{sent.ident}"
     assert item.reply_to == (reply_key(TOKEN) if sent.wants_answer else "")
@@ -55,7 +55,7 @@ def test_there_and_back(changes: dict[str, Any], again: bool) -> None:
 @pytest.mark.parametrize(("now", "expiration"), [(1000.0, "250"), (2000.0, "0"), (-1e10, str((1 << 31) - 1))])
 def test_the_broker_is_told_how_long_to_keep_it(now: float, expiration: str) -> None:
     content = header.ContentHeader()
-    content.unmarshal(envelope(message(), TOKEN, "r", now, again=False))
+    content.unmarshal(encode(message(), TOKEN, "r", now, again=False))
     assert content.properties.expiration == expiration
     assert content.properties.delivery_mode == 2
 
@@ -77,19 +77,19 @@ def test_the_broker_is_told_how_long_to_keep_it(now: float, expiration: str) -> 
 def test_what_others_put_there(properties: dict[str, Any]) -> None:
     content = header.ContentHeader(0, 0, commands.Basic.Properties(**properties)).marshal()
     with pytest.raises(ValueError, match="of another program"):
-        delivered(content, b"")
+        decode(content, b"")
 
 
 @pytest.mark.parametrize("seconds", [1e17, 1e300, 1.7e308])
 def test_a_deadline_that_is_very_far(seconds: float) -> None:
-    content = envelope(message(expires=seconds), TOKEN, reply_key(TOKEN), 1000.0, again=False)
-    expires = delivered(content, b"body").message.expires
+    content = encode(message(expires=seconds), TOKEN, reply_key(TOKEN), 1000.0, again=False)
+    expires = decode(content, b"body").message.expires
     assert expires is not None
     assert expires > 9e15
 
 
 def test_bytes_that_are_no_properties() -> None:
-    good = envelope(message(), TOKEN, reply_key(TOKEN), 0.0, again=True)
+    good = encode(message(), TOKEN, reply_key(TOKEN), 0.0, again=True)
     dice = random.Random(1)
     for _ in range(2000):
         broken = bytearray(good[: dice.randrange(len(good) + 1)])
@@ -97,7 +97,7 @@ def test_bytes_that_are_no_properties() -> None:
             if broken:
                 broken[dice.randrange(len(broken))] = dice.randrange(256)
         try:
-            delivered(bytes(broken), b"")
+            decode(bytes(broken), b"")
         except ValueError:
             continue
 

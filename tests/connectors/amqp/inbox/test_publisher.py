@@ -20,7 +20,7 @@ from tests.connectors.amqp.inbox.stage import PATIENCE, OwnInbox
 
 
 class Confirmations:
-    """What a sender is told, which is altered for the first channels that it has.
+    """What a publisher is told, which is altered for the first channels that it has.
 
     Args:
         refused: whether the broker seems to refuse what comes on those; else it seems to say nothing.
@@ -34,27 +34,27 @@ class Confirmations:
         self.ends: list[float] = []
         self._refused = refused
         self._channels = channels
-        self._confirmed, self._give_up = AmqpPublisher.confirmed, AmqpPublisher._give_up
+        self._confirmed, self._replace_channel = AmqpPublisher.confirmed, AmqpPublisher._replace_channel
         monkeypatch.setattr(AmqpPublisher, "confirmed", lambda *report: self.confirmed(*report))
-        monkeypatch.setattr(AmqpPublisher, "_give_up", lambda *call: self.give_up(*call))
+        monkeypatch.setattr(AmqpPublisher, "_replace_channel", lambda *call: self.replace_channel(*call))
 
-    def confirmed(self, sender: AmqpPublisher, tag: int, multiple: bool, taken: bool) -> None:
+    def confirmed(self, end: AmqpPublisher, tag: int, multiple: bool, taken: bool) -> None:
         if len(self.ends) >= self._channels:
-            self._confirmed(sender, tag, multiple, taken)
+            self._confirmed(end, tag, multiple, taken)
         elif self._refused:
-            self._confirmed(sender, tag, multiple, False)
+            self._confirmed(end, tag, multiple, False)
 
-    def give_up(self, sender: AmqpPublisher, reason: str) -> None:
+    def replace_channel(self, end: AmqpPublisher, reason: str) -> None:
         self.ends.append(time.monotonic())
-        self._give_up(sender, reason)
+        self._replace_channel(end, reason)
 
 
 @pytest.mark.parametrize("refused", [True, False], ids=["refused", "no word"])
 async def test_another_channel_is_tried(
     own: OwnInbox, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
-    monkeypatch.setattr(publisher, "_UNCONFIRMED", 0.2)
-    monkeypatch.setattr(publisher, "_USELESS", 0.2)
+    monkeypatch.setattr(publisher, "_CONFIRM_TIMEOUT", 0.2)
+    monkeypatch.setattr(publisher, "_REFUSAL_TIMEOUT", 0.2)
     confirmations = Confirmations(monkeypatch, refused=refused)
     handled: list[Any] = []
     async with SimpleServer(own.connector, handled.append), SimpleClient(own.connector) as client:
@@ -71,10 +71,10 @@ async def test_a_broker_that_is_slow_is_given_time(
     own: OwnInbox, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
     """Each further channel has twice as long."""
-    monkeypatch.setattr(publisher, "_UNCONFIRMED", 0.05)
-    monkeypatch.setattr(publisher, "_USELESS", 0.05)
-    monkeypatch.setattr(publisher, "_LONGEST", 0.3)
-    monkeypatch.setattr(publisher, "_REFUSED", 0.001)
+    monkeypatch.setattr(publisher, "_CONFIRM_TIMEOUT", 0.05)
+    monkeypatch.setattr(publisher, "_REFUSAL_TIMEOUT", 0.05)
+    monkeypatch.setattr(publisher, "_MAX_TIMEOUT", 0.3)
+    monkeypatch.setattr(publisher, "_RESEND_DELAY", 0.001)
     confirmations = Confirmations(monkeypatch, refused=refused, channels=5)
     async with SimpleClient(own.connector) as client, asyncio.timeout(PATIENCE):
         began = time.monotonic()

@@ -44,7 +44,7 @@ async def test_a_cancelled_close_leaves_nothing_open(
     closing.cancel()
     await asyncio.wait([closing])
     await until(lambda: asyncio.all_tasks() == before)
-    assert not shared_connection._brokers.get(asyncio.get_running_loop())
+    assert not shared_connection._connections.get(asyncio.get_running_loop())
 
 
 async def test_what_waits_in_hand_for_too_long_is_not_run(own: OwnInbox) -> None:
@@ -70,7 +70,7 @@ async def test_what_waits_in_hand_for_too_long_is_not_run(own: OwnInbox) -> None
     assert ran == ["nested", "after"]
 
 
-async def test_each_request_goes_to_who_is_free(own: OwnInbox) -> None:
+async def test_each_request_goes_to_a_free_server(own: OwnInbox) -> None:
     release = asyncio.Event()
     ran: list[str] = []
 
@@ -157,8 +157,8 @@ async def test_what_a_closing_server_has_not_begun_goes_back_once(own: OwnInbox)
 async def test_a_server_cannot_call_clients(own: OwnInbox) -> None:
     assert not own.connector.guarantees.calls_back
     async with SimpleServer(own.connector, echo) as server, SimpleClient(own.connector):
-        for call in (server.request(1), server.throw(1), server.request(1, client_id="somebody")):
-            with pytest.raises(FeatureNotAvailable, match=r"has no clients to call.*without shared=True"):
+        for call in (server.request(1), server.throw(1), server.request(1, client_id="a client")):
+            with pytest.raises(FeatureNotAvailable, match=r"has no clients to call.*with RmqConnector"):
                 await call
 
 

@@ -1,4 +1,4 @@
-"""Three servers that share the work of one inbox; one of them is killed. It needs a RabbitMQ broker, here."""
+"""Three servers share the work of one inbox, and one is killed. Needs a RabbitMQ broker on this machine."""
 
 import asyncio
 import os
@@ -7,14 +7,14 @@ from asyncio.subprocess import PIPE, Process
 
 import aiormq
 
-from communica_like import Context, RmqConnector, SimpleClient, SimpleServer
+from communica_like import Context, RmqInboxConnector, SimpleClient, SimpleServer
 
 BROKER = os.environ.get("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
 
 
-def connector_of(pid: int) -> RmqConnector:
-    # Work takes long here, so a server takes one message at a time: each goes to one that is free.
-    return RmqConnector(BROKER, f"pictures-{pid}", shared=True, prefetch=1)
+def connector_of(pid: int) -> RmqInboxConnector:
+    # Each message takes long, so a server takes one at a time, and the next goes to a server that is free.
+    return RmqInboxConnector(BROKER, f"pictures-{pid}", prefetch=1)
 
 
 async def shrink(picture: str, context: Context) -> list[str | int]:
@@ -22,7 +22,7 @@ async def shrink(picture: str, context: Context) -> list[str | int]:
         print(f"working on {picture}", flush=True)
         await asyncio.sleep(60)
     if context.redelivered:
-        # Somebody may have begun, or even ended, this before. context.key is the same each time: look there.
+        # Another server may have begun this message, or even finished it. context.key is the same.
         print(f"once more, {context.key}: {picture}", flush=True)
     return [f"small {picture}", os.getpid()]
 
@@ -48,12 +48,12 @@ async def main() -> None:
         first = await start_server()
         print("the first server is", await says(first))
         others = [await start_server(), await start_server()]
-        first.kill()  # with the huge one in hand
+        first.kill()  # while it works on the huge one
         answer, helper = await huge
         print("answer:", answer)
         helpers = {helper}
         while len(helpers) < 2:
-            # 100 at a time, and each of the two takes what is next when it is free.
+            # 100 at a time: each of the two servers takes the next one when it is free.
             requests = [client.request(f"picture {n}", timeout=30) for n in range(100)]
             helpers |= {helper for _, helper in await asyncio.gather(*requests)}
         print("servers that shared the rest:", len(helpers))
@@ -65,8 +65,8 @@ async def main() -> None:
     await remove(connector)
 
 
-async def remove(connector: RmqConnector) -> None:
-    """Remove the inbox, which would wait for the next servers."""
+async def remove(connector: RmqInboxConnector) -> None:
+    """Remove the inbox from the broker, where it would wait for the next servers."""
     broker = await aiormq.connect(BROKER)
     channel = await broker.channel()
     await channel.queue_delete(f"communica_like.shared.{connector.address}")

@@ -1,0 +1,56 @@
+"""Names at a broker: which ones are accepted, and what an address's queues and exchanges are called."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import Any, Final
+
+from ..url import check_text
+
+__all__ = ["MAX_EXCHANGE", "address_key", "broker_name", "check_exchange", "check_name", "server_key"]
+
+_MAX_NAME: Final = 200  # bytes, so that routing keys have no more than 255
+MAX_EXCHANGE: Final = 127
+"""Characters that aiormq takes in the name of an exchange."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+# What aiormq's frames take in the name of a queue or an exchange.
+_PLAIN: Final = re.compile(r"[a-zA-Z0-9_.:@#,/+ -]*")
+_READABLE: Final = 60  # characters of an address that are kept beside its digest
+
+
+def check_name(what: str, name: Any) -> None:
+    """Raise ValueError unless *name* is 1 to 200 bytes of UTF-8 text without control characters."""
+    if not isinstance(name, str) or not name or _CONTROL.search(name):
+        raise ValueError(f"{what} is non-empty text without control characters, not {name!r}")
+    check_text(what, name)
+    if len(name.encode()) > _MAX_NAME:
+        raise ValueError(f"{what} has at most {_MAX_NAME} bytes; {name!r} has {len(name.encode())}")
+
+
+def check_exchange(name: Any) -> None:
+    """Raise ValueError unless *name* can be the name of an exchange."""
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_EXCHANGE or not _PLAIN.fullmatch(name):
+        raise ValueError(
+            f"exchange_name has 1 to {MAX_EXCHANGE} letters, digits, spaces or _.:@#,/+-, unlike {name!r}"
+        )
+
+
+def broker_name(prefix: str, address: str, longest: int = 255) -> str:
+    """Return *prefix* and the address, or a digest of it if no name can hold the address as it is."""
+    name = prefix + address
+    if len(name) <= longest and _PLAIN.fullmatch(address):
+        return name
+    readable = "".join(char if _PLAIN.fullmatch(char) else "_" for char in address[:_READABLE])
+    return f"{prefix}{readable}#{blake2b(address.encode(), digest_size=16).hexdigest()}"
+
+
+def address_key(address: str) -> str:
+    """Return the name, and the routing key, of the queue that all servers of an address share."""
+    return broker_name("communica_like.address.", address)
+
+
+def server_key(server: str) -> str:
+    """Return the routing key of one server."""
+    return f"communica_like.server.{server}"

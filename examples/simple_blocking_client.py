@@ -1,0 +1,7 @@
+"""Asks simple_server.py to add, without an event loop. It waits until the server is there."""
+
+from communica_like import LocalConnector
+from communica_like.blocking import SimpleClient
+
+with SimpleClient(LocalConnector("adder")) as client:
+    print("1 + 2 + 3.5 =", client.request([1, 2, 3.5]))
