@@ -23,6 +23,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # from a clone it run
 from communica_like import (
     ConnectionLost,
     Context,
+    HandlerError,
     LocalConnector,
     ReqError,
     RequestTimeout,
@@ -30,7 +31,6 @@ from communica_like import (
     RouteServer,
     Serializer,
     TcpConnector,
-    UnknownError,
     connector_from,
 )
 from communica_like.testing import CuttingProxy
@@ -192,7 +192,7 @@ async def errors(story: Story, client: RouteClient) -> None:
         story.check(False, "a handler's ReqError arrives")
     try:
         await client.request("buggy", {})
-    except UnknownError as error:
+    except HandlerError as error:
         lines = [line for line in error.traceback.splitlines() if line.strip(" ~^")]
         for line in lines[-3:]:
             story.say("| " + line.replace(str(Path(__file__).parent), "..."))

@@ -147,18 +147,11 @@ class BlockingClient(BlockingEntity[ClientT], Generic[ClientT]):
     """What both kinds of clients share."""
 
     def init(self, timeout: float | None = None, *, wait: bool = True) -> Self:
-        """Connect to the server, and wait until it is there.
+        """Connect to the server, and return this client. Otherwise like the async ``init``.
 
         Args:
-            timeout: seconds to wait. None: as long as it takes. 0: one attempt, of at most
-                ``handshake_timeout`` seconds.
-            wait: False: return at once and connect in the background; see the async ``init``.
-
-        Returns:
-            The client itself.
-
-        Raises:
-            ConnectTimeout, HandshakeError, LinkError, RuntimeError: see the async ``init``.
+            timeout: seconds to wait for the server. None: as long as it takes. 0: one attempt.
+            wait: False: return at once, and connect in the background.
         """
         return self._start(lambda: self._core.init(timeout, wait=wait))
 
@@ -170,17 +163,10 @@ class BlockingServer(BlockingEntity[ServerT], Generic[ServerT]):
     """What both kinds of servers share."""
 
     def init(self, timeout: float | None = None) -> Self:
-        """Listen.
+        """Listen, and return this server. Otherwise like the async ``init``.
 
         Args:
-            timeout: seconds to wait until the address is served. None: as long as it takes. 0: one
-                attempt, of at most ``handshake_timeout`` seconds.
-
-        Returns:
-            The server itself.
-
-        Raises:
-            AddressInUse, InsecureAddress, ConnectTimeout, LinkError, RuntimeError: see the async ``init``.
+            timeout: seconds to wait for the address. None: as long as it takes. 0: one attempt.
         """
         return self._start(lambda: self._core.init(timeout))
 

@@ -11,7 +11,7 @@ from ...abc import Link, PeerIdentity
 from ...aio.eager import set_result_now
 from ...aio.timer import NEVER, DeadlineTimer, clock_of
 from ...aio.waiters import Turnstile
-from ...exceptions import ConnectionLost, PeerGone, RequestTimeout, UnknownError
+from ...exceptions import ConnectionLost, HandlerError, PeerGone, RequestTimeout
 from ...session import Event, Session
 from ...session.events import (
     BROKEN,
@@ -254,7 +254,7 @@ class SessionDriver(Channel):
             session.cancel(ident)
             self._writer.written(0, BURST)
             raise
-        except UnknownError as exc:
+        except HandlerError as exc:
             if deadline is not None and deadline <= self._time():
                 # What the handler did not catch is, as like as not, that its time is over.
                 raise RequestTimeout("no answer in time") from exc

@@ -12,7 +12,7 @@ from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
 from ...aio.eager import set_result_now
 from ...aio.timer import NEVER
 from ...aio.waiters import Turnstile
-from ...exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
+from ...exceptions import ConnectionLost, HandlerError, MessageTooBig, RequestTimeout
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import MESSAGE_COST, Limits
@@ -80,7 +80,7 @@ class InboxCalls(Channel):
         except asyncio.CancelledError:
             self.sender.forget(ident, cancel=True)
             raise
-        except UnknownError as exc:
+        except HandlerError as exc:
             if deadline is not None and deadline <= self._loop.time():
                 # What the handler did not catch is, as like as not, that its time is over.
                 raise RequestTimeout("no answer in time") from exc

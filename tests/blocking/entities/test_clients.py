@@ -13,13 +13,13 @@ import pytest
 
 from communica_like import (
     Closed,
+    HandlerError,
     Limits,
     MessageTooBig,
     ReqError,
     RequestTimeout,
     RespError,
     RouteTable,
-    UnknownError,
     connector_from,
 )
 from communica_like.blocking import Portal, RouteClient, SimpleClient
@@ -61,7 +61,7 @@ def test_requests_and_their_failures(make: Callable[..., RouteClient], server: S
         with pytest.raises(ReqError, match="no") as caught:
             client.request("fail", "politely")
         assert caught.value.code == 7
-        with pytest.raises(UnknownError, match="ValueError"):
+        with pytest.raises(HandlerError, match="ValueError"):
             client.request("fail", "rudely")
         with pytest.raises(MessageTooBig):
             client.request("echo", "x" * 4096)
@@ -274,7 +274,7 @@ def test_time_limits_are_inherited_through_threads(make: Callable[..., RouteClie
         assert 1 < client.request("call back", ["how long", None], timeout=PATIENCE) < PATIENCE
         limit = 0.3
         while not begun.is_set():  # on a busy machine that may be over before it gets there
-            with pytest.raises((RequestTimeout, UnknownError)):  # the server may be the first to say so
+            with pytest.raises((RequestTimeout, HandlerError)):  # the server may be the first to say so
                 client.request("call back", ["too long", None], timeout=limit)
             limit *= 4
         soon(lambda: outcome)
@@ -328,7 +328,7 @@ def test_whatever_a_handler_raises(
         raise error
 
     with client:
-        with pytest.raises((UnknownError, RespError)):
+        with pytest.raises((HandlerError, RespError)):
             client.request("call back", ["odd", None], timeout=PATIENCE)
         assert client.request("echo", 1) == 1
 
@@ -347,7 +347,7 @@ def test_whatever_an_async_handler_raises_ends_no_loop(
         raise error
 
     with client:
-        with pytest.raises(UnknownError, match=type(error).__name__):
+        with pytest.raises(HandlerError, match=type(error).__name__):
             client.request("call back", ["odd", None], timeout=PATIENCE)
         assert client.request("echo", 1, timeout=PATIENCE) == 1
 

@@ -14,6 +14,7 @@ import pytest
 from communica_like import (
     Closed,
     Context,
+    HandlerError,
     Limits,
     MessageTooBig,
     ReqError,
@@ -26,7 +27,6 @@ from communica_like import (
     RouteTable,
     SimpleClient,
     SimpleServer,
-    UnknownError,
     blocking,
     connector_from,
 )
@@ -80,7 +80,7 @@ async def test_requests_errors_and_routes(own: OwnInbox) -> None:
         assert caught.value.code == 3
         with pytest.raises(RespError, match="mine"):
             await client.request("fail", "resp")
-        with pytest.raises(UnknownError, match="KeyError") as unknown:
+        with pytest.raises(HandlerError, match="KeyError") as unknown:
             await client.request("fail", "bug")
         assert "in fail" in unknown.value.traceback
         with pytest.raises(RespError, match="cannot be dumped"):
