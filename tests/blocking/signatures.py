@@ -1,9 +1,11 @@
 """What mypy makes of the blocking classes. It runs over this file with all others; nothing is called."""
 
+from collections.abc import Coroutine
 from typing import Any, assert_type
 
 from communica_like import ClientInfo, Connector, Limits, RouteTable
 from communica_like.blocking import Portal, RouteClient, RouteServer, SimpleClient, SimpleServer
+from communica_like.serializers import JsonSerializer
 
 
 def simple(connector: Connector) -> None:
@@ -27,6 +29,26 @@ def simple(connector: Connector) -> None:
         assert_type(server.clients, list[ClientInfo])
         assert_type(server.state, str)
     server.run()
+
+
+def decorators(table: RouteTable) -> None:
+    """A handler stays what it is."""
+
+    @table.handler
+    def bare(data: int) -> str:
+        return str(data)
+
+    @table.handler()
+    async def called() -> bytes:
+        return b""
+
+    @table.handler("name", serializer=JsonSerializer())
+    def named(data: int) -> str:
+        return str(data)
+
+    assert_type(bare(data=1), str)
+    assert_type(called(), Coroutine[Any, Any, bytes])
+    assert_type(named(data=1), str)
 
 
 def routes(connector: Connector, table: RouteTable) -> None:

@@ -17,6 +17,7 @@ from communica_like import (
     HandlerError,
     Limits,
     MessageTooBig,
+    NoSuchRoute,
     ReqError,
     RequestTimeout,
     RespError,
@@ -58,6 +59,10 @@ async def test_requests_errors_and_routes(own: OwnInbox) -> None:
     def reverse(data: bytes) -> bytes:
         return data[::-1]
 
+    @table.handler
+    async def nothing() -> str:
+        return "nothing"
+
     @table.handler("fail")
     def fail(data: str) -> None:
         raise {"req": ReqError("yours", 3), "resp": RespError("mine"), "bug": KeyError("k")}[data]
@@ -85,8 +90,16 @@ async def test_requests_errors_and_routes(own: OwnInbox) -> None:
         assert "in fail" in unknown.value.traceback
         with pytest.raises(RespError, match="cannot be dumped"):
             await client.request("object", 0)
-        with pytest.raises(ReqError, match="no route 'nowhere'"):
-            await client.request("nowhere", 0)
+        with pytest.raises(NoSuchRoute, match="no route 'answers'; the nearest is 'answer'") as missing:
+            await client.request("answers", 0)
+        assert missing.value.code == 404
+        async with SimpleClient(own.connector) as simple:
+            with pytest.raises(NoSuchRoute, match="is a RouteServer"):
+                await simple.request()
+        assert await client.request("nothing") == "nothing"
+        with pytest.raises(ReqError, match="takes no data") as refused:
+            await client.request("nothing", 0)
+        assert refused.value.code == 422
         with pytest.raises(SerializerError, match="cannot be dumped"):
             await client.request("answer", object())
         for number in range(100):
