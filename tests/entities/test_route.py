@@ -190,3 +190,4 @@ async def test_a_route_that_is_not_there(caplog: pytest.LogCaptureFixture) -> No
         client.routes.add_route("forward", lambda: server.request("nowhere"))
         with pytest.raises(NoSuchRoute, match="'nowhere'"):
             await server.request("forward")
+        assert "forward" not in logged(caplog)

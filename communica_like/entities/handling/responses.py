@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ...exceptions import ReqError, RespError
 from ...session.events import REQUEST
-from ...wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
+from ...wire.failure import CLOSING, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 from ...wire.limits import Limits
 from .handlers import Handler
 
@@ -72,7 +72,7 @@ class Responder:
         failure = _failure_of(error)
         if kind == REQUEST and ident:
             self._fail(ident, failure)
-            if failure.kind not in (REQ, RESP):
+            if failure.kind == UNKNOWN:
                 # Who cannot be described cannot be logged with a traceback either.
                 shown = error if failure.traceback else None
                 logger.error("handler %s raised %s", handler.name, failure.message, exc_info=shown)
