@@ -14,6 +14,7 @@ from .backends import Channel, ClientBackend, whereabouts
 from .backoff import Backoff
 from .entity import Entity, Timeout
 from .factory import client_backend
+from .routes import RouteTable
 
 __all__ = ["Client"]
 
@@ -40,11 +41,13 @@ class Client(Entity):
         super().__init__(
             connector, limits=limits, default_timeout=default_timeout, drain_timeout=drain_timeout
         )
-        self._client_id = client_id if client_id is not None else secrets.token_hex(16)
         given: object = client_id
         if not isinstance(given, str | None):
-            call = "RouteClient(connector, table, client_id='name')"
+            call = f"{type(self).__name__}(connector, ..., client_id='name')"
+            if isinstance(given, RouteTable):
+                call = "RouteClient(connector, table, client_id='name')"
             raise TypeError(f"a client id is a str, not {given!r}: {call}")
+        self._client_id = client_id if client_id is not None else secrets.token_hex(16)
         if not 0 < len(self._client_id.encode()) <= 255:
             raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
         self._backoff = backoff or Backoff()
@@ -71,7 +74,8 @@ class Client(Entity):
             timeout: seconds to wait. None: as long as it takes. 0: one attempt, of at most
                 ``handshake_timeout`` seconds.
             wait: False: return at once and connect in the background. Requests wait for the connection,
-                and throws for delivery. What fails is logged, and raised by calls if it cannot be cured.
+                and throws are kept for it. Failures are logged, and calls raise those that another
+                attempt cannot cure.
 
         Returns:
             The client itself.

@@ -272,10 +272,12 @@ class Entity(ABC):
 
 
 def _no_connector(given: object, owner: str) -> str:
-    call = f"{owner}(LocalConnector('name'), ...)"
+    shown, right = repr(given), "LocalConnector('name')"
     if isinstance(given, str):
-        call = f"{owner}(connector_from({given!r}), ...)" if "://" in given else call.replace("name", given)
-    return f"a connector is expected, not {given!r}: {call}"
+        scheme, separator, _ = given.partition("://")
+        shown = repr(f"{scheme}://..." if separator else given)  # a URL may hold a password
+        right = f"connector_from({shown})" if separator else f"LocalConnector({shown})"
+    return f"a connector is expected, not {shown}: {owner}({right}, ...)"
 
 
 def _fitting(limits: Limits, connector: Connector) -> Limits:

@@ -73,7 +73,8 @@ async def test_a_serializer_of_ones_own() -> None:
 def test_what_is_no_connector(module: Any, name: str) -> None:
     kind = getattr(module, name)
     for given, call in (
-        ("local://x", f"{name}(connector_from('local://x'), ...)"),
+        ("local://x", f"{name}(connector_from('local://...'), ...)"),
+        ("amqp://me:s3cr3t@host", f"{name}(connector_from('amqp://...'), ...)"),
         ("x", f"{name}(LocalConnector('x'), ...)"),
         (5, f"{name}(LocalConnector('name'), ...)"),
         (MemoryConnector, f"{name}(LocalConnector('name'), ...)"),
@@ -81,6 +82,7 @@ def test_what_is_no_connector(module: Any, name: str) -> None:
         with pytest.raises(TypeError, match="a connector is expected, not ") as caught:
             kind(given)
         assert str(caught.value).endswith(f": {call}")
+        assert "s3cr3t" not in str(caught.value)
 
 
 @pytest.mark.parametrize("side", ["Server", "Client"])
@@ -99,6 +101,9 @@ def test_what_is_refused(module: Any, side: str) -> None:
     assert ("with an id: SimpleClient(connector, client_id='me')" in str(caught.value)) == (side == "Client")
     with pytest.raises(TypeError, match="positional arguments"):
         kind(MemoryConnector(), echo, JsonSerializer(), "me")
+    if side == "Client":
+        with pytest.raises(TypeError, match=r"not 5: SimpleClient\(connector, \.\.\., client_id='name'\)"):
+            kind(MemoryConnector(), client_id=5)
 
 
 async def test_no_data_is_none() -> None:
