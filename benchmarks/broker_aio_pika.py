@@ -31,7 +31,7 @@ class _Rpc(RPC):
 
 @asynccontextmanager
 async def serve(address: str, handler: Handler) -> AsyncIterator[object]:
-    """Serve *handler* as the method of the address's name; what is thrown comes through a queue beside it."""
+    """Serve *handler* as a method for requests, and from a queue for throws."""
     url, name = split(address)
 
     async def answer(*, data: Any) -> Any:

@@ -26,7 +26,7 @@ REPLY_TO = "amq.rabbitmq.reply-to"
 
 @asynccontextmanager
 async def serve(address: str, handler: Handler, *, quorum: bool = False) -> AsyncIterator[object]:
-    """Serve *handler* in a queue that goes with this connection; or in a durable one, which is removed."""
+    """Serve *handler* from an exclusive queue, or from a quorum queue, removed in the end."""
     url, name = split(address)
 
     async def on_message(message: DeliveredMessage) -> None:

@@ -21,7 +21,7 @@ CLIENT = "client"
 
 @asynccontextmanager
 async def serve(address: str, handler: Handler) -> AsyncIterator[object]:
-    """Serve *handler*; in the end remove the queues that its connector leaves in the broker."""
+    """Serve *handler*; in the end remove the queues that its connector leaves."""
     url, name = split(address)
     try:
         async with SimpleServer(RmqConnector(url, name), handler) as server:

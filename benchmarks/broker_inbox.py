@@ -18,7 +18,7 @@ __all__ = ["connect", "serve"]
 
 @asynccontextmanager
 async def serve(address: str, handler: Handler) -> AsyncIterator[object]:
-    """Serve *handler*; in the end remove the inbox, which would stay."""
+    """Serve *handler*; remove the inbox in the end."""
     url, name = split(address)
     connector = RmqInboxConnector(url, name)
     try:

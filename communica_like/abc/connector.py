@@ -46,7 +46,7 @@ class ConnectorGuarantees:
 
 
 class _NoPath:
-    """A default for instances alone: a property would be taken for the default of a dataclass's field."""
+    """None for instances. A property would be taken for the default of a field of a dataclass."""
 
     def __get__(self, connector: object, owner: type) -> None:
         if connector is None:

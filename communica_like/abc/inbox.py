@@ -55,7 +55,7 @@ class PublisherUser(Protocol):
     """Receives a publisher's events, which all come from the event loop."""
 
     def answered(self, ident: int, kind: int, body: bytes, /) -> None:
-        """A response came, perhaps not the first to its request, or to one that was given up."""
+        """A response came; perhaps not the first one, or to a request given up."""
 
     def confirmed(self, ident: int, /) -> None:
         """The broker has the message, and will not lose it."""
@@ -111,7 +111,7 @@ class Publisher(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Write what was published, then close the connection. ``connect`` opens another one."""
+        """Write what was published, then close the connection until ``connect``."""
 
 
 class Delivery(ABC):
@@ -177,9 +177,9 @@ class Consumer(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Close the connection. The broker delivers again, to any server, what is not settled.
+        """Close the connection, until ``open``.
 
-        ``open`` opens another connection.
+        The broker delivers again, to any server, what is not settled.
         """
 
 

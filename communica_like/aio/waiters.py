@@ -1,4 +1,4 @@
-"""Callers that wait, in order, until a medium lets one of them through."""
+"""Waiters: a fair wait queue whose waiters try for themselves."""
 
 from __future__ import annotations
 
@@ -8,86 +8,28 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar
 
-from ..exceptions import Closed, RequestTimeout
+from ..exceptions import Closed
 from .eager import set_result_now
 
-__all__ = ["Line", "Place", "Turnstile"]
-
-
-class Turnstile:
-    """Lets one caller after another try, each until it succeeds.
-
-    Attributes:
-        waiting: how many callers are here. Who comes while there are any goes to the end of the line.
-        blocked: whether anybody waits for ``open``.
-    """
-
-    def __init__(self) -> None:
-        self._line = asyncio.Lock()
-        self._room: asyncio.Future[None] | None = None
-        self.waiting = 0
-        self.blocked = False
-
-    async def enter(
-        self, attempt: Callable[[], T | None], deadline: float | None, *, queue: bool = True
-    ) -> T:
-        """Return the first result of *attempt* that is not None.
-
-        Args:
-            attempt: called when it is this caller's turn, and whenever there may be room.
-            deadline: when to give up, by the event loop's clock.
-            queue: False for callers that neither wait in the line nor hold it up.
-
-        Raises:
-            RequestTimeout: the deadline passed.
-            Exception: whatever *attempt* raises.
-
-        If it is cancelled, nothing was sent.
-        """
-        self.waiting += queue
-        try:
-            async with asyncio.timeout_at(deadline):
-                if not queue:
-                    return await self._try(attempt)
-                async with self._line:
-                    return await self._try(attempt)
-        except TimeoutError as exc:
-            if isinstance(exc, RequestTimeout):
-                raise
-            raise RequestTimeout("no room in the outbox in time") from exc
-        finally:
-            self.waiting -= queue
-
-    def open(self) -> None:
-        """There may be room: whoever waits for it tries again."""
-        room, self._room = self._room, None
-        self.blocked = False
-        if room is not None:
-            room.set_result(None)
-
-    async def _try(self, attempt: Callable[[], T | None]) -> T:
-        while (result := attempt()) is None:
-            if self._room is None:
-                self._room = asyncio.get_running_loop().create_future()
-                self.blocked = True
-            await asyncio.shield(self._room)
-        return result
-
+__all__ = ["Line", "Place", "Waiter", "Waiters"]
 
 T = TypeVar("T")
 
 
-class Line:
-    """Lets one caller after another try something, until it succeeds, its time is over or it is cancelled.
+class Waiters:
+    """A fair wait queue: callers try something, one after another, in the order in which they came.
 
-    Nothing is taken on a caller's behalf: whoever is called up tries for itself, in its own step, and has
-    what it got when that step returns. So one that is cancelled has got nothing.
+    Nothing is handed over. The first waiter is notified and tries in its own step, and has what it got when
+    that step returns. So a waiter that is cancelled has got nothing, and the next one tries.
 
     Args:
-        refusal: what an attempt raises when its time has not come: queue.Full or queue.Empty.
-        watch: makes sure that ``call_up`` is called when an attempt may succeed; called when somebody waits,
-            and again when one who was called up came too late.
-        ignore: ends that; called when nobody waits any more.
+        refusal: what an attempt raises as long as it has to wait, such as queue.Full or queue.Empty.
+        watch: makes sure that ``notify`` is called when an attempt may succeed; called when there is a first
+            waiter, and again after each of its attempts in vain.
+        ignore: ends that; called when the last waiter has left.
+
+    Attributes:
+        waiting: the waiters, in order. New callers have to join them, as long as there are any.
     """
 
     def __init__(
@@ -99,13 +41,13 @@ class Line:
         self._refusal = refusal
         self._watch = watch
         self._ignore = ignore
-        self._places: deque[Place] = deque()
         self._closed = False
+        self.waiting: deque[Waiter] = deque()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.waiting)
 
-    async def enter(self, attempt: Callable[[], T], timeout: float | None) -> T:
+    async def wait(self, attempt: Callable[[], T], timeout: float | None) -> T:
         """Return the result of the first *attempt* that is not refused.
 
         Args:
@@ -113,109 +55,111 @@ class Line:
 
         Raises:
             Exception: the refusal, if the time is over; whatever else *attempt* raises.
-            Closed: the line was closed.
+            Closed: ``close`` was called.
         """
-        if not self._places:
+        if not self.waiting:
             try:
                 return attempt()
             except self._refusal:
                 if timeout is not None and timeout <= 0:
                     raise
-        with self.place() as place:
-            return await place.wait(attempt, timeout)
+        with Waiter(self) as waiter:
+            return await waiter.wait(attempt, timeout)
 
-    def place(self) -> Place:
-        """Return a place for somebody who has more to do there than ``enter`` does."""
-        return Place(self)
+    def place(self) -> Waiter:
+        """Return a new waiter."""
+        return Waiter(self)
 
-    def call_up(self, at_once: bool = False) -> bool:
-        """The first in the line may try; return False if there is nobody.
+    def notify(self, at_once: bool = False) -> bool:
+        """Let the first waiter try, if there is one; return whether there is.
 
         Args:
-            at_once: it does so before this returns: for callbacks of the loop that have nothing else to do.
+            at_once: run its step before this returns: for callbacks of the loop that have nothing else to do.
         """
-        if not self._places:
+        if not self.waiting:
             return False
-        self._places[0].call_up(at_once)
+        self.waiting[0].notify(at_once)
         return True
 
     def close(self) -> None:
-        """All who wait end with Closed."""
+        """Make all waiters, and callers that would wait, raise Closed."""
         self._closed = True
-        for place in self._places:
-            place.call_up()
+        for waiter in self.waiting:
+            waiter.notify()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Closed("the queue is closed")
+
+    enter = wait
+    call_up = notify
 
 
-class Place:
-    """A place in a line, while ``with place:`` lasts: whoever enters meanwhile is behind it.
+class Waiter:
+    """A place in a wait queue, while ``with waiter:`` lasts; those that come meanwhile are behind it."""
 
-    Args:
-        line: the line.
-    """
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
-        self._called_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, waiters: Waiters) -> None:
+        self._waiters = waiters
+        self._notified: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._expired = False
 
     @property
     def first(self) -> bool:
-        """Whether nobody is before it."""
-        return self._line._places[0] is self
+        """Whether no waiter is before it."""
+        return self._waiters.waiting[0] is self
 
-    def __enter__(self) -> Place:
-        self._line._places.append(self)
+    def __enter__(self) -> Waiter:
+        self._waiters.waiting.append(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        line = self._line
-        line._places.remove(self)
-        if line._places:
-            # It may have been called up in vain, or there is enough for more than one.
-            line.call_up()
-        else:
-            line._ignore()
+        waiters = self._waiters
+        waiters.waiting.remove(self)
+        # It may have been notified in vain, or there is enough for the next one, too.
+        if not waiters.notify():
+            waiters._ignore()
 
     async def wait(self, attempt: Callable[[], T], timeout: float | None) -> T:
-        """Return the result of the first *attempt*, made when it is called up, that is not refused.
-
-        Args, Raises: as for ``Line.enter``.
-        """
-        line, loop = self._line, asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
-        while True:
-            if line._closed:
-                raise Closed("the queue is closed")
-            if self.first:
-                line._watch()
-            if deadline is None:
-                await self._called_up
-            else:
-                await self._called_up_until(deadline)
-            if line._closed:
-                raise Closed("the queue is closed")
-            if not self.first:
-                raise line._refusal  # its time is over, and others come first
-            try:
-                return attempt()
-            except line._refusal:
-                if deadline is not None and loop.time() >= deadline:
-                    raise
-            # Somebody else was faster; it keeps its place.
-            self._called_up = loop.create_future()
-
-    def call_up(self, at_once: bool = False) -> None:
-        """It may try."""
-        if not self._called_up.done():
-            if at_once:
-                set_result_now(self._called_up, None)
-            else:
-                self._called_up.set_result(None)
-
-    async def _called_up_until(self, deadline: float) -> None:
-        timer = asyncio.get_running_loop().call_at(deadline, self.call_up)
+        """Return the result of the first *attempt* that is not refused. See Waiters.wait."""
+        waiters, loop = self._waiters, asyncio.get_running_loop()
+        self._expired = False
+        expiry = None if timeout is None else loop.call_later(timeout, self._expire)
         try:
-            await self._called_up
+            while True:
+                waiters._check_open()
+                if self.first:
+                    waiters._watch()
+                await self._notified
+                waiters._check_open()
+                if not self.first:
+                    raise waiters._refusal  # its time is over, and others come first
+                try:
+                    return attempt()
+                except waiters._refusal:
+                    if self._expired:
+                        raise
+                self._notified = loop.create_future()  # it keeps its place
         finally:
-            timer.cancel()
+            if expiry is not None:
+                expiry.cancel()
+
+    def notify(self, at_once: bool = False) -> None:
+        """Let it try."""
+        if not self._notified.done():
+            if at_once:
+                set_result_now(self._notified, None)
+            else:
+                self._notified.set_result(None)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self.notify()
+
+    call_up = notify
+
+
+# The names that queues.manager uses.
+Line = Waiters
+Place = Waiter

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ..abc import AsyncQueue, Serializer
-from ..aio.waiters import Line
+from ..aio.waiters import Waiters
 from ..exceptions import Closed, SerializerError
 
 __all__ = ["FdWatcher", "WaitingQueue"]
@@ -57,7 +57,7 @@ class WaitingQueue(AsyncQueue):
         getters, putters: where callers wait. The subclass notifies them when an attempt may succeed.
     """
 
-    def __init__(self, serializer: Serializer, getters: Line, putters: Line) -> None:
+    def __init__(self, serializer: Serializer, getters: Waiters, putters: Waiters) -> None:
         self._serializer = serializer
         self._getters = getters
         self._putters = putters

@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any
 
 from ..abc import Guarantees, Serializer
-from ..aio.waiters import Line
+from ..aio.waiters import Waiters
 from ..exceptions import MessageTooBig
 from ..serializers import PickleSerializer
 from .base import WaitingQueue
@@ -38,7 +38,7 @@ class MemoryQueue(WaitingQueue):
     ) -> None:
         if max_items < 1:
             raise ValueError(f"max_items must be at least 1, not {max_items}")
-        getters, putters = Line(queue.Empty, self._watch_items), Line(queue.Full, self._watch_room)
+        getters, putters = Waiters(queue.Empty, self._watch_items), Waiters(queue.Full, self._watch_room)
         super().__init__(serializer or PickleSerializer(), getters, putters)
         self._max_items = max_items
         self._max_item_size = max_item_size
@@ -61,10 +61,10 @@ class MemoryQueue(WaitingQueue):
 
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
         data = self._dumped(item)
-        await self._putters.enter(lambda: self._insert(data), timeout)
+        await self._putters.wait(lambda: self._insert(data), timeout)
 
     async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.enter(self._take, timeout))
+        return self._load(await self._getters.wait(self._take, timeout))
 
     def qsize(self) -> int:
         self._check_open()
@@ -84,7 +84,7 @@ class MemoryQueue(WaitingQueue):
             if len(self._items) >= self._max_items:
                 raise queue.Full
             self._items.append(data)
-        self._call_up(self._getters)
+        self._notify(self._getters)
 
     def _take(self) -> bytes:
         with self._lock:
@@ -92,29 +92,29 @@ class MemoryQueue(WaitingQueue):
             if not self._items:
                 raise queue.Empty
             data = self._items.popleft()
-        self._call_up(self._putters)
+        self._notify(self._putters)
         return data
 
     # -- waiting
 
-    def _call_up(self, line: Line) -> None:
-        if not line or self._loop is None:
+    def _notify(self, waiters: Waiters) -> None:
+        if not waiters or self._loop is None:
             return
         if self._thread == threading.get_ident():
-            line.call_up()
+            waiters.notify()
         else:
             with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
-                self._loop.call_soon_threadsafe(line.call_up)
+                self._loop.call_soon_threadsafe(waiters.notify)
 
     def _watch_items(self) -> None:
         self._set_loop()
         if self._items:  # put by another thread that did not see this waiter yet
-            self._getters.call_up()
+            self._getters.notify()
 
     def _watch_room(self) -> None:
         self._set_loop()
         if len(self._items) < self._max_items:
-            self._putters.call_up()
+            self._putters.notify()
 
     def _set_loop(self) -> None:
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()

@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
-from ..aio.waiters import Line
+from ..aio.waiters import Waiters
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
-from ..system.kernel_limit import kernel_limit
+from ..system.sysctl import sysctl
 from .base import FdWatcher, WaitingQueue
 
 if sys.platform == "linux":
@@ -99,9 +99,9 @@ class PosixMQ(WaitingQueue):
         self._max_items = int(self._mq.max_messages)
         self._max_item_size = int(self._mq.max_message_size)
         # On Linux the descriptor can be polled: mq_overview(7).
-        self._reading = FdWatcher(self._mq.mqd, "read", lambda: getters.call_up(at_once=True))
-        self._writing = FdWatcher(self._mq.mqd, "write", lambda: putters.call_up(at_once=True))
-        getters, putters = Line(queue.Empty, self._reading.watch), Line(queue.Full, self._writing.watch)
+        self._reading = FdWatcher(self._mq.mqd, "read", lambda: getters.notify(at_once=True))
+        self._writing = FdWatcher(self._mq.mqd, "write", lambda: putters.notify(at_once=True))
+        getters, putters = Waiters(queue.Empty, self._reading.watch), Waiters(queue.Full, self._writing.watch)
         super().__init__(serializer or PickleSerializer(1), getters, putters)
 
     @property
@@ -140,10 +140,10 @@ class PosixMQ(WaitingQueue):
             ValueError: the priority is out of range.
         """
         data = self._dumped(item)
-        await self._putters.enter(lambda: self._send(data, priority), timeout)
+        await self._putters.wait(lambda: self._send(data, priority), timeout)
 
     async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.enter(self._receive, timeout))
+        return self._load(await self._getters.wait(self._receive, timeout))
 
     def qsize(self) -> int:
         self._check_open()
@@ -217,12 +217,12 @@ def _check_name(name: str) -> None:
 def _explain_limit(name: str, max_items: int, max_item_size: int, error: Exception) -> str:
     what = f"cannot create {name} for {max_items} items of {max_item_size} bytes: "
     for wanted, limit in ((max_items, "msg_max"), (max_item_size, "msgsize_max")):
-        allowed = kernel_limit(f"fs.mqueue.{limit}")
+        allowed = sysctl(f"fs.mqueue.{limit}")
         if allowed is not None and wanted > allowed:
             return f"{what}the system allows {allowed}: raise fs.mqueue.{limit} with sysctl -w"
     if "space" in str(error):  # ENOSPC; posix_ipc does not tell the number
         return (
-            f"{what}there are {kernel_limit('fs.mqueue.queues_max')} queues already: raise "
+            f"{what}there are {sysctl('fs.mqueue.queues_max')} queues already: raise "
             "fs.mqueue.queues_max with sysctl -w, or remove some (files where an mqueue system is mounted)"
         )
     if sys.platform == "linux" and isinstance(error, OSError):  # EMFILE

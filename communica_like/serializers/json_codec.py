@@ -1,4 +1,4 @@
-"""JSON by the standard library."""
+"""JsonSerializer: JSON by the standard library."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _DECODE = JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 class JsonSerializer(Serializer):
-    """Compact UTF-8 JSON as RFC 8259 has it: other languages read it, and NaN is not part of it.
+    """Compact JSON in UTF-8, as RFC 8259 defines it, so that other languages can read it.
 
-    What JSON lacks does not come back as it was: tuples become lists, and int, float, bool and None
-    keys become strings. Instances with the same *default* are equal.
+    Types that JSON lacks come back as others: tuples as lists; int, float, bool and None keys as strings. NaN
+    and infinities cannot be dumped. Instances with the same *default* are equal.
 
     Args:
-        default: turns an object that JSON does not know into one that it knows, or raises TypeError;
-            the same as for ``json.dumps``. None: such objects do not dump.
+        default: as for ``json.dumps``: called with an object of an unknown type; returns one of a known type,
+            or raises TypeError. None: such objects cannot be dumped.
     """
 
     def __init__(self, default: Callable[[Any], Any] | None = None) -> None:
@@ -38,17 +38,17 @@ class JsonSerializer(Serializer):
         """Return *obj* as JSON in UTF-8.
 
         Raises:
-            TypeError: an object or a key is of no type that JSON knows, and *default* did not help.
-            ValueError: NaN, an infinity, a circular reference or a lone surrogate.
+            TypeError: an object or a key has a type that neither JSON nor *default* knows.
+            ValueError: it contains NaN, an infinity, a circular reference or a lone surrogate.
             RecursionError: it is nested too deeply.
         """
         return self._encode(obj).encode("utf-8")
 
     def load(self, data: bytes, /) -> Any:
-        r"""Return what the JSON text *data* holds.
+        r"""Return the object in the JSON text *data*.
 
-        A number beyond the range of float loads as an infinity, ``"\ud800"`` as a lone surrogate, and
-        of equal keys the last one wins: RFC 8259 leaves these open.
+        A number beyond the range of float loads as an infinity, ``"\ud800"`` as a lone surrogate, and the
+        last of equal keys wins: RFC 8259 leaves these open.
 
         Raises:
             ValueError: it is not UTF-8, not JSON (NaN and Infinity are not), or nested too deeply.

@@ -1,4 +1,4 @@
-"""Whether an object is what a model says, as far as a loader cannot tell."""
+"""Comparison of an object with its loaded copy, for differences that a loader does not notice."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _NUMBERS: dict[Any, tuple[type, ...]] = {float: (float, int), complex: (complex,
 
 
 def model_classes(model: Any) -> tuple[type, ...]:
-    """Return classes such that an object of the type *model* is an instance of at least one.
+    """Return the classes of which objects of the type *model* are instances.
 
-    ``(object,)`` for what has no class at run time: ``Any``, a ``Literal``, a protocol.
+    The result is ``(object,)`` for a type without a class at run time: ``Any``, a ``Literal``, a protocol.
     """
     if model is None:
         return (NoneType,)
@@ -38,10 +38,10 @@ def model_classes(model: Any) -> tuple[type, ...]:
 
 
 def find_difference(sent: Any, loaded: Any) -> str | None:
-    """Say where *sent* is of another kind than *loaded*, its copy that went through a serializer.
+    """Return where *sent* is of another kind than *loaded*, its copy that went through a serializer.
 
-    Compared are kinds, not values: text or a mapping must not have become another collection, and an
-    object of a model must come from an object of that class, a subclass or a base class. It looks
+    Kinds are compared, not values: text or a mapping must not have become another collection, and an object
+    of a model must come from an object of that class, a subclass or a base class. The comparison descends
     into mappings, sequences and the fields of dataclasses, attrs and pydantic models, but not into sets.
 
     Returns:

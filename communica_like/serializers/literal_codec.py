@@ -1,4 +1,4 @@
-"""Python literals as text."""
+"""LiteralSerializer: Python literals as text."""
 
 from __future__ import annotations
 
@@ -14,49 +14,48 @@ __all__ = ["LiteralSerializer"]
 
 _PLAIN: Final = frozenset({str, bytes, int, bool, type(None)})
 _ZERO: Final = ord("0")
-_MAYBE_PLAIN: Final = frozenset(b"([{-0123456789'")  # with these begins what load_plain may know
+_MAYBE_PLAIN: Final = frozenset(b"([{-0123456789'")  # first bytes of what load_plain may know
 _PLAIN_STRING: Final = re.compile(rb"'[ -&(-\[\]-~]*'")  # printable ASCII without quotes and backslashes
 
-# Python's parser takes some 200 brackets within each other, and older ones about 90.
+# Python's parser accepts some 200 nested brackets, older ones about 90.
 _DEEPEST: Final = 90
 
 
 class LiteralSerializer(Serializer):
-    """Python literals, one line of UTF-8 each: nothing in them is ever run.
+    """Python literals, one line of UTF-8 each. Loading runs no code.
 
-    For str, bytes, int, float, complex, bool, None, and tuples, lists, dicts and sets of these; what is of a
-    subclass (a named tuple, an enum) does not dump. All come back equal, dicts in their order; only the sign
-    of a zero within a complex number may be lost. All instances are equal.
+    For str, bytes, int, float, complex, bool, None, and tuples, lists, dicts and sets of these. Objects of
+    subclasses, such as named tuples and enums, cannot be dumped. All come back equal, dicts in their order;
+    only the sign of a zero in a complex number may be lost. All instances are equal.
     """
 
     def dump(self, obj: Any, /) -> bytes:
-        """Return *obj* as a literal, without a line's end.
+        """Return *obj* as a literal, without a newline.
 
-        An infinity is written as ``1e999``, which is one; an empty set as ``set()``, which Python takes for a
-        literal since 3.9.
+        An infinity is written as ``1e999``, and an empty set as ``set()``, a literal since Python 3.9.
 
         Raises:
             TypeError: there is no literal for a type, which the message names.
-            ValueError: a NaN, for which there is none either; an integer of more digits than
-                ``sys.get_int_max_str_digits()``; brackets more than 90 deep, or an object that holds itself.
+            ValueError: it contains NaN, an integer of more digits than ``sys.get_int_max_str_digits()``, or
+                itself; or it is nested more than 90 deep.
         """
         return (repr(obj) if type(obj) in _PLAIN else _literal(obj, 0)).encode()
 
     def load(self, data: bytes, /) -> Any:
-        """Return what the literal in *data* stands for: whatever ``ast.literal_eval`` knows.
+        """Return the object of the literal in *data*, as ``ast.literal_eval`` does.
 
         Raises:
-            ValueError: it is not UTF-8, or no literal.
+            ValueError: *data* is not UTF-8, or not a literal.
         """
         if data.isdigit() and (data[0] != _ZERO or len(data) == 1):
-            return int(data)  # for what is so simple the parser would do much in vain
+            return int(data)  # the parser is slow for simple literals
         if _PLAIN_STRING.fullmatch(data):
             return str(data[1:-1], "ascii")
         if data and data[0] in _MAYBE_PLAIN:
             try:
                 return load_plain(data)
             except (ValueError, StopIteration, RecursionError):
-                pass  # it is something else, or no literal: the parser tells
+                pass  # another literal, or none: ask the parser
         try:
             return ast.literal_eval(str(data, "utf-8"))
         except (SyntaxError, TypeError, MemoryError, RecursionError) as exc:

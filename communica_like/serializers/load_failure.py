@@ -1,4 +1,4 @@
-"""Text for what adaptix raises."""
+"""Error texts for exceptions of adaptix."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from communica_like.features import optional_package
 
 __all__ = ["describe_failure", "type_name"]
 
-_MOST_PROBLEMS = 8
-_LONGEST_PATH = 200
+_MAX_PROBLEMS = 8
+_MAX_PATH = 200
 
 
 def describe_failure(exc: BaseException) -> str:
-    """Return one line on *exc*, which an adaptix loader or dumper raised.
+    """Return one line of text about *exc*, which an adaptix loader or dumper raised.
 
-    It lists the problems as ``orders[1].price: expected int, got 'x'``, separated by ``; ``. Long paths
-    and values are shortened, and only the first few problems are listed. Paths are as good as the
-    retort's ``debug_trail`` makes them.
+    It lists the problems as ``orders[1].price: expected int, got 'x'``, separated by ``; ``. Long paths and
+    values are shortened, and only the first 8 problems are listed. How precise the paths are depends on the
+    retort's ``debug_trail``.
     """
     problems = list(_problems(exc))
-    texts = [f"{path}: {text}" if path else text for path, text in problems[:_MOST_PROBLEMS]]
-    if len(problems) > _MOST_PROBLEMS:
-        texts.append(f"and {len(problems) - _MOST_PROBLEMS} more")
+    texts = [f"{path}: {text}" if path else text for path, text in problems[:_MAX_PROBLEMS]]
+    if len(problems) > _MAX_PROBLEMS:
+        texts.append(f"and {len(problems) - _MAX_PROBLEMS} more")
     return "; ".join(texts)
 
 
 def type_name(hint: Any) -> str:
-    """Return *hint* as a reader of an error message wants it: ``int``, ``list[int]``, ``Order``."""
+    """Return the name of *hint* for an error message: ``int``, ``list[int]``, ``Order``."""
     return hint.__qualname__ if isinstance(hint, type) and get_origin(hint) is None else str(hint)
 
 
 def _problems(exc: BaseException) -> Iterator[tuple[str, str]]:
-    # A stack, not recursion: a circular object gives a group in a group, a thousand times over.
+    # A stack instead of recursion: a circular object causes a thousand nested groups.
     trails = optional_package("adaptix.struct_trail", extra="adaptix")
     errors = optional_package("adaptix.load_error", extra="adaptix")
     todo = [("", exc)]
@@ -61,13 +61,13 @@ def _join(path: str, trail: Iterable[Any], trails: Any) -> str:
 
 
 def _shorten(path: str) -> str:
-    return path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}..."
+    return path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}..."
 
 
 def _leaf_text(exc: BaseException, errors: Any) -> str:
     match exc:
         case errors.ExcludedTypeLoadError():
-            # adaptix 3.0.0b12 has the two mixed up.
+            # adaptix 3.0.0b12 confuses the two.
             value, excluded = exc.input_value, exc.excluded_type
             if isinstance(value, type):
                 value, excluded = excluded, value

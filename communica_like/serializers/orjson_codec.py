@@ -1,4 +1,4 @@
-"""JSON by orjson."""
+"""OrjsonSerializer: JSON by orjson."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["OrjsonSerializer"]
 class OrjsonSerializer(Serializer):
     """JSON by orjson: several times faster than JsonSerializer, and with more types.
 
-    It also dumps dataclasses, datetimes, enums and UUIDs (they load as dicts, strings and values).
-    Unlike JsonSerializer it dumps NaN and infinities as null, loads integers beyond 64 bits as
-    floats, and refuses keys that are no strings unless *option* says otherwise. Instances with the
-    same *default* and *option* are equal.
+    It also dumps dataclasses, datetimes, enums and UUIDs, which load as dicts, strings and values. Unlike
+    JsonSerializer, it dumps NaN and infinities as null, loads integers beyond 64 bits as floats, and refuses
+    keys that are not strings, unless *option* allows them. Instances with the same *default* and *option*
+    are equal.
 
     Args:
-        default: turns an object that orjson does not know into one that it knows.
+        default: called with an object of an unknown type; returns one of a known type, or raises TypeError.
         option: ``orjson.OPT_...`` flags for dumping, joined by ``|``.
 
     Raises:
@@ -41,13 +41,13 @@ class OrjsonSerializer(Serializer):
         """Return *obj* as JSON in UTF-8.
 
         Raises:
-            TypeError: ``orjson.JSONEncodeError``: an object does not dump. Also for a lone surrogate,
-                an integer beyond 64 bits and too deep nesting.
+            TypeError: ``orjson.JSONEncodeError``: it contains an object of an unknown type, a lone surrogate
+                or an integer beyond 64 bits, or is nested too deeply.
         """
         return self._dumps(obj)
 
     def load(self, data: bytes, /) -> Any:
-        """Return what the JSON text *data* holds.
+        """Return the object in the JSON text *data*.
 
         Raises:
             ValueError: ``orjson.JSONDecodeError``: it is not UTF-8, not JSON, or nested too deeply.
@@ -55,15 +55,15 @@ class OrjsonSerializer(Serializer):
         return self._loads(data)
 
     def request_codec(self) -> Codec:
-        """The functions of orjson themselves, with no Python call around them."""
+        """Return orjson's own functions, which saves a Python call."""
         return self._codec(super().request_codec())
 
     def response_codec(self) -> Codec:
-        """The functions of orjson themselves, with no Python call around them."""
+        """Return orjson's own functions, which saves a Python call."""
         return self._codec(super().response_codec())
 
     def _codec(self, methods: Codec) -> Codec:
-        # A subclass may have its own dump and load: never go past them.
+        # A subclass may override dump and load: do not bypass them.
         return Codec(self._dumps, self._loads) if type(self) is OrjsonSerializer else methods
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,4 @@
-"""Any Python object, between processes that trust each other."""
+"""PickleSerializer: any Python object, between processes that trust each other."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ __all__ = ["PickleSerializer"]
 
 
 class PickleSerializer(Serializer):
-    """pickle, for queues of which only processes of one user have the name and the right to write.
+    """Python's pickle, for queues that only processes of one user can write to.
 
-    Loading a pickle can run any code: whoever can put an item can take over every process that gets it. So it
-    is for queues, and no entity takes it.
+    Loading a pickle can run any code, so a process that can put an item can take over every process that gets
+    it. Entities refuse this serializer.
 
     Args:
-        protocol: pickle's protocol, 0 to pickle.HIGHEST_PROTOCOL, for what is dumped. All are loaded.
+        protocol: of dumped pickles, 0 to pickle.HIGHEST_PROTOCOL. Pickles of all protocols are loaded.
+
+    Raises:
+        ValueError: there is no such protocol.
     """
 
     def __init__(self, protocol: int = pickle.DEFAULT_PROTOCOL) -> None:
@@ -37,7 +40,7 @@ class PickleSerializer(Serializer):
         """Return the object in a pickle.
 
         Raises:
-            Exception: whatever pickle, or what is in it, raises.
+            Exception: whatever pickle, or code that it runs, raises.
         """
         return pickle.loads(data)
 

@@ -1,4 +1,4 @@
-"""Python literals that are nearly JSON: json's scanner, which is written in C, reads them."""
+"""Python literals that are nearly JSON, loaded by json's scanner, which is written in C."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Final
 
 __all__ = ["load_plain"]
 
-_DEEPEST: Final = 90  # brackets; Python's parser takes no more than some 200
+_DEEPEST: Final = 90  # nested brackets; Python's parser accepts some 200
 
 # Strings in single quotes, without other quotes and backslashes; numbers; lists; dicts that begin with such a
-# string; and, in group 1, what JSON has not. Nothing is tried twice (*+): long nonsense is refused at once.
+# string; and, in group 1, what JSON lacks. There is no backtracking (*+): long nonsense is refused at once.
 _PLAIN: Final = re.compile(
     rb"(?:'[ !#-&(-\[\]-~\x80-\xff]*+'|[-0-9.e+, :\[\]}]++|\{(?=['}])|(None|True|False|[()]))*+"
 )
 _OPEN, _CLOSE, _COMMA = b"(),"
 
-# A tuple within something is written as a dict with these keys, which no plain literal has.
+# A nested tuple is rewritten as a dict with these keys, which no plain literal has.
 _ITEMS, _HAS_COMMA = "\0", "\1"
 _IN_JSON: Final = (
     ("None", "null"),
@@ -31,15 +31,15 @@ _IN_JSON: Final = (
 
 
 def load_plain(data: bytes) -> Any:
-    """Return what a literal stands for, as ``ast.literal_eval`` does, in a fraction of its time.
+    """Return the object of a literal, as ``ast.literal_eval`` does, in a fraction of its time.
 
-    For numbers, strings, None and booleans, and tuples, lists, and dicts with strings as keys, of these.
+    It knows numbers, strings, None and booleans; and tuples, lists, and dicts with strings as keys, of these.
 
     Args:
         data: at least one byte.
 
     Raises:
-        ValueError, StopIteration, RecursionError: it is not one of these; it may be another literal, or none.
+        ValueError, StopIteration, RecursionError: it is another literal, or none.
     """
     has_comma = False
     is_tuple = data[0] == _OPEN
@@ -62,7 +62,7 @@ def load_plain(data: bytes) -> Any:
 
 
 def _tuple(items: list[Any], has_comma: bool) -> tuple[Any, ...]:
-    # The comma makes the tuple: brackets around a single value are just brackets.
+    # Without a comma, brackets around a single value make no tuple.
     if len(items) < 2 and has_comma != bool(items):
         raise ValueError("it is no tuple")
     return tuple(items)
@@ -73,7 +73,7 @@ def _count_brackets(data: bytes) -> int:
 
 
 def _in_json(text: str) -> str:
-    # There are no quotes within strings, so every other part is outside of them.
+    # Strings contain no quotes, so every other part is outside of strings.
     parts = text.split("'")
     outside = "'".join(parts[::2])
     for literal, in_json in _IN_JSON:

@@ -1,4 +1,4 @@
-"""Large messages on their way out, in pieces, taking turns."""
+"""BulkSender: sends large messages in pieces that take turns."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..wire.frames import CONTINUE, ERROR, HEADER, MORE, MORE_PREFIX, RESULT, TH
 __all__ = ["MAX_REPLIES", "MAX_STREAMS", "Bulk", "BulkSender"]
 
 MAX_STREAMS: Final = 16
-"""Large messages under way at a time, each way."""
+"""Large messages that may be under way at once, in each direction."""
 
 MAX_REPLIES: Final = MAX_STREAMS - 2
-"""Replies among them, so that a throw and a request find room however many replies there are."""
+"""Responses among them. The rest is room for a throw and a request."""
 
 
 class Bulk:
-    """A message of more than chunk size.
+    """A message that is larger than a chunk.
 
     Attributes:
-        offset: how much of the body is in frames.
-        stream: its number, from when it is under way; 0 before.
-        turn: its place in the order in which messages were queued.
+        offset: bytes of the body that are in frames.
+        stream: the number of its stream while it is under way; 0 before.
+        turn: its position in the order in which messages were queued.
     """
 
     __slots__ = ("_view", "body", "deadline", "ident", "kind", "number", "offset", "route", "stream", "turn")
@@ -44,11 +44,11 @@ class Bulk:
 
     @property
     def is_reply(self) -> bool:
-        """Replies are taken in as they come; they draw on no credit."""
+        """Whether it is a response, which draws on no credit."""
         return self.kind in (RESULT, ERROR)
 
     def next_frame(self, chunk: int, arg: int) -> bytes:
-        """Return the next piece as a frame of at most *chunk* bytes of body."""
+        """Return a frame with the next piece, of at most *chunk* bytes."""
         piece = self._view[self.offset : self.offset + chunk]
         first = self.offset == 0
         self.offset += len(piece)
@@ -62,25 +62,30 @@ class Bulk:
 
 
 class BulkSender:
-    """Chooses which large message goes next, within the credit for them.
+    """Chooses which large message sends the next piece, within the credit for them.
 
-    At most one throw is under way, so that throws stay in order; requests and replies overtake it.
-    Requests and throws get credit in the order in which they were queued: whoever needs much of it is
-    not overtaken forever by those who need little.
+    At most one throw is under way, so that throws stay in order; requests and replies overtake it. Requests
+    and throws get credit in the order in which they were queued, so that a message that needs much of it is
+    not overtaken forever by others that need little.
+
+    Args:
+        chunk: bytes of the largest piece.
+        credit: see the attribute.
+        max_reply: bytes of all replies that may be under way at once.
 
     Attributes:
         credit: bytes of large requests and throws that the other side allows, since the session began.
         busy: how many messages are queued or under way.
         reply_size: bytes of the replies that are queued or under way.
         throw: the throw that is queued or under way.
-        throw_may_start: False while small throws wait that came before it.
+        throw_may_start: False while small throws that came before it wait for credit.
     """
 
     def __init__(self, chunk: int, credit: int, max_reply: int) -> None:
         self.reset(chunk, credit, max_reply)
 
     def reset(self, chunk: int, credit: int, max_reply: int) -> None:
-        """A session begins, or is over."""
+        """Forget all messages, and start as for a new session."""
         self._chunk = chunk
         self._max_reply = max_reply
         self._replies: deque[Bulk] = deque()
@@ -98,7 +103,7 @@ class BulkSender:
         self.throw_may_start = True
 
     def add(self, message: Bulk) -> None:
-        """Queue a message. A throw may only be added while there is no other."""
+        """Queue a message. A throw must not be added while there is another."""
         self.busy += 1
         self._turns += 1
         message.turn = self._turns
@@ -111,7 +116,7 @@ class BulkSender:
             self._requests.append(message)
 
     def start_some(self) -> None:
-        """Put messages under way as far as credit and MAX_STREAMS allow."""
+        """Start streams, as far as credit and MAX_STREAMS allow."""
         active = self._active
         while len(active) < MAX_STREAMS:
             message = self._next_reply() or self._next_with_credit()
@@ -122,7 +127,7 @@ class BulkSender:
             active.append(message)
 
     def next_message(self) -> Bulk | None:
-        """Return the message whose turn it is to send a piece, or None if none is under way."""
+        """Return the message whose turn it is to send a piece; None if none is under way."""
         active = self._active
         if not active:
             return None
@@ -130,7 +135,7 @@ class BulkSender:
         return active[-1]
 
     def finished(self, message: Bulk) -> None:
-        """The last piece of *message* was made."""
+        """Remove *message*, whose last piece is in a frame."""
         self.busy -= 1
         self._active.remove(message)
         if message.is_reply:
@@ -141,18 +146,18 @@ class BulkSender:
             self.throw = None
 
     def find(self, ident: int, *, reply: bool) -> Bulk | None:
-        """Return the queued or active request, or reply, with this id."""
+        """Return the queued or active request, or reply, with this id; None if there is none."""
         for message in self._waiting() if not self._active else [*self._active, *self._waiting()]:
             if message.ident == ident and message.kind != THROW and message.is_reply is reply:
                 return message
         return None
 
     def drop(self, message: Bulk) -> None:
-        """Give up a request or reply."""
+        """Remove a request or reply that was not finished."""
         if message.stream:
             self.finished(message)
             if not message.offset and not message.is_reply:
-                # The other side never hears of it, so its credit is still there.
+                # The other side never hears of it, so its credit is unspent.
                 self._spent -= len(message.body)
             return
         self.busy -= 1
@@ -163,7 +168,7 @@ class BulkSender:
             self._requests.remove(message)
 
     def unfinished(self) -> list[Bulk]:
-        """Return the requests and throws that are not wholly in frames."""
+        """Return the requests and throws of which some piece is not in a frame yet."""
         found = [message for message in self._active if not message.is_reply]
         if self.throw and not self.throw.stream:
             found.append(self.throw)

@@ -1,4 +1,4 @@
-"""What a session tells its driver: plain tuples, because there is one for every message.
+"""Events: what a session reports to its driver, as plain tuples, since there is one for every message.
 
 ``Event`` is ``(kind, subject, number, route, body)``. By kind:
 
@@ -7,7 +7,7 @@ kind       subject                 number               body
 =========  ======================  ===================  ==========================
 REQUEST    id to answer with       budget in ms, or 0   request data (with route)
 THROW      0                       0                    thrown data (with route)
-RESULT     token of the request    0                    answer
+RESULT     token of the request    0                    response
 ERROR      token of the request    kind of Failure      encoded Failure
 CANCEL     id of the request       0                    -
 GOODBYE    0                       code of the Reason   encoded Reason
@@ -18,7 +18,7 @@ BROKEN     RemoteProtocolError     0                    -
 DROPPED    0                       size in bytes        -
 =========  ======================  ===================  ==========================
 
-The first six are frame kinds of the wire; the rest are here.
+The first six are kinds of frames; the others are defined here.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ __all__ = [
 Event = tuple[int, Any, int, bytes, bytes]
 
 TIMED_OUT: Final = 100
-"""A request's time is over. The other side has been told to stop."""
+"""A request's deadline has passed. The other side is told to stop."""
 
 LINK_DEAD: Final = 101
-"""The link has been silent for too long: break it."""
+"""The link has been silent for longer than the heartbeat. The driver has to break it."""
 
 EXPIRED: Final = 102
-"""The resume window closed without a new link: end the session."""
+"""The resume window has passed without a new link. The driver has to end the session."""
 
 BROKEN: Final = 103
-"""The other side breaks the protocol: break the link and end the session."""
+"""The other side has violated the protocol. The driver has to break the link and end the session."""
 
 DROPPED: Final = 104
-"""A throw that waited for a session is too big for the side it found."""
+"""A throw that waited for a session is larger than the other side accepts, and is dropped."""

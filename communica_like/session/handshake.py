@@ -1,15 +1,15 @@
-"""Who are you, what do you speak, do you know the key, where were we? Once for each link.
+"""The handshake on a new link: versions, limits, proof of the key, and the session to resume.
 
 ::
 
     client                            server
     HELLO ──────────────────────────►
-          ◄────────────────────────── CHALLENGE     only where the server has an authkey
+          ◄────────────────────────── CHALLENGE     only if the server has an authkey
     PROOF ──────────────────────────►
           ◄────────────────────────── WELCOME       or REJECT
 
-Both proofs are HMAC-SHA256 (RFC 2104) with the authkey, over a label for the side, the HELLO (which
-holds the client's nonce) and the server's nonce.
+Both proofs are HMAC-SHA256 (RFC 2104) with the authkey, over a label for the side, the HELLO (which contains
+the client's nonce) and the server's nonce.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _ERRORS: Final = {
 
 
 def error_for(reason: Reason) -> HandshakeError:
-    """Return the exception for what the other side gave as its reason."""
+    """Return the exception for a reason that the other side gave."""
     return _ERRORS.get(reason.code, HandshakeError)(reason.text)
 
 
@@ -66,15 +66,18 @@ def _prove(authkey: bytes, side: bytes, hello: bytes, server_nonce: bytes) -> by
 
 
 class ClientHandshake:
-    """The client's part.
+    """The client's side of the handshake.
 
     Args:
         client_id: 1 to 255 bytes of UTF-8.
-        session_id, received: the session to resume and where, or NO_SESSION.
+        limits: to announce.
+        authkey: the shared secret; None: the server must not ask for one.
+        session_id: the session to resume, or NO_SESSION.
+        received: how many sequenced frames were received in it.
 
     Attributes:
-        outgoing: bytes to send; take them and set it to ``b""``.
-        welcome: the server's WELCOME when the handshake is done; then ``rest()`` has what followed it.
+        outgoing: bytes to send. The driver sets it to ``b""`` after it has sent them.
+        welcome: the server's WELCOME once the handshake is done; then ``rest`` has what followed it.
     """
 
     def __init__(
@@ -97,8 +100,8 @@ class ClientHandshake:
         """Take bytes from the link.
 
         Raises:
-            HandshakeError: the two sides cannot agree; ``outgoing`` may hold a last word to send.
-            RemoteProtocolError: the other side speaks something else.
+            HandshakeError: the two sides cannot agree; ``outgoing`` may have a last frame to send.
+            RemoteProtocolError: the other side violates the protocol, or speaks another one.
         """
         self._reader.feed(data)
         while self.welcome is None and (frame := self._reader.next_frame()) is not None:
@@ -113,7 +116,7 @@ class ClientHandshake:
                 raise RemoteProtocolError(f"a frame of kind {kind} during the handshake")
 
     def rest(self) -> bytes:
-        """Return the bytes that followed the WELCOME."""
+        """Remove the bytes that followed the WELCOME, and return them."""
         return self._reader.rest()
 
     def _answer(self, challenge: Challenge) -> None:
@@ -130,7 +133,7 @@ class ClientHandshake:
 
     def _enter(self, welcome: Welcome) -> None:
         if not self._server_proved:
-            # The server has let this client in; without a last word it would wait for it to come back.
+            # For the server the session has begun: without a GOODBYE it would wait for this client to return.
             reason = Reason(AUTHENTICATION, "the client wants a server that knows its authkey")
             self.outgoing += control(GOODBYE, reason.encode(), arg=reason.code)
             raise AuthenticationError("this client has an authkey, and the server asks for none")
@@ -142,11 +145,15 @@ class ClientHandshake:
 
 
 class ServerHandshake:
-    """The server's part. Feed it until ``hello`` is there; then ``accept`` or ``reject``.
+    """The server's side of the handshake. Feed it until ``hello`` is set; then ``accept`` or ``reject``.
+
+    Args:
+        limits: to announce.
+        authkey: the shared secret that clients have to prove; None: no challenge.
 
     Attributes:
-        outgoing: bytes to send; take them and set it to ``b""``.
-        hello: the client's HELLO, once it is complete and its key is proved.
+        outgoing: bytes to send. The driver sets it to ``b""`` after it has sent them.
+        hello: the client's HELLO, once it is complete and the client has proved to know the key.
     """
 
     def __init__(self, limits: Limits, authkey: bytes | None) -> None:
@@ -163,8 +170,8 @@ class ServerHandshake:
         """Take bytes from the link.
 
         Raises:
-            HandshakeError: the two sides cannot agree; ``outgoing`` holds the REJECT to send.
-            RemoteProtocolError: the other side speaks something else.
+            HandshakeError: the two sides cannot agree; ``outgoing`` has the REJECT to send.
+            RemoteProtocolError: the other side violates the protocol, or speaks another one.
         """
         self._reader.feed(data)
         while self.hello is None and (frame := self._reader.next_frame()) is not None:
@@ -179,17 +186,22 @@ class ServerHandshake:
                 raise RemoteProtocolError(f"a frame of kind {kind} during the handshake")
 
     def accept(self, session_id: bytes, *, resumed: bool, received: int) -> None:
-        """Let the client in."""
+        """Send the WELCOME, which ends the handshake.
+
+        Args:
+            session_id: of the new session, or of the one that is resumed.
+            received: how many sequenced frames this side has received in it.
+        """
         self._after_hello()
         welcome = Welcome(VERSION, resumed, session_id, received, self._limits)
         self.outgoing += control(WELCOME, welcome.encode())
 
     def reject(self, reason: Reason) -> None:
-        """Turn the client away."""
+        """Send a REJECT, which ends the handshake."""
         self.outgoing += control(REJECT, reason.encode(), arg=reason.code)
 
     def rest(self) -> bytes:
-        """Return the bytes that followed the client's last frame."""
+        """Remove the bytes that followed the client's last frame, and return them."""
         return self._reader.rest()
 
     def _greet(self, body: bytes) -> None:

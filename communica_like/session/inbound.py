@@ -1,4 +1,4 @@
-"""Bytes -> messages: whole ones, each once, within the credit given."""
+"""Inbound: turns bytes into messages, each once, within the credit granted."""
 
 from __future__ import annotations
 
@@ -33,25 +33,26 @@ __all__ = ["Inbound"]
 
 _ACK_FRAMES: Final = 64
 
-# Kind and flags are looked at as one number: all flags are clear in nearly all frames.
+# Kind and flags are compared as one number: nearly all frames have no flags.
 _unpack: Final = Struct("!IHHQI").unpack_from
 _MESSAGES: Final = frozenset((REQUEST << 8, THROW << 8))
 _RESULT: Final = RESULT << 8
 
 
 class Inbound:
-    """One session's way in.
+    """The receiving half of a session.
 
     Args:
         limits: this side's limits.
-        pending: tokens of requests by id; an answer takes its token out.
-        repeatable: ids of requests that wait for the next session when the other side, closing, turns them
-            away.
-        on_control: called with ``(kind, ident, arg, payload)`` for frames that are no messages.
+        pending: tokens of requests by id; a response removes its token.
+        repeatable: ids of requests that wait for the next session if the other side rejects them because it
+            is closing.
+        on_control: called with ``(kind, ident, arg, payload)`` of frames that carry no messages.
 
     Attributes:
         count: sequenced frames received in this session.
-        ack_due: whether an acknowledgement should go now: it was asked for, or is worth a message.
+        ack_due: whether an acknowledgement should be sent now: the other side asked for one, or enough
+            frames or credit have accumulated.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Inbound:
         self.open(limits.chunk, limits.ack_size)
 
     def open(self, chunk: int, peer_ack_size: int) -> None:
-        """A session begins."""
+        """Start a new session."""
         self._chunk = chunk
         self._ack_size = peer_ack_size
         self._tail = b""
@@ -81,28 +82,28 @@ class Inbound:
         self.ack_due = False
         self._acknowledged = 0
         self._unacknowledged_bytes = 0
-        # Credit: spent by the other side, granted to it, and handled here.
+        # Credit: spent by the other side, and granted to it.
         self._spent = self._bulk_spent = 0
         self._granted = self._limits.window
         self._bulk_granted = self._limits.max_message
-        # Handled, or not held, and not granted again yet. (Negative: more is held than was received lately.)
+        # Handled, or not held, but not granted again yet. Negative if more is held than was received lately.
         self._ungranted = self._bulk_ungranted = 0
 
     def link_lost(self) -> None:
-        """Forget the frame that was cut short; it will be sent again."""
+        """Drop the incomplete frame. The other side sends it again."""
         self._tail = b""
 
     def receive(self, data: bytes, events: list[Event], now: float) -> int:
-        """Take bytes of the stream and append events.
+        """Take bytes of the stream, cut anywhere, and append events to *events*.
 
-        The credit of messages goes back with the next acknowledgement, unless they are held.
+        The credit of messages is returned with the next acknowledgement, unless ``hold`` is called before.
 
         Returns:
-            RESULT if it appended such events and no others, and no acknowledgement is due; REQUEST if it
-            appended events of small requests and throws and no others; 0 for anything else.
+            RESULT: all events are results, and no acknowledgement is due. REQUEST: all events are small
+            requests and throws. 0: anything else.
 
         Raises:
-            RemoteProtocolError: the other side breaks the protocol. Events before that are appended.
+            RemoteProtocolError: the other side violates the protocol. Earlier events have been appended.
         """
         if self._tail:
             self._unacknowledged_bytes -= len(self._tail)
@@ -113,7 +114,7 @@ class Inbound:
         results = others = False
         position = frames = spent = 0
         last_header = size - HEADER_SIZE
-        # Bound methods are not kept in local variables: most calls bring one frame.
+        # No local variables for bound methods: most calls bring a single frame.
         while position <= last_header:
             length, kind_and_flags, route_size, ident, arg = _unpack(data, position)
             start = position + HEADER_SIZE
@@ -129,7 +130,7 @@ class Inbound:
                 token = self._pending.pop(ident, None)
                 if token is not None:
                     events.append((RESULT, token, 0, b"", data[start:end]))
-                # else: nobody waits for it any more
+                # else: the request was cancelled
             elif kind_and_flags in _MESSAGES:
                 frames += 1
                 spent += length + MESSAGE_COST
@@ -162,20 +163,20 @@ class Inbound:
         return 0 if results or others else REQUEST
 
     def last_cost(self) -> tuple[int, int]:
-        """Return what the messages of the last ``receive`` cost, the small ones and the large ones.
+        """Return the credit that small and large messages of the last ``receive`` cost.
 
-        To be called if ``receive`` returned 0.
+        Must be called each time ``receive`` has returned 0.
         """
         large, self._last_large_cost = self._last_large_cost, 0
         return self._last_cost, large
 
     def hold(self, small: int, large: int) -> None:
-        """Take credit back until messages of this cost are handled."""
+        """Withhold credit until messages of this cost are handled."""
         self._ungranted -= small
         self._bulk_ungranted -= large
 
     def handled(self, small: int, large: int) -> None:
-        """Messages are done with that cost so much credit for small and for large ones."""
+        """Return the credit of small and large messages that have been handled."""
         self._ungranted += small
         self._bulk_ungranted += large
         if self._ungranted >= self._worth_granting or self._bulk_ungranted > 0:
@@ -228,7 +229,7 @@ class Inbound:
         events: list[Event],
         now: float,
     ) -> int:
-        """Return how many sequenced frames that was: 0 or 1."""
+        """Process a frame, and return whether it was sequenced: 0 or 1."""
         if flags & ~MORE:
             raise RemoteProtocolError(f"unknown flags {flags:#x} on a frame of kind {kind}")
         if kind == CONTINUE:
@@ -238,7 +239,7 @@ class Inbound:
                 raise RemoteProtocolError(f"a frame of kind {kind} that goes on")
             self._begin(kind, ident, arg, route_size, payload, now)
         elif kind == ERROR and arg == CLOSING and ident in self._repeatable:
-            pass  # its token stays: it is for the next session
+            pass  # its token stays for the next session
         elif kind == ERROR:
             token = self._pending.pop(ident, None)
             if token is not None:
@@ -265,7 +266,7 @@ class Inbound:
         if total > limit:
             raise RemoteProtocolError(f"a message of {total} bytes; at most {limit} are accepted")
         if total <= self._chunk:
-            # It would cost credit of one lane and give it back to the other.
+            # It would spend credit for large messages and return credit for small ones.
             raise RemoteProtocolError(f"a message of {total} bytes in pieces of up to {self._chunk}")
         if stream in self._partials or len(self._partials) >= MAX_STREAMS:
             raise RemoteProtocolError(f"stream {stream} begins while {len(self._partials)} are under way")

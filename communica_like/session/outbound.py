@@ -1,4 +1,4 @@
-"""Messages -> bytes: in order, within credit, small before large, kept until acknowledged."""
+"""Outbound: turns messages into bytes, in order, within credit, small before large."""
 
 from __future__ import annotations
 
@@ -22,36 +22,38 @@ from ..wire.frames import (
 from ..wire.limits import MESSAGE_COST, Limits
 from .bulk import Bulk, BulkSender
 from .replay import ReplayBuffer
-from .waiting import Message, WaitingLine
+from .waiting import Message, WaitingMessages
 
 __all__ = ["Outbound"]
 
-_NOISE: Final = 0.001  # of a millisecond: what adding and subtracting floats may bring in
-
-_BURST: Final = 1024 * 1024
+_ROUNDING_ERROR: Final = 0.001  # milliseconds, of adding and subtracting floats
+_BURST_SIZE: Final = 1024 * 1024  # bytes
 
 
 class Outbound:
-    """One session's way out. Before ``open`` it has no credit, so that all messages wait.
+    """The sending half of a session. Before ``open`` there is no credit, so all messages wait.
+
+    Args:
+        limits: this side's limits.
 
     Attributes:
-        frames: what can be written at once, two entries to each; always the same list.
+        frames: small frames to write, each as two items, header and body; always the same list.
         bulk: the large messages; always the same object.
-        bulk_buffered: bytes of large messages that wait or are under way (their whole bodies).
+        bulk_buffered: bytes of the whole bodies of large messages that wait or are under way.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.frames: list[bytes] = []
         self.bulk = BulkSender(limits.chunk, 0, 0)
-        self._waiting = WaitingLine()
-        # Throws that wait for a large throw before them.
-        self._fenced = WaitingLine()
+        self._waiting = WaitingMessages()
+        # Throws that wait for an earlier large throw.
+        self._fenced = WaitingMessages()
         self._max_peer_message = limits.max_message
-        # With less, the sender would wait for acknowledgements that only a timer sends.
+        # With less, the sender waits for acknowledgements that only a timer sends.
         self._bulk_in_flight = max(limits.bulk_in_flight, 2 * limits.ack_size)
         self._reset(credit=0, chunk=limits.chunk, bulk_credit=0, max_reply=0)
-        self._framed = 0  # bytes of small frames that are not acknowledged
+        self._framed = 0  # bytes of small frames that are not acknowledged yet
         self.bulk_buffered = 0
         self._replay_limit = limits.replay
 
@@ -60,8 +62,8 @@ class Outbound:
         self._count = 0  # frames written
         self._spent = 0
         self._credit = credit
-        # What newcomers see: no credit while others wait before them, or where the outbox is so small
-        # that credit does not bound it.
+        # The credit for a new message: none while earlier ones wait, or if the outbox is so small that
+        # credit does not bound it.
         self._strict = credit > self._limits.outbox
         self._gate = -1 if self._strict else credit
         self._paced = False
@@ -71,10 +73,10 @@ class Outbound:
         self._replay = ReplayBuffer()
 
     def open(self, peer: Limits, chunk: int, now: float) -> list[Message]:
-        """A session begins: the other side's window is the first credit; what waited may go.
+        """Start a session: take the other side's window as credit, and let waiting messages go.
 
         Returns:
-            The messages that are too big for the other side.
+            The messages that are larger than the other side accepts.
         """
         waiting = self._waiting.clear()
         self._framed = self.bulk_buffered = 0
@@ -93,10 +95,10 @@ class Outbound:
     def message(
         self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
     ) -> bool:
-        """Take a request or throw; return False, and do not take it, if the outbox is full.
+        """Take a request or throw. Return False, without taking it, if the outbox is full.
 
         Raises:
-            MessageTooBig: it can never be sent.
+            MessageTooBig: one of the two sides does not accept its size.
         """
         route_size = len(route)
         size = route_size + len(body)
@@ -117,11 +119,11 @@ class Outbound:
         return True
 
     def restore(self, message: Message, now: float) -> None:
-        """Take back, whether there is room or not, what was taken in an earlier session."""
+        """Take a message of an earlier session, even if the outbox is full."""
         self._queue(*message, now)
 
     def answer(self, ident: int, body: bytes) -> None:
-        """Take an answer that is no failure. See ``reply``, which does the same for all."""
+        """Take the result of a request. A faster ``reply`` for the most common case."""
         size = len(body)
         if size > self._chunk:
             self.reply(RESULT, ident, 0, body)
@@ -130,7 +132,7 @@ class Outbound:
         self.frames += (HEADER.pack(size, RESULT, 0, 0, ident, 0), body)
 
     def reply(self, kind: int, ident: int, number: int, body: bytes) -> None:
-        """Take an answer. Answers draw on no credit: whoever asked has room for them."""
+        """Take a response. Responses draw on no credit: the requester has room for them."""
         size = len(body)
         if size > self._chunk:
             self.bulk_buffered += size
@@ -140,9 +142,9 @@ class Outbound:
         self.frames += (HEADER.pack(size, kind, 0, 0, ident, number), body)
 
     def cancel_request(self, ident: int, now: float) -> None:
-        """Take back a request: out of the queue if it is there still, else by telling the other side."""
+        """Remove a request that was not sent; otherwise tell the other side to cancel it."""
         if self._waiting.cancel(ident):
-            # Those behind it may need less credit.
+            # Messages behind it may need less credit.
             self._release(now)
             return
         bulk = self.bulk.find(ident, reply=False)
@@ -152,7 +154,7 @@ class Outbound:
             self._abandon(bulk)
 
     def cancel_reply(self, ident: int) -> None:
-        """Stop sending a large answer that nobody wants any more."""
+        """Stop sending a large response whose request was cancelled."""
         bulk = self.bulk.find(ident, reply=True)
         if bulk is not None:
             self._abandon(bulk)
@@ -160,7 +162,7 @@ class Outbound:
     # -- bytes out
 
     def data_to_send(self, now: float) -> bytes:
-        """Return what may go now: all small frames, and one piece of a large message."""
+        """Return bytes to send now: all small frames, and one piece of a large message."""
         replay = self._replay
         if replay.size >= self._replay_limit:
             return b""
@@ -178,7 +180,7 @@ class Outbound:
 
     @property
     def more_to_send(self) -> bool:
-        """Whether a large message has more pieces that may go now."""
+        """Whether a piece of a large message may be sent now."""
         return bool(
             self.bulk.busy
             and self._replay.bulk < self._bulk_in_flight
@@ -186,10 +188,14 @@ class Outbound:
         )
 
     def acknowledge(self, count: int, credit: int, bulk_credit: int, now: float) -> None:
-        """The other side has *count* frames and allows so many bytes.
+        """Process an acknowledgement, and let waiting messages go.
+
+        Args:
+            count: how many sequenced frames the other side has received.
+            credit, bulk_credit: bytes of small and of large messages that it allows since the session began.
 
         Raises:
-            RemoteProtocolError: the count is impossible.
+            RemoteProtocolError: *count* is impossible.
         """
         bulk = self._replay.bulk
         freed = self._replay.acknowledge(count)
@@ -202,52 +208,52 @@ class Outbound:
             self._release(now)
 
     def can_rewind(self, count: int) -> bool:
-        """Whether *count* is what the other side may have."""
+        """Whether the other side may have received *count* frames."""
         return self._replay.acknowledged <= count <= self._replay.sent
 
     def rewind(self, count: int, now: float) -> bytes:
-        """On a new link of the same session: return what the other side, which has *count* frames, lacks.
+        """Return the bytes to send again on a new link to the other side, which has received *count* frames.
 
         Raises:
-            RemoteProtocolError: the count is impossible.
+            RemoteProtocolError: *count* is impossible.
         """
         self.acknowledge(count, 0, 0, now)
         return self._replay.unacknowledged()
 
     @property
     def flushed(self) -> bool:
-        """Whether all was sent and acknowledged."""
+        """Whether everything was sent and acknowledged."""
         return not (
             self.frames or self._waiting or self._fenced or self._replay.size or self.bulk.busy
         )
 
     @property
     def buffered(self) -> int:
-        """Bytes of small messages that wait, are in frames, or are not acknowledged."""
+        """Bytes of small messages that wait, are in frames, or are not acknowledged yet."""
         return self._framed + self._waiting.size + self._fenced.size
 
     @property
     def has_room(self) -> bool:
         """Whether the outbox takes small messages.
 
-        In a session, a burst of 1 MiB may wait for credit. A producer that is faster than that is held to
-        the pace of its consumer: it waits as soon as credit is used up, which costs it far less than going
-        through a long line. ``calm_down`` ends that.
+        In a session, a burst of 1 MiB may wait for credit. After that the producer is held to the pace of its
+        consumer: it has to wait as soon as credit is used up, until ``calm_down``. That costs far less than
+        passing each message through a long queue.
         """
         if self.buffered >= self._limits.outbox:
             return False
-        if self._credit and self._waiting.size >= _BURST:
+        if self._credit and self._waiting.size >= _BURST_SIZE:
             self._paced = True
         return not (self._paced and self._waiting)
 
     def calm_down(self) -> None:
-        """Some time has gone by: if all is delivered, the outbox takes a burst again."""
+        """Allow a burst again, if everything was delivered. Called from time to time."""
         if self.flushed:
             self._paced = False
 
     @property
     def congested(self) -> bool:
-        """Whether more answers than there is room for wait for the link or for an acknowledgement."""
+        """Whether responses beyond the limits wait for the link or for an acknowledgement."""
         limits = self._limits
         return (
             (self._framed > limits.outbox
@@ -258,8 +264,10 @@ class Outbound:
     # -- the end of a session
 
     def take_back(self) -> tuple[list[Message], list[Message]]:
-        """End the session. Return the requests and throws that were written and are not acknowledged,
-        and those that were never (wholly) written. Throws are in order.
+        """End the session, and return its requests and throws that are not acknowledged.
+
+        Returns:
+            Messages that were written, and messages that were not, or only in part. Throws are in order.
         """
         later = dict(self._sent_bulks_by_stream())
         written = _messages_in(self._replay.unacknowledged(), later)
@@ -288,7 +296,7 @@ class Outbound:
         size = len(body)
         throw = kind == THROW
         if self._credit == 0:
-            # No session yet; the chunk size is not agreed either.
+            # Without a session the chunk size is not agreed yet.
             self._wait(kind, ident, deadline, route, body)
         elif throw and (self.bulk.throw or self._fenced):
             self._fenced.append(kind, ident, deadline, route, body)
@@ -297,12 +305,12 @@ class Outbound:
             self.bulk.add(Bulk(kind, ident, 0, deadline, route, body))
             self.bulk.throw_may_start = not self._waiting.throws
             if throw:
-                # Later throws stay behind this one.
+                # Later throws have to stay behind this one.
                 self._gate = -1
         elif self._waiting or self._spent + size + len(route) + MESSAGE_COST > self._credit:
             self._wait(kind, ident, deadline, route, body)
         else:
-            # The gate was shut for throws only, or for good.
+            # The gate is closed for throws only, or always.
             self._commit(kind, ident, deadline, route, body, now)
 
     def _wait(self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes) -> None:
@@ -310,7 +318,7 @@ class Outbound:
         self._gate = -1
 
     def _release(self, now: float) -> None:
-        """Let waiting messages go, as far as credit reaches."""
+        """Put waiting messages into frames, as far as credit allows."""
         waiting, fenced = self._waiting, self._fenced
         while (message := waiting.next_within(self._credit - self._spent)) is not None:
             self._commit(*message, now)
@@ -369,11 +377,11 @@ class Outbound:
 
 
 def budget(deadline: float, now: float) -> int:
-    """Return the time left in milliseconds, at least 1, as it goes on the wire.
+    """Return the time left in milliseconds, from 1 to 2**32 - 1, as it is on the wire.
 
-    Rounded up, so that the handler's time is never over before the requester's.
+    It is rounded up, so that the handler's deadline is never before the requester's.
     """
-    return min(max(1, math.ceil((deadline - now) * 1000 - _NOISE)), 0xFFFFFFFF)
+    return min(max(1, math.ceil((deadline - now) * 1000 - _ROUNDING_ERROR)), 0xFFFFFFFF)
 
 
 def _messages_in(data: bytes, bulks: dict[int, Bulk]) -> list[Message]:

@@ -1,4 +1,4 @@
-"""A large message on its way in."""
+"""Partial: a large message that is being received."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..exceptions import RemoteProtocolError
 __all__ = ["SMALLEST_PIECE", "Partial"]
 
 SMALLEST_PIECE: Final = 1024
-"""Every piece but the last has at least so many bytes, so that pieces never cost more than they hold."""
+"""Bytes that each piece but the last has at least, so that pieces do not cost more than they carry."""
 
 
 class Partial:
@@ -18,8 +18,8 @@ class Partial:
 
     Args:
         number: the ``arg`` of its first frame.
-        total: the size of its body, already checked against the limit.
-        now: when its first piece came.
+        total: bytes of its body, already checked against the limit.
+        now: when the first piece came.
     """
 
     __slots__ = ("_began", "_body", "_received", "ident", "kind", "number", "route", "total")
@@ -34,15 +34,15 @@ class Partial:
         self.total = total
         self._began = now
         self._received = 0
-        # It grows in place, and gives its bytes away without another copy: joining 64 MiB in the end
-        # would hold up everything else for tens of milliseconds.
+        # BytesIO grows in place and returns its bytes without a copy. To join 64 MiB at the end would block
+        # the event loop for tens of milliseconds.
         self._body = BytesIO()
 
     def add(self, piece: bytes, *, more: bool) -> None:
         """Take the next piece.
 
         Raises:
-            RemoteProtocolError: the pieces are not what ``total`` said.
+            RemoteProtocolError: the pieces are too small, or do not add up to *total*.
         """
         self._received += len(piece)
         if not piece or self._received > self.total or (self._received == self.total) is more:
@@ -55,7 +55,7 @@ class Partial:
         self._body.write(piece)
 
     def budget(self, now: float) -> int:
-        """Return what is left of a request's budget, in ms; 0 if it has none."""
+        """Return the rest of a request's budget in milliseconds, at least 1; 0 if it has no budget."""
         if not self.number:
             return 0
         return max(1, self.number - round((now - self._began) * 1000))

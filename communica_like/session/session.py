@@ -1,4 +1,4 @@
-"""The conversation: requests and their answers, deadlines, acknowledgements, one link after another."""
+"""Session: requests and responses, deadlines and acknowledgements, over one link after another."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .waiting import Message
 __all__ = ["Lost", "Session"]
 
 _ACK_DELAY: Final = 0.05
-"""Seconds an acknowledgement may wait for company."""
+"""Seconds. Delayed ACK: how long an acknowledgement is held back to be sent along with others."""
 
 _NEVER: Final = float("inf")
 
 
 class Lost(NamedTuple):
-    """What a session that ended leaves behind.
+    """The messages that are lost with a session.
 
     Attributes:
-        unknown: tokens of requests that were sent: whether they were handled is unknown.
-        unsent: tokens of requests that surely were not handled.
+        unknown: tokens of requests that were sent, and may have been handled.
+        unsent: tokens of requests that certainly were not handled.
         throws: how many throws were not acknowledged.
     """
 
@@ -38,25 +38,26 @@ class Lost(NamedTuple):
 
 
 class Session:
-    """One side of a conversation. It neither reads a clock nor touches a link: its driver does.
+    """One side of a conversation. Its driver brings links and the time.
 
-    Times are seconds of any steady clock. Not thread-safe; no method may be called from within another.
+    Times are seconds of any monotonic clock. A session is not thread-safe, and methods must not be called
+    from within others.
 
     Args:
         limits: this side's limits.
 
     Attributes:
-        state: where it stands.
-        session_id: what both sides call it; NO_SESSION before the first handshake.
-        next_deadline: when ``tick`` wants to be called; it may move with every call.
-        pending: tokens of the requests without an answer yet, by id. Not to be changed from outside.
-        answer: answers a request of the other side with ``(ident, body)``. To be called once for each, unless
-            it was cancelled.
-        bulk: the large messages that wait or are under way; not to be changed from outside either.
-        only: RESULT if the last ``receive`` gave such events and no others, and nothing is to be sent;
-            REQUEST if it gave REQUEST and THROW events of small messages and no others; 0 for anything
-            else.
-        agreed: the limits after the handshake, ``peer_limits`` the other side's.
+        state: its state in the table of ``transitions``.
+        session_id: its id, the same on both sides; NO_SESSION before the first handshake.
+        next_deadline: when to call ``tick``; it may change with every call.
+        pending: tokens of the requests that wait for a response, by id. Read-only.
+        answer: sends the result of a request of the other side, as ``answer(ident, body)``. To be called once
+            for each request that was not cancelled, unless ``fail`` is.
+        bulk: the large messages that wait or are under way. Read-only.
+        only: tells about the last ``receive``. RESULT: all events are results, and nothing has to be sent.
+            REQUEST: all events are small requests and throws. 0: anything else.
+        agreed: this side's limits, as changed by the handshake.
+        peer_limits: the other side's limits.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -69,7 +70,7 @@ class Session:
         self.pending: dict[int, Any] = {}
         self._deadlines: dict[int, float] = {}
         self._idempotent: dict[int, tuple[bytes, bytes]] = {}
-        # Idempotent requests that were sent in an earlier session, too.
+        # Idempotent requests that were already sent in an earlier session.
         self._sent_before: set[int] = set()
         self._last_id = 0
         self.only = 0
@@ -82,7 +83,7 @@ class Session:
         self._inbound = Inbound(limits, self.pending, self._idempotent, self._on_control)
         self._now = 0.0
         self._heard = 0.0
-        # The time it had last heard something when it asked whether the other side is still there.
+        # The value of _heard when the last PING was sent.
         self._pinged_after = _NEVER
         self._suspended = 0.0
         self._ack_at = _NEVER
@@ -90,10 +91,10 @@ class Session:
     # -- links
 
     def establish(self, session_id: bytes, peer: Limits, now: float) -> list[Event]:
-        """A handshake made a new session on a new link; what waited in the outbox goes out.
+        """Start a new session on a new link, after the handshake. Waiting messages may be sent.
 
         Returns:
-            ERROR and DROPPED events for what waited and is too big for the other side.
+            ERROR and DROPPED events for waiting messages that are larger than the other side accepts.
         """
         self.state = after(self.state, Step.ESTABLISH)
         self.session_id = session_id
@@ -105,11 +106,14 @@ class Session:
         return [self._refuse(message) for message in refused]
 
     def can_resume(self, peer_received: int) -> bool:
-        """Whether the other side may have that many frames, so that ``resume`` will do."""
+        """Whether the other side may have received that many frames, so that ``resume`` will not raise."""
         return self._outbound.can_rewind(peer_received)
 
     def resume(self, peer_received: int, now: float) -> None:
-        """A handshake brought a new link to this session: what the other side lacks is sent again.
+        """Continue the session on a new link, and send again what the other side has not received.
+
+        Args:
+            peer_received: how many sequenced frames the other side has received.
 
         Raises:
             RemoteProtocolError: the other side claims frames that were never sent.
@@ -122,7 +126,7 @@ class Session:
             self._control.append(replay)
 
     def lose_link(self, now: float) -> None:
-        """The link broke; the session lives on for the resume window."""
+        """Suspend the session, whose link has broken, until it resumes or the resume window has passed."""
         self.state = after(self.state, Step.LOSE_LINK)
         self._suspended = now
         self._inbound.link_lost()
@@ -131,11 +135,11 @@ class Session:
         self._schedule()
 
     def end(self, *, keep: bool) -> Lost:
-        """The session is over. A new one may be established later.
+        """End the session. A new one may be established later.
 
         Args:
-            keep: keep what may be sent again in the next session: requests that were not sent or are
-                idempotent, and throws that were not acknowledged. Otherwise all of them are lost.
+            keep: keep messages that may be sent in the next session: requests that were not sent or are
+                idempotent, and throws that are not acknowledged. Otherwise all are lost.
         """
         self.state = after(self.state, Step.END)
         self.session_id = NO_SESSION
@@ -186,16 +190,17 @@ class Session:
         deadline: float | None = None,
         idempotent: bool = False,
     ) -> int:
-        """Send a request, or let it wait; return its id, or 0 if there is no room in the outbox.
+        """Send a request, or queue it. Return its id, or 0 if the outbox is full.
 
-        An event will bring *token* back once, unless it is cancelled or the session ends, which returns it.
+        One event returns *token*, unless the request is cancelled; or the end of the session returns it.
 
         Args:
-            deadline: when it times out, by the clock of *now*.
-            idempotent: whether it may be sent again in a next session.
+            token: any object that stands for the request.
+            deadline: when it times out, by the clock of *now*; None: never.
+            idempotent: whether it may be sent again in the next session.
 
         Raises:
-            MessageTooBig: it can never be sent.
+            MessageTooBig: one of the two sides does not accept its size.
         """
         ident = self._last_id + 1
         if not self._outbound.message(REQUEST, ident, deadline, route, body, now):
@@ -209,64 +214,64 @@ class Session:
         return ident
 
     def throw(self, route: bytes, body: bytes, now: float) -> bool:
-        """Send a throw, or let it wait; return False if there is no room in the outbox.
+        """Send a throw, or queue it. Return False, without taking it, if the outbox is full.
 
         Raises:
-            MessageTooBig: it can never be sent.
+            MessageTooBig: one of the two sides does not accept its size.
         """
         return self._outbound.message(THROW, 0, None, route, body, now)
 
     def cancel(self, ident: int) -> None:
-        """Give up a request: its answer will not be reported, its handler is told to stop."""
+        """Cancel a request: report no response, and tell the other side to cancel its handler."""
         if self.pending.pop(ident, None) is not None:
             self._outbound.cancel_request(ident, self._now)
         self.release(ident)
 
     def was_sent_before(self, ident: int) -> bool:
-        """Whether an idempotent request that waits was sent in an earlier session."""
+        """Whether a pending idempotent request was sent in an earlier session."""
         return ident in self._sent_before
 
     def release(self, ident: int) -> None:
-        """Forget the deadline and the copy of a request that has ended.
+        """Drop the deadline and the copy of a request that has ended.
 
-        To be called for each request with a deadline, or idempotent, when its token has come back.
+        Must be called for each request with a deadline, and each idempotent one, whose token was returned.
         """
         self._deadlines.pop(ident, None)
         self._idempotent.pop(ident, None)
         self._sent_before.discard(ident)
 
     def fail(self, ident: int, failure: Failure) -> None:
-        """Answer a request of the other side with a failure."""
+        """Send a failure as the response to a request of the other side."""
         self._outbound.reply(ERROR, ident, failure.kind, failure.encode())
 
     def drop_answer(self, ident: int) -> None:
-        """Stop sending an answer that the other side does not want any more."""
+        """Stop sending a response whose request the other side has cancelled."""
         self._outbound.cancel_reply(ident)
 
     def last_cost(self) -> tuple[int, int]:
-        """Return what the events of the last ``receive`` cost; to be called each time if ``only`` is 0."""
+        """Return the credit that the last ``receive`` cost. Must be called each time that ``only`` is 0."""
         return self._inbound.last_cost()
 
     def cost(self, route: bytes, body: bytes) -> tuple[int, int]:
-        """Return the credit that a REQUEST or THROW event holds, for small and for large messages."""
+        """Return the credit of a REQUEST or THROW event, for small and for large messages."""
         if len(body) > self.agreed.chunk:
             return 0, len(body)
         return len(route) + len(body) + MESSAGE_COST, 0
 
     def handled(self, cost: tuple[int, int]) -> None:
-        """Events of this cost are done with: their credit goes back to the other side."""
+        """Return the credit of events that were handled to the other side."""
         self._inbound.handled(*cost)
-        self._await_company()
+        self._schedule_delayed_ack()
 
     def hold(self, cost: tuple[int, int]) -> None:
-        """Keep the credit of events that were just received, until ``handled`` gives it back."""
+        """Withhold the credit of events that were just received, until ``handled`` returns it."""
         self._inbound.hold(*cost)
 
     @property
     def congested(self) -> bool:
-        """Whether so many answers wait to be sent that no more requests should be handled for now.
+        """Whether so many responses wait to be sent that no more requests should be handled for now.
 
-        It depends on the link and on acknowledgements alone, never on credit: two sides that flood each
+        This depends on the link and on acknowledgements alone, never on credit, so two sides that flood each
         other with requests cannot block each other.
         """
         return self._outbound.congested
@@ -274,9 +279,9 @@ class Session:
     # -- bytes
 
     def receive(self, data: bytes, now: float) -> list[Event]:
-        """Take bytes from the link and return what they say, in order.
+        """Take bytes from the link, cut anywhere, and return their events, in order.
 
-        The credit of messages goes back with the next acknowledgement, unless ``hold`` is called before.
+        The credit of messages is returned with the next acknowledgement, unless ``hold`` is called before.
         """
         self._now = self._heard = now
         events: list[Event] = []
@@ -287,7 +292,7 @@ class Session:
             self.only = 0
             events.append((BROKEN, exc, 0, b"", b""))
         if self._ack_at == _NEVER:
-            self._await_company()
+            self._schedule_delayed_ack()
         return events
 
     @property
@@ -298,7 +303,7 @@ class Session:
     def data_to_send(self, now: float) -> bytes:
         """Return bytes for the link: all small messages, and one piece of a large one.
 
-        To be called again while ``more_to_send``. Only in state LIVE.
+        Call it again while ``more_to_send``, and only while LIVE.
         """
         data = self._outbound.data_to_send(now) if self._frames or self.bulk.busy else b""
         if self._inbound.ack_due:
@@ -310,18 +315,18 @@ class Session:
         return data
 
     def say_goodbye(self, reason: Reason) -> None:
-        """Tell the other side that the session is over, and what was received. ``end`` comes next."""
+        """Send a GOODBYE, after an acknowledgement of all that was received. ``end`` has to follow."""
         self._control.append(self._inbound.ack())
         self._control.append(control(GOODBYE, reason.encode(), arg=reason.code))
 
     def ask_for_ack(self) -> None:
-        """Make the other side acknowledge all that it has, at once."""
+        """Ask the other side to acknowledge all that it has received, at once."""
         self._control.append(control(PING))
 
     # -- time
 
     def tick(self, now: float) -> list[Event]:
-        """Do what is due, and move ``next_deadline``."""
+        """Process everything that is due at *now*, and update ``next_deadline``."""
         self._now = now
         events: list[Event] = []
         self._events = events
@@ -351,7 +356,7 @@ class Session:
 
     @property
     def buffered(self) -> int:
-        """Bytes of small messages that wait, or are not acknowledged."""
+        """Bytes of small messages that wait, or are not acknowledged yet."""
         return self._outbound.buffered
 
     @property
@@ -361,17 +366,17 @@ class Session:
 
     @property
     def flushed(self) -> bool:
-        """Whether all that was sent is acknowledged, and nothing waits."""
+        """Whether everything was sent and acknowledged."""
         return self._outbound.flushed
 
     @property
     def received(self) -> int:
-        """How many sequenced frames came in this session: what a handshake tells the other side."""
+        """How many sequenced frames were received in this session, which a handshake tells the other side."""
         return self._inbound.count
 
     # -- inside
 
-    def _await_company(self) -> None:
+    def _schedule_delayed_ack(self) -> None:
         if self._ack_at == _NEVER and self._inbound.ack_owed:
             self._ack_at = self._now + _ACK_DELAY
             if self._ack_at < self.next_deadline:
@@ -395,7 +400,7 @@ class Session:
             self._events.append((GOODBYE, 0, arg, b"", payload))
         elif kind >= 32:
             raise RemoteProtocolError(f"a greeting (kind {kind}) after the handshake")
-        # else: a later version's control frame, which may be ignored
+        # else: a control frame of a later version, to be ignored
 
     def _add_deadline(self, ident: int, deadline: float) -> None:
         self._deadlines[ident] = deadline

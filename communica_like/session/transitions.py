@@ -1,4 +1,4 @@
-"""The states of a session, as a table that knows nothing of clients and servers.
+"""The states of a session, as a table. It is the same for clients and servers.
 
 ::
 
@@ -6,7 +6,7 @@
                         │                      │
                         └────────end───────────┴──► NEW (ready for a next session)
 
-A message given to a session that is NEW or SUSPENDED waits in its outbox.
+Messages wait in the outbox while a session is NEW or SUSPENDED.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["State", "Step", "after"]
 
 
 class State(Enum):
-    """Where a session stands."""
+    """The state of a session."""
 
     NEW = "new"
     LIVE = "live"
@@ -28,7 +28,7 @@ class State(Enum):
 
 
 class Step(Enum):
-    """What can happen to it."""
+    """A step that changes the state."""
 
     ESTABLISH = "establish"
     RESUME = "resume"
@@ -47,7 +47,7 @@ _TABLE: Final = {
 
 
 def after(state: State, step: Step) -> State:
-    """Return the state that follows.
+    """Return the state that follows *state* after *step*.
 
     Raises:
         LocalProtocolError: the step is not possible in this state.

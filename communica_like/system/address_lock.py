@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from ..exceptions import AddressInUse
+from . import fork
 from .lock_file import LockFile
 from .process_id import ProcessId
 from .state_directory import state_directory
@@ -19,7 +21,7 @@ _LOCK_ATTEMPTS: Final = 20
 _RETRY_INTERVAL: Final = 0.002  # seconds
 
 
-class AddressLock:
+class AddressLock(LockFile):
     """The right to serve an address, among the processes of one user. It ends with the process.
 
     Args:
@@ -32,13 +34,18 @@ class AddressLock:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._lock = _lock(address)
-        self._lock.write(b"")
-
-    @property
-    def kept(self) -> bool:
-        """Whether other processes can see it. They cannot after its file was removed."""
-        return self._lock.kept
+        for _ in range(_LOCK_ATTEMPTS):
+            try:
+                super().__init__(_path(address))
+            except BlockingIOError:
+                # It may be locked for a moment only, by a process that removes stale locks.
+                if AddressLock.owner(address) is not None:
+                    break
+                time.sleep(_RETRY_INTERVAL)
+            else:
+                self.write(b"")
+                return
+        raise AddressInUse(f"a live server already serves {address}")
 
     def renew(self) -> None:
         """Take the lock again and announce it, after its file was removed.
@@ -47,41 +54,20 @@ class AddressLock:
             AddressInUse: another live process was faster.
             LinkError: see ``state_directory``.
         """
-        lock = _lock(self._address)
-        self._lock.release()
-        self._lock = lock
+        lost = self._descriptor
+        AddressLock.__init__(self, self._address)
+        fork.discard(lost)
+        os.close(lost)
         self.announce()
 
     def announce(self) -> None:
         """Let ``owner`` return this process."""
-        self._lock.write(str(ProcessId.own()).encode())
-
-    def release(self) -> None:
-        """Let other processes serve the address."""
-        self._lock.release()
+        self.write(str(ProcessId.own()).encode())
 
     @staticmethod
     def owner(address: str) -> ProcessId | None:
         """Return the live process that has announced to serve the address, or None."""
         return _live_owner(_path(address))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
-
-
-def _lock(address: str) -> LockFile:
-    for _ in range(_LOCK_ATTEMPTS):
-        try:
-            return LockFile(_path(address))
-        except BlockingIOError:
-            # It may be locked for a moment only, by a process that removes stale locks.
-            if AddressLock.owner(address) is not None:
-                break
-        time.sleep(_RETRY_INTERVAL)
-    raise AddressInUse(f"a live server already serves {address}")
 
 
 def remove_stale_locks() -> None:

@@ -1,4 +1,4 @@
-"""Frame kinds and the one header that every frame has.
+"""The kinds of frames, and the header that every frame has.
 
 A frame is a header of 20 bytes and a payload of ``length`` bytes (all integers big-endian)::
 
@@ -55,12 +55,12 @@ CONTINUE: Final = 6
 ABANDON: Final = 7
 LAST_SEQUENCED: Final = 15
 
-# Unsequenced kinds: they belong to one link and are never replayed.
+# Unsequenced kinds: belong to one link, never replayed.
 ACK: Final = 16
 PING: Final = 17
 GOODBYE: Final = 18
 
-# The handshake, before anything else on a link.
+# The handshake: the first frames on a link.
 HELLO: Final = 32
 CHALLENGE: Final = 33
 PROOF: Final = 34
@@ -68,26 +68,24 @@ WELCOME: Final = 35
 REJECT: Final = 36
 
 MORE: Final = 0x01
-"""Flag: the body goes on in CONTINUE frames. On the first frame a MORE_PREFIX leads the payload."""
+"""Flag: the body continues in CONTINUE frames. The payload of the first frame starts with a MORE_PREFIX."""
 
 MORE_PREFIX: Final = Struct("!IQ")
-"""Number of the stream, and size of the whole body in bytes."""
+"""Number of the stream, and bytes of the whole body."""
 
 ACK_BODY: Final = Struct("!QQ")
-"""Credit limits for small and for large messages, in bytes since the session began."""
+"""Credit limits for small and for large messages: bytes since the session began."""
 
 MAX_ROUTE: Final = 0xFFFF
 
 
 def control(kind: int, body: bytes = b"", ident: int = 0, arg: int = 0) -> bytes:
-    """Return a frame without route and flags."""
+    """Return a frame that has neither route nor flags."""
     return HEADER.pack(len(body), kind, 0, 0, ident, arg) + body
 
 
 def split_frames(data: bytes) -> list[tuple[int, int, int, int, int, bytes]]:
-    """Return whole frames as ``(kind, flags, route_size, ident, arg, payload)``.
-
-    For bytes that are known to end at a frame's end, such as those of a replay buffer.
+    """Split bytes that end with a frame into ``(kind, flags, route_size, ident, arg, payload)`` tuples.
 
     Raises:
         RemoteProtocolError: the last frame is cut short.

@@ -1,4 +1,4 @@
-"""A byte stream cut anywhere -> whole frames, one at a time. For the handshake.
+"""FrameReader: cuts a byte stream into frames, one at a time, for the handshake.
 
 A session takes frames out of its stream itself (session/inbound.py), many at a time.
 """
@@ -12,11 +12,11 @@ __all__ = ["FrameReader"]
 
 
 class FrameReader:
-    """Collects bytes and gives whole frames.
+    """Collects bytes of a stream and returns whole frames.
 
     Args:
-        max_payload: the largest payload, in bytes; a longer one is refused when its header is there,
-            before anything is allocated for it.
+        max_payload: bytes of the largest payload. A longer one is refused as soon as its header has come,
+            before memory is allocated for it.
     """
 
     def __init__(self, max_payload: int) -> None:
@@ -24,14 +24,14 @@ class FrameReader:
         self._data = b""
 
     def feed(self, data: bytes) -> None:
-        """Add bytes of the stream."""
+        """Add bytes of the stream, cut anywhere."""
         self._data += data
 
     def next_frame(self) -> tuple[int, int, bytes] | None:
-        """Return ``(kind, arg, payload)`` of the next frame, or None if it is not whole yet.
+        """Return ``(kind, arg, payload)`` of the next frame, or None if it is not complete yet.
 
         Raises:
-            RemoteProtocolError: a payload beyond the limit, as in bytes of a foreign protocol.
+            RemoteProtocolError: the payload exceeds the limit, as bytes of another protocol usually do.
         """
         data = self._data
         if len(data) < HEADER_SIZE:
@@ -39,7 +39,7 @@ class FrameReader:
         length, kind, _, _, _, arg = HEADER.unpack_from(data)
         if length > self._max_payload:
             raise RemoteProtocolError(
-                f"a frame of {length} bytes where at most {self._max_payload} may come; "
+                f"a frame of {length} bytes where at most {self._max_payload} are allowed; "
                 f"the first bytes are {data[:16]!r}"
             )
         end = HEADER_SIZE + length
@@ -49,6 +49,6 @@ class FrameReader:
         return kind, arg, data[HEADER_SIZE:end]
 
     def rest(self) -> bytes:
-        """Return, and forget, the bytes after the last frame."""
+        """Remove the bytes after the last frame, and return them."""
         data, self._data = self._data, b""
         return data

@@ -1,4 +1,4 @@
-"""The bodies of the handshake's frames."""
+"""The bodies of the frames of the handshake: HELLO, CHALLENGE, WELCOME, REJECT; and of GOODBYE."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ _LIMITS_SIZE: Final = Limits.WIRE.size
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The client's first frame.
+    """The body of the client's first frame.
 
     Attributes:
-        client_id: who the client says it is; 1 to 255 bytes of UTF-8.
+        client_id: the id that the client claims; 1 to 255 bytes of UTF-8.
         limits: the client's limits.
         nonce: 32 random bytes, for the challenge.
         session_id: the session to resume, or NO_SESSION.
-        received: sequenced frames received in that session.
-        version, oldest: the versions of this protocol that the client speaks, from oldest to version.
+        received: how many sequenced frames the client has received in that session.
+        version, oldest: the client speaks all versions of this protocol from *oldest* to *version*.
     """
 
     client_id: str
@@ -77,16 +77,16 @@ class Hello:
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        """Return the HELLO in *body*. Later versions may only append to the head's first 8 bytes.
+        """Return the HELLO in *body*. Later versions keep the first 8 bytes, and may change the rest.
 
         Raises:
-            RemoteProtocolError: it is none.
+            RemoteProtocolError: *body* is malformed.
         """
         if body[:4] != MAGIC or len(body) < 8:
             raise RemoteProtocolError(f"no greeting of this protocol, but {body[:16]!r}")
         version, oldest = Struct("!HH").unpack_from(body, 4)
         if oldest > VERSION:
-            # The rest may look like anything; the versions are all there is to say.
+            # The format of the rest is unknown.
             return cls("?", Limits(), bytes(NONCE_SIZE), version=version, oldest=oldest)
         size = cls.HEAD.size
         if not size + _LIMITS_SIZE < len(body) <= size + _LIMITS_SIZE + 255:
@@ -102,7 +102,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """The server's answer where an authkey is set: its nonce, and proof that it knows the key."""
+    """The server's response to HELLO if it has an authkey: its nonce, and proof that it knows the key."""
 
     nonce: bytes
     proof: bytes
@@ -113,7 +113,7 @@ class Challenge:
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        """Raises RemoteProtocolError if *body* is no challenge."""
+        """Return the challenge in *body*. Raise RemoteProtocolError."""
         if len(body) != NONCE_SIZE + PROOF_SIZE:
             raise RemoteProtocolError(f"CHALLENGE of {len(body)} bytes")
         return cls(body[:NONCE_SIZE], body[NONCE_SIZE:])
@@ -121,13 +121,13 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The server's last word in the handshake.
+    """The body of the server's last frame of the handshake.
 
     Attributes:
-        version: the version spoken from here on.
-        resumed: whether the session asked for goes on; if not, ``session_id`` is a new one.
+        version: the version that both sides speak from here on.
+        resumed: whether the session that the client named continues; otherwise *session_id* is a new one.
         session_id: 16 random bytes.
-        received: sequenced frames that the server has received in the session.
+        received: how many sequenced frames the server has received in the session.
         limits: the server's limits.
     """
 
@@ -146,7 +146,7 @@ class Welcome:
 
     @classmethod
     def decode(cls, body: bytes) -> Self:
-        """Raises RemoteProtocolError if *body* is no WELCOME."""
+        """Return the WELCOME in *body*. Raise RemoteProtocolError."""
         size = cls.HEAD.size
         try:
             version, resumed, session_id, received = cls.HEAD.unpack(body[:size])
@@ -164,10 +164,10 @@ class Reason:
     text: str
 
     def encode(self) -> bytes:
-        """Return the frame's body: the text, at most 1,024 bytes of UTF-8. The code is the ``arg``."""
+        """Return the frame's body: the text, cut after 1,024 bytes. The code is the frame's ``arg``."""
         return self.text.encode("utf-8", "backslashreplace")[:1024]
 
     @classmethod
     def decode(cls, code: int, body: bytes) -> Self:
-        """Never raises: what cannot be read is replaced."""
+        """Return the reason in *body*. Bytes that are not UTF-8 are replaced."""
         return cls(code, body[:1024].decode("utf-8", "replace"))

@@ -1,4 +1,4 @@
-"""The limits that a side announces in the handshake, and what two sides make of them."""
+"""Limits: the bounds that a side keeps and announces in the handshake."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ KIB: Final = 1024
 MIB: Final = 1024 * KIB
 
 MESSAGE_COST: Final = KIB
-"""Bytes of credit that a message costs beside its own, for the bookkeeping it causes.
+"""Bytes of credit that a message costs beyond its size.
 
-So a byte window is a window of requests too: 4 MiB are at most 4,096 messages in hand.
+So a window of bytes is a window of messages, too: 4 MiB allow at most 4,096 of them.
 """
 
 _LARGEST_ROUTE: Final = MESSAGE_COST + 0xFFFF
@@ -25,28 +25,31 @@ _LARGEST_ROUTE: Final = MESSAGE_COST + 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one side. Sizes are bytes, times are seconds.
+    """The bounds of one side. Sizes are bytes, times are seconds.
 
     Announced to the other side:
 
     Attributes:
-        max_message: the largest message body accepted; also the credit for large messages, those
-            over ``chunk``, that are received but not yet handled.
-        window: credit for small messages received but not yet handled (each costs its size and
-            MESSAGE_COST).
-        replay: sent and not yet acknowledged bytes that are kept to be sent again.
-        chunk: messages above it travel in pieces of at most this size.
-        heartbeat: a link that is silent for so long is broken. The shorter of both sides' rules.
-        resume_window: how long a session outlives its last link. The shorter of both sides' rules.
+        max_message: body of the largest message that is accepted; also the credit for large messages, those
+            over *chunk*, that are received but not handled yet.
+        window: credit for small messages that are received but not handled yet. Each costs its size and
+            MESSAGE_COST.
+        replay: bytes that are sent but not acknowledged yet, and kept to be sent again.
+        chunk: larger messages travel in pieces of at most this size. The smaller value of both sides holds.
+        heartbeat: a link that is silent for so long is broken. The shorter time of both sides holds.
+        resume_window: how long a session outlives its last link. The shorter time of both sides holds.
 
-    Kept to oneself:
+    Not announced:
 
     Attributes:
         outbox: bytes that wait to be sent or acknowledged before ``throw()`` and ``request()`` wait. In a
             session only a burst of 1 MiB of it waits for the other side's window.
-        bulk_in_flight: bytes of large messages sent and not yet acknowledged; counted as no less than
-            twice ``ack_size``. Small keeps small messages quick; on links with a long round trip, raise it
-            for throughput.
+        bulk_in_flight: bytes of large messages that are sent but not acknowledged yet; at least twice
+            ``ack_size`` is used. A small value keeps small messages fast; on links with a long round trip,
+            raise it for throughput.
+
+    Raises:
+        ValueError: a value is out of its range.
     """
 
     max_message: int = 128 * MIB
@@ -82,11 +85,11 @@ class Limits:
 
     @property
     def ack_size(self) -> int:
-        """Bytes after which the other side acknowledges at the latest: a quarter of ``replay``, or 64 KiB."""
+        """Bytes after which the other side acknowledges at the latest: 64 KiB, or a quarter of ``replay``."""
         return min(64 * KIB, self.replay // 4)
 
     def encode(self) -> bytes:
-        """Return the announced part as 36 bytes."""
+        """Return the announced values as 36 bytes."""
         return self.WIRE.pack(
             self.max_message,
             self.window,
@@ -98,7 +101,7 @@ class Limits:
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return what the other side announced.
+        """Return the limits that the other side announced.
 
         Raises:
             RemoteProtocolError: the size is wrong, or a value is out of range.
@@ -112,10 +115,10 @@ class Limits:
             raise RemoteProtocolError(f"the other side announced impossible limits: {exc}") from exc
 
     def agreed_with(self, peer: Limits) -> Self:
-        """Return these limits with the times, and the chunk size, that both sides keep to."""
+        """Return these limits with the times and the chunk size that both sides use."""
         return replace(
             self,
-            # No message that is too large for a side goes unchecked as a small one.
+            # A message that is too large for a side must not pass unchecked as a small one.
             chunk=min(self.chunk, peer.chunk, self.max_message, peer.max_message),
             heartbeat=min(self.heartbeat, peer.heartbeat),
             resume_window=min(self.resume_window, peer.resume_window),

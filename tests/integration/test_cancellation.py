@@ -73,8 +73,8 @@ class Stage:
         for peer in peers:
             assert not peer.session.pending, "no request is left"
             assert peer.session.buffered == peer.session.bulk_buffered == 0, "nothing is left in the outbox"
-            assert not peer._requests.blocked
-            assert not peer._throws.blocked
+            waiting = (*peer._requests.waiting, *peer._large_requests.waiting, *peer._throws.waiting)
+            assert all(waiter._notified.done() for waiter in waiting), "there is room for what waits"
             assert not peer.dispatcher._requests
             assert not peer.session._deadlines
 

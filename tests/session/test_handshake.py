@@ -284,7 +284,7 @@ def test_a_server_takes_one_hello() -> None:
 
 def test_a_frame_longer_than_any_greeting_is_refused() -> None:
     for handshake in (ServerHandshake(LIMITS, None), ClientHandshake("me", LIMITS, None)):
-        with pytest.raises(RemoteProtocolError, match="at most 4096 may come"):
+        with pytest.raises(RemoteProtocolError, match="at most 4096 are allowed"):
             handshake.receive(control(HELLO, bytes(4097))[:HEADER_SIZE])
 
 

@@ -34,6 +34,9 @@ class BrokerConnector(Connector):
     _where: BrokerUrl = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        hosts: object = self.hosts
+        if isinstance(hosts, str):
+            raise TypeError(f"hosts is a tuple of hosts, not the str {hosts!r}")
         where, password, _ = BrokerUrl.parse(self.url)
         if password is not None and self.password not in (None, password):
             raise ValueError("a password in the URL, and another one as password=")

@@ -30,7 +30,7 @@ _NO_SHARED_TRANSIENT: Final = (4, 3)  # the first version of RabbitMQ without su
 
 @dataclass(frozen=True, slots=True)
 class BrokerKey:
-    """What identifies a connection: users with equal keys share one.
+    """The identity of a connection: users with equal keys share one.
 
     Attributes:
         url: the broker.
@@ -57,26 +57,26 @@ class AmqpConnection:
         user: receives the connection's events, also during ``close``.
 
     Attributes:
-        protocol: what carries the bytes, once there is a connection.
+        protocol: what carries the bytes.
     """
-
-    protocol: AmqpProtocol | None = None
 
     def __init__(self, key: BrokerKey, user: ConnectionUser) -> None:
         self._key = key
-        self._user = user
         self._aiormq: Any = None
         self._publishing: Any = None  # the channel on which links publish
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._connected = False
         self._exchange = key.exchange or _DEFAULT_EXCHANGE
+        self._loop = asyncio.get_running_loop()
+        self._reader = asyncio.StreamReader(_STREAM_LIMIT, loop=self._loop)
+        self.protocol = AmqpProtocol(self._reader, user)
 
     # -- opening and closing
 
     async def open(self, queue: str, user: ChannelUser) -> None:
-        """Connect; open a channel to publish on, and one that consumes a queue of this connection alone.
+        """Connect; open a channel to publish on, and one that consumes a queue.
 
         Args:
-            queue: the queue's name, and its routing key.
+            queue: the name, and the routing key, of an exclusive queue.
             user: receives the queue's messages, and those that are returned.
 
         Raises:
@@ -108,7 +108,6 @@ class AmqpConnection:
     async def _connect(self, url: BrokerUrl) -> None:
         key = self._key
         aiormq = optional_package("aiormq", "rmq")
-        loop = asyncio.get_running_loop()
         self._aiormq = aiormq.Connection(
             url.text(key.password),
             context=key.ssl,
@@ -118,17 +117,14 @@ class AmqpConnection:
         context = None
         if url.scheme == "amqps":
             context = key.ssl or await _context(aiormq, self._aiormq)
-        reader = asyncio.StreamReader(_STREAM_LIMIT, loop=loop)
-        protocol = AmqpProtocol(reader, self._user)
-        await loop.create_connection(lambda: protocol, url.host, url.port, ssl=context)
-        self.protocol = protocol
-        self._streams = reader, asyncio.StreamWriter(protocol.transport, protocol, reader, loop)
+        await self._loop.create_connection(lambda: self.protocol, url.host, url.port, ssl=context)
+        self._connected = True
         await self._aiormq.connect()
 
     async def create(self, url: Any, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Return the connection's streams to aiormq, whose transport factory this is."""
-        assert self._streams is not None
-        return self._streams
+        protocol = self.protocol
+        return self._reader, asyncio.StreamWriter(protocol.transport, protocol, self._reader, self._loop)
 
     async def close(self, *, orderly: bool) -> None:
         """Close the connection, in three seconds at most.
@@ -136,9 +132,9 @@ class AmqpConnection:
         Args:
             orderly: wait until the broker has processed what was published.
         """
-        protocol = self.protocol
-        if protocol is None:
+        if not self._connected:
             return
+        protocol = self.protocol
         if orderly and self._publishing is not None:
             with contextlib.suppress(LinkError), translated_errors("the channel was not closed"):
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
@@ -167,17 +163,16 @@ class AmqpConnection:
             # The broker would close the connection, which others use.
             raise LinkError(f"the connection to the broker has {most} channels, and may have no more")
         channel = await self._aiormq.channel(publisher_confirms=False)
-        if user is not None and self.protocol is not None:
+        if user is not None:
             self.protocol.add_channel(channel.number, user)
         return channel
 
     def discard_channel(self, channel: Any) -> None:
         """Free the number of a closed channel for the next one."""
-        if self.protocol is not None:
-            self.protocol.discard_channel(channel.number)
+        self.protocol.discard_channel(channel.number)
 
     async def close_channel(self, channel: Any) -> None:
-        """Close a channel, if it is open. Return after a second, even if the broker has not confirmed."""
+        """Close a channel, if it is open, with a timeout of a second."""
         if not channel.is_closed:
             await best_effort(channel.close(), _CLOSE_TIMEOUT)
         self.discard_channel(channel)
@@ -191,7 +186,6 @@ class AmqpConnection:
             mandatory: have the broker return messages that no queue takes.
             channel: where to publish; None: where all links do.
         """
-        assert self.protocol is not None
         return BasicPublish(
             self.protocol.transport,
             (channel or self._publishing).number,
@@ -203,7 +197,7 @@ class AmqpConnection:
 
     def write(self, frames: bytes) -> None:
         """Write frames, unless the connection is closing."""
-        if self.protocol is not None and not self.protocol.transport.is_closing():
+        if not self.protocol.transport.is_closing():
             self.protocol.transport.write(frames)
 
     # -- queues and exchanges
@@ -223,7 +217,7 @@ class AmqpConnection:
         await channel.queue_unbind(queue, self._exchange, key)
 
     async def declare_exchange(self, channel: Any) -> None:
-        """Declare the exchange if it is missing. The broker removes it with the last queue bound to it."""
+        """Declare the exchange, auto-delete, if it is missing."""
         if not self._key.exchange:
             return
         aiormq = optional_package("aiormq", "rmq")
@@ -237,7 +231,7 @@ class AmqpConnection:
 
 
 async def _is_broker(url: BrokerUrl) -> bool:
-    """Return whether a node is up: one that is starting accepts connections, and does not answer."""
+    """Return whether a node answers. One that is starting only accepts connections."""
     reader, writer = await asyncio.open_connection(url.host, url.port)
     try:
         if url.scheme == "amqps":
@@ -249,12 +243,12 @@ async def _is_broker(url: BrokerUrl) -> bool:
 
 
 async def ignore_message(message: Any) -> None:
-    """Take the place of a consumer's callback: AmqpProtocol keeps all messages from aiormq."""
+    """Do nothing: a consumer's callback, to which AmqpProtocol lets no message pass."""
 
 
 @contextlib.contextmanager
 def translated_errors(text: str) -> Iterator[None]:
-    """Raise LinkError, with *text* and the reason, for a TimeoutError and for what aiormq raises."""
+    """Raise LinkError, *text* and the reason, for aiormq's errors and TimeoutError."""
     aiormq = optional_package("aiormq", "rmq")
     pamqp = optional_package("pamqp.exceptions", "rmq")
     try:

@@ -59,7 +59,7 @@ class RmqConnector(BrokerConnector):
 
     Raises:
         ValueError: an argument is malformed. The message does not hold the password.
-        TypeError: password, ssl or authkey is of another type.
+        TypeError: password, ssl, hosts or authkey is of another type.
 
     ``connect`` and ``listen`` also raise FeatureNotAvailable if aiormq is not installed. ``dump_state`` gives
     ``amqp://user@host:port/vhost?address=name`` with the other options that were given. ``load_state`` takes

@@ -23,7 +23,9 @@ _ARRIVAL_DELAY: Final = 0.1  # seconds for what the other side sent before it wa
 
 
 class AmqpLink(Link):
-    """A byte stream in messages to the other side's inbox. It belongs to the running event loop.
+    """A byte stream in messages to the other side's inbox.
+
+    It belongs to the event loop that runs when it is made.
 
     At most _CREDIT bytes, and one more message, are sent and not known to be received, so that the broker
     does not store what a slow side has yet to read.
@@ -75,7 +77,7 @@ class AmqpLink(Link):
         return bytes([TO_CLIENT + TO_SERVER - self._to]) + self._ident
 
     def accept(self, introduction: Introduction) -> None:
-        """Introduce the server to the client. If the client is gone, the message is returned."""
+        """Introduce the server to the client."""
         if self._data is not None:
             self._data.publish(HEADER.pack(ACCEPT, self._to, self._ident, 0), introduction.encode())
 
@@ -185,7 +187,7 @@ class AmqpLink(Link):
         self.end(None, tell=True)
 
     def withdraw(self) -> asyncio.Future[None]:
-        """Abort a link that ``connect`` does not return; the future is done when it is broken."""
+        """Abort a link that ``connect`` does not return; return a future of its end."""
         self._withdrawn = True
         self.abort()
         return self._concluded

@@ -27,7 +27,7 @@ _QUEUE_EXPIRES: Final = 10_000  # milliseconds that the queue of an address may 
 
 
 class AmqpListener(Listener, ChannelUser):
-    """Serves an address, beside other servers: the broker gives a client's request to one of them.
+    """Serves an address, beside other servers, which the broker asks in turn.
 
     The last server removes the queue of the address. If a server was killed before it consumed from the queue
     it declared, the queue expires. A client that comes back sends its request to its server's own routing
@@ -83,9 +83,9 @@ class AmqpListener(Listener, ChannelUser):
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         if self._connection is not None:
-            self._connection.handle_message(body, self)
+            self._connection.handle_message(body, self._accept_link)
 
-    def connect_requested(self, ident: bytes, introduction: Introduction) -> None:
+    def _accept_link(self, ident: bytes, introduction: Introduction) -> None:
         if self._connection is None:
             return
         self._connection.hold()
@@ -128,7 +128,7 @@ class AmqpListener(Listener, ChannelUser):
         amqp = connection.amqp
         with translated_errors(f"cannot serve {self.address}"):
             async with asyncio.timeout(_DECLARE_TIMEOUT):
-                connection.servers[self._ident] = self
+                connection.servers[self._ident] = self._accept_link
                 connection.on_lost.add(self.connection_lost)
                 channel = self._channel = await amqp.new_channel(self)
                 await amqp.declare_exchange(channel)

@@ -21,7 +21,7 @@ _READABLE: Final = 60  # characters of an address that are kept beside its diges
 
 
 def check_name(what: str, name: Any) -> None:
-    """Raise ValueError unless *name* is 1 to 200 bytes of UTF-8 text without control characters."""
+    """Raise ValueError unless *name* is 1 to 200 bytes, and no control characters."""
     if not isinstance(name, str) or not name or _CONTROL.search(name):
         raise ValueError(f"{what} is non-empty text without control characters, not {name!r}")
     check_text(what, name)
@@ -37,17 +37,20 @@ def check_exchange(name: Any) -> None:
         )
 
 
-def broker_name(prefix: str, address: str, longest: int = 255) -> str:
-    """Return *prefix* and the address, or a digest of it if no name can hold the address as it is."""
-    name = prefix + address
-    if len(name) <= longest and _PLAIN.fullmatch(address):
-        return name
+def broker_name(prefix: str, address: str, longest: int = _MAX_NAME) -> str:
+    """Return *prefix* and the address, or a digest of it.
+
+    Args:
+        longest: how many characters of an address the name can hold.
+    """
+    if len(address) <= longest and _PLAIN.fullmatch(address):
+        return prefix + address
     readable = "".join(char if _PLAIN.fullmatch(char) else "_" for char in address[:_READABLE])
     return f"{prefix}{readable}#{blake2b(address.encode(), digest_size=16).hexdigest()}"
 
 
 def address_key(address: str) -> str:
-    """Return the name, and the routing key, of the queue that all servers of an address share."""
+    """Return the name, and the routing key, of the queue of an address."""
     return broker_name("communica_like.address.", address)
 
 

@@ -50,7 +50,7 @@ class ChannelUser:
         """A mandatory message came back, because no queue takes it."""
 
     def confirmed(self, tag: int, multiple: bool, taken: bool, /) -> None:
-        """The broker has this message, or all up to it; or (not *taken*) it could not take it."""
+        """The broker took, or (not *taken*) refused, a message or (*multiple*) all so far."""
 
     def channel_closed(self, reason: str, /) -> None:
         """The broker closed the channel, or its consumer."""
@@ -146,12 +146,12 @@ def ack_frame(channel: int, tag: int, *, multiple: bool = False) -> bytes:
 
 
 def nack_frame(channel: int, tag: int, *, requeue: bool) -> bytes:
-    """Return the frame that rejects a delivery: to be delivered again (*requeue*), or dead-lettered."""
+    """Return the frame that rejects a delivery; *requeue*: not to dead-letter it."""
     return _ACK_OR_NACK.pack(_METHOD, channel, 13, *_NACK, tag, 2 if requeue else 0) + _END
 
 
 class AmqpProtocol(asyncio.StreamReaderProtocol):
-    """asyncio's protocol of a pair of streams, which keeps the messages of some channels to itself.
+    """asyncio's protocol of streams, which keeps messages from aiormq.
 
     Args:
         reader: what aiormq reads.

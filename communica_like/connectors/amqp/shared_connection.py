@@ -17,7 +17,7 @@ from .connection import AmqpConnection, BrokerKey
 from .link_messages import ABORT, ACCEPT, CONNECT, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import ChannelUser
 
-__all__ = ["LinkAcceptor", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
+__all__ = ["Accept", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
 
 logger = logging.getLogger("communica_like")
 
@@ -48,19 +48,15 @@ class LinkEnd(Protocol):
         """Break the link."""
 
 
-class LinkAcceptor(Protocol):
-    """A server that accepts links."""
-
-    def connect_requested(self, ident: bytes, introduction: Introduction, /) -> None:
-        """A client asks for a link."""
-
+Accept = Callable[[bytes, Introduction], None]
+"""Called with a link's id and its client when a client asks for a link."""
 
 _connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[BrokerKey, SharedConnection]]
 _connections = WeakKeyDictionary()
 
 
 async def acquire(key: BrokerKey) -> SharedConnection:
-    """Return this event loop's connection, opened if necessary, with a reference that ``drop`` ends.
+    """Return this event loop's connection, with a reference that ``drop`` ends.
 
     Raises:
         FeatureNotAvailable: aiormq is not installed.
@@ -90,7 +86,7 @@ def blocked_error(connection: SharedConnection) -> LinkError:
 
 
 class SharedConnection(ChannelUser):
-    """A connection to a broker, for as long as it lasts: a lost one is replaced by another object.
+    """A connection to a broker. A lost one is replaced by another object.
 
     It has an inbox, an exclusive queue for the messages of its links.
 
@@ -99,7 +95,7 @@ class SharedConnection(ChannelUser):
         opening: done when the connection is open.
         inbox: the inbox's name, and its routing key.
         links: ends of links by their keys.
-        servers: what accepts links, by their ids.
+        servers: what accepts links, by the ids of servers.
         on_lost: called with the reason when the connection is lost.
         writable: whether links may write.
         blocked_reason: why the broker takes no messages; empty: it does.
@@ -117,7 +113,7 @@ class SharedConnection(ChannelUser):
         self.inbox = f"communica_like.inbox.{secrets.token_hex(16)}"
         self.amqp = AmqpConnection(key, self)
         self.links: dict[bytes, LinkEnd] = {}
-        self.servers: dict[str, LinkAcceptor] = {}
+        self.servers: dict[str, Accept] = {}
         self.on_lost: set[Callable[[str], None]] = set()
         self.writable = True
         self.blocked_reason = ""
@@ -145,7 +141,7 @@ class SharedConnection(ChannelUser):
         self._references += 1
 
     def release(self) -> asyncio.Task[None] | None:
-        """Drop a reference. Close the connection with the last one; return the closing task."""
+        """Drop a reference; with the last one close, and return the closing task."""
         self._references -= 1
         if self._references:
             return None
@@ -153,7 +149,7 @@ class SharedConnection(ChannelUser):
         return self._closing
 
     async def drop(self) -> None:
-        """Drop a reference. Close the connection with the last one, and wait for that."""
+        """Drop a reference; with the last one close, and wait for that."""
         closing = self.release()
         if closing is not None:
             await asyncio.shield(closing)
@@ -198,10 +194,9 @@ class SharedConnection(ChannelUser):
         AMQP's own heartbeats come once a minute or so.
         """
         self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
-        protocol = self.amqp.protocol
-        assert protocol is not None
-        if protocol.reads != self._reads or self.blocked_reason:
-            self._reads = protocol.reads
+        reads = self.amqp.protocol.reads
+        if reads != self._reads or self.blocked_reason:
+            self._reads = reads
             self._unanswered = 0
         elif self._unanswered == 2:
             # Checks are counted, not seconds: this process's event loop may have been blocked.
@@ -250,11 +245,11 @@ class SharedConnection(ChannelUser):
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         self.handle_message(body)
 
-    def handle_message(self, body: bytes, server: LinkAcceptor | None = None) -> None:
-        """Give a message to the link it is for, or a client's request for a link to a server.
+    def handle_message(self, body: bytes, accept: Accept | None = None) -> None:
+        """Give a message to its link, or a client's request for a link to a server.
 
         Args:
-            server: the one that the request was sent to; None: the one that it names.
+            accept: of the server that the request was sent to; None: of the one that it names.
         """
         link = self.links.get(body[1:18])
         introduction = None
@@ -271,9 +266,9 @@ class SharedConnection(ChannelUser):
         elif introduction is None:
             return
         elif (kind, to) == (CONNECT, TO_SERVER):
-            server = server or self.servers.get(introduction.server)
-            if server is not None:
-                server.connect_requested(ident, introduction)
+            accept = accept or self.servers.get(introduction.server)
+            if accept is not None:
+                accept(ident, introduction)
         elif (kind, to) == (ACCEPT, TO_CLIENT):
             # The client gave up before the server accepted.
             abort = HEADER.pack(ABORT, TO_SERVER, ident, 0)
@@ -281,7 +276,7 @@ class SharedConnection(ChannelUser):
 
 
 def _machine() -> str:
-    """Return an id of this machine since it was booted, or an empty string where there is none."""
+    """Return an id of this machine since it was booted; empty: unknown."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

@@ -76,7 +76,7 @@ class BrokerUrl(NamedTuple):
         if not host or _NOT_IN_HOSTS.search(host) or split.fragment or "/" in split.path[1:]:
             raise ValueError(f"{form}; a / in a name is written as %2F")
         if len(vhost) > _MAX_VHOST:
-            raise ValueError(f"a broker's URL with a vhost of more than {_MAX_VHOST} characters")
+            raise ValueError(f"a broker's URL with a vhost that is too long: at most {_MAX_VHOST} characters")
         options = dict(query)
         if len(options) < len(query):
             raise ValueError("a broker's URL with an option that is there twice")

@@ -11,6 +11,7 @@ from ...exceptions import QueueLimitReached
 from ...queues.posixmq import PosixMQ
 from ...serializers import RawSerializer
 from ...system import Registration, register
+from ...system.sysctl import sysctl
 
 __all__ = ["PosixMQPair"]
 
@@ -127,7 +128,8 @@ def _names(token: str) -> tuple[str, str]:
 
 def _has_room(max_items: int, max_item_size: int) -> bool:
     """Return whether the user may have some more pairs of this size. Nobody tells but by making queues."""
-    probe = (min(_USERS[0], _allowed("msg_max")), min(_USERS[1], _allowed("msgsize_max")))
+    most, largest = sysctl("fs.mqueue.msg_max"), sysctl("fs.mqueue.msgsize_max")
+    probe = (min(_USERS[0], most or _USERS[0]), min(_USERS[1], largest or _USERS[1]))
     wanted = _SPARE * 2 * _cost(max_items, max_item_size) + _cost(*_USERS)
     probes: list[PosixMQ] = []
     name = f"/communica_like-{secrets.token_hex(12)}-probe"
@@ -150,11 +152,3 @@ def _has_room(max_items: int, max_item_size: int) -> bool:
 def _cost(max_items: int, max_item_size: int) -> int:
     """Return the bytes that a queue of this size counts for."""
     return max_items * (max_item_size + _OVERHEAD)
-
-
-def _allowed(limit: str) -> int:
-    try:
-        with open(f"/proc/sys/fs/mqueue/{limit}", encoding="ascii") as file:
-            return int(file.read())
-    except OSError:
-        return _USERS[limit == "msgsize_max"]  # not mounted

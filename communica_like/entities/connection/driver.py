@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ...abc import Link, PeerIdentity
 from ...aio.eager import set_result_now
 from ...aio.timer import NEVER, DeadlineTimer, clock_of
-from ...aio.waiters import Turnstile
+from ...aio.waiters import Waiters
 from ...exceptions import ConnectionLost, HandlerError, PeerGone, RequestTimeout
 from ...session import Event, Session
 from ...session.events import (
@@ -70,6 +71,8 @@ def set_results_now(results: Sequence[Event], at_once: bool) -> None:
 
 logger = logging.getLogger("communica_like")
 
+T = TypeVar("T")
+
 
 class SessionDriver(Channel):
     """This side's half of the conversation with one other side. It is the receiver of its link.
@@ -126,8 +129,10 @@ class SessionDriver(Channel):
         self._time = clock_of(self._loop)
         # Whether requests seem to be made one at a time: then they are written at once.
         self._lone = True
-        self._requests = Turnstile()
-        self._throws = Turnstile()
+        # What waits for room in the outbox. Large requests hold up no small ones.
+        self._requests = Waiters(queue.Full)
+        self._large_requests = Waiters(queue.Full)
+        self._throws = Waiters(queue.Full)
         self._flush_waiter: asyncio.Future[None] | None = None
         self._closing_links = closing_links
 
@@ -271,15 +276,16 @@ class SessionDriver(Channel):
         deadline: float | None,
         idempotent: bool,
     ) -> int:
-        def attempt() -> int | None:
+        def attempt() -> int:
             if self.closed is not None:
                 raise self.closed.with_traceback(None)
             now = self._time() if deadline is not None else 0.0
-            return self.session.request(future, route, body, now, deadline, idempotent) or None
+            if not (ident := self.session.request(future, route, body, now, deadline, idempotent)):
+                raise queue.Full
+            return ident
 
-        # Small requests start in the order of the calls; large ones hold up nobody.
         small = len(body) <= self.session.agreed.chunk
-        return await self._requests.enter(attempt, deadline, queue=small)
+        return await self._wait_for_room(self._requests if small else self._large_requests, attempt, deadline)
 
     def throw(
         self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
@@ -294,7 +300,18 @@ class SessionDriver(Channel):
         if timeout is not None and timeout != NEVER:
             own = self._time() + timeout
             deadline = own if deadline is None else min(deadline, own)
-        await self._throws.enter(lambda: self._post(route, body) or None, deadline)
+
+        def attempt() -> None:
+            if not self._post(route, body):
+                raise queue.Full
+
+        await self._wait_for_room(self._throws, attempt, deadline)
+
+    async def _wait_for_room(self, waiters: Waiters, attempt: Callable[[], T], deadline: float | None) -> T:
+        try:
+            return await waiters.wait(attempt, None if deadline is None else deadline - self._time())
+        except queue.Full as exc:
+            raise RequestTimeout("no room in the outbox in time") from exc
 
     def _post(self, route: bytes, body: bytes) -> bool:
         if self.closed is not None:
@@ -367,7 +384,7 @@ class SessionDriver(Channel):
             self.session.cancel(ident)
             if not token.done():
                 token.set_exception(error)
-        self._open_turnstiles()
+        self._notify_waiters()
         self._writer.written(0, BURST)
 
     @property
@@ -445,8 +462,10 @@ class SessionDriver(Channel):
         if self.dispatcher.backlog and not session.congested:
             # Not at once: handlers run on the event loop alone, never inside of a task.
             self._loop.call_soon(self._work_off)
-        if (self._requests.blocked or self._throws.blocked) and session.has_room:
-            self._open_turnstiles()
+        if (
+            self._requests.waiting or self._throws.waiting or self._large_requests.waiting
+        ) and session.has_room:
+            self._notify_waiters()
         if self._flush_waiter is not None:
             self._tell_if_flushed()
 
@@ -468,9 +487,10 @@ class SessionDriver(Channel):
         self._look_at_the_clock()
         self._writer.written(0, BURST)
 
-    def _open_turnstiles(self) -> None:
-        self._requests.open()
-        self._throws.open()
+    def _notify_waiters(self) -> None:
+        self._requests.notify()
+        self._large_requests.notify()
+        self._throws.notify()
 
     # -- time
 

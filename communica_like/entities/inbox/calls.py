@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import queue
 import secrets
 import time
 from typing import Final, TypeVar
@@ -11,7 +12,7 @@ from typing import Final, TypeVar
 from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
 from ...aio.eager import set_result_now
 from ...aio.timer import NEVER
-from ...aio.waiters import Turnstile
+from ...aio.waiters import Waiters
 from ...exceptions import ConnectionLost, HandlerError, MessageTooBig, RequestTimeout
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
@@ -50,7 +51,7 @@ class InboxCalls(Channel):
         self._requests: dict[int, asyncio.Future[bytes]] = {}
         self._throws: dict[int, asyncio.Future[None]] = {}
         self._under_way = 0
-        self._room = Turnstile()
+        self._room = Waiters(queue.Full)
         self._no_throws: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
@@ -115,7 +116,7 @@ class InboxCalls(Channel):
             self.sender.forget(ident, cancel=True)
             if not answer.done():
                 answer.set_exception(error)
-        self._room.open()
+        self._room.notify()
 
     def end(self, reason: Reason) -> None:
         """Nothing that waits will be confirmed any more."""
@@ -181,18 +182,20 @@ class InboxCalls(Channel):
             raise TypeError(f"a key is a str, not {type(key).__name__}")
         if key is not None and not 0 < len(key.encode()) <= _LONGEST_KEY:
             raise ValueError(f"a key has 1 to {_LONGEST_KEY} bytes of UTF-8, not {key!r}")
-        if self._room.waiting or not self._take_room(body):
-            await self._room.enter(lambda: self._take_room(body) or None, deadline)
+        try:
+            timeout = None if deadline is None else deadline - self._loop.time()
+            await self._room.wait(lambda: self._take_room(body), timeout)
+        except queue.Full as exc:
+            raise RequestTimeout("no room in the outbox in time") from exc
         self._last += 1
         return self._last
 
-    def _take_room(self, body: bytes) -> bool:
+    def _take_room(self, body: bytes) -> None:
         if self.closed is not None:
             raise self.closed.with_traceback(None)
         if self._under_way >= self.limits.outbox:
-            return False
+            raise queue.Full
         self._under_way += len(body) + MESSAGE_COST
-        return True
 
     def _send(
         self, ident: int, is_request: bool, route: bytes, body: bytes, deadline: float | None, key: str | None
@@ -215,8 +218,7 @@ class InboxCalls(Channel):
     def _leave(self, ident: int, body: bytes) -> None:
         self.sender.forget(ident)
         self._under_way -= len(body) + MESSAGE_COST
-        if self._room.blocked:
-            self._room.open()
+        self._room.notify()
 
     def _time_is_over(self, future: asyncio.Future[T], text: str) -> None:
         if not future.done():

@@ -13,7 +13,7 @@ import time
 from typing import Any, Final
 
 from ...abc import Guarantees, Serializer
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
 from ...serializers import LiteralSerializer
 from ...system import fork
@@ -103,9 +103,9 @@ class PipeQueue(WaitingQueue):
         self._read = bytearray()  # an unfinished line; without tee(2), all that was read ahead
         self._loop: asyncio.AbstractEventLoop | None = None
         # A pipe is readable when anything is in it, and writable when PIPE_BUF bytes fit.
-        self._reading = FdWatcher(self._read_end, "read", lambda: getters.call_up(at_once=True))
-        self._writing = FdWatcher(self._write_end, "write", lambda: putters.call_up(at_once=True))
-        getters, putters = Line(queue.Empty, self._watch_reading), Line(queue.Full, self._writing.watch)
+        self._reading = FdWatcher(self._read_end, "read", lambda: getters.notify(at_once=True))
+        self._writing = FdWatcher(self._write_end, "write", lambda: putters.notify(at_once=True))
+        getters, putters = Waiters(queue.Empty, self._watch_reading), Waiters(queue.Full, self._writing.watch)
         super().__init__(serializer or LiteralSerializer(), getters, putters)
 
     @property
@@ -120,10 +120,10 @@ class PipeQueue(WaitingQueue):
 
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
         data = self._dumped(item)
-        await self._putters.enter(lambda: self._send(data), timeout)
+        await self._putters.wait(lambda: self._send(data), timeout)
 
     async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.enter(self._receive, timeout))
+        return self._load(await self._getters.wait(self._receive, timeout))
 
     def qsize(self) -> int:
         """Return how many whole items are in the pipe. Other processes may change that at any time.
@@ -284,4 +284,4 @@ class PipeQueue(WaitingQueue):
         # What was read ahead makes no descriptor readable, and this may be another thread.
         if self._read and self._loop is not None and len(self._getters):
             with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
-                self._loop.call_soon_threadsafe(self._getters.call_up)
+                self._loop.call_soon_threadsafe(self._getters.notify)

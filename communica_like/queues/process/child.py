@@ -8,7 +8,7 @@ import queue
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import Closed, ConnectionLost
 from ...system.child_process import ChildProcess
 from .reader import LineReader
@@ -24,9 +24,9 @@ class LineChild:
 
     Args:
         command, env, cwd, on_stderr: as for ChildProcess, which lists what is raised.
-        max_waiting_bytes: as for LineReader.
         getters, putters: notified when ``take`` or ``write`` may have another result; putters only between
             ``watch`` and ``ignore``.
+        max_waiting_bytes: as for LineReader.
 
     Attributes:
         process: the child.
@@ -36,13 +36,13 @@ class LineChild:
     def __init__(
         self,
         command: Sequence[str],
+        getters: Waiters,
+        putters: Waiters,
+        max_waiting_bytes: int,
         *,
         env: Mapping[str, str] | None,
         cwd: str | os.PathLike[str] | None,
         on_stderr: Callable[[bytes], object] | None,
-        max_waiting_bytes: int,
-        getters: Line,
-        putters: Line,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._getters = getters
@@ -78,7 +78,7 @@ class LineChild:
     def finish_input(self) -> None:
         """Close its stdin after the lines that were written."""
         self._writer.finish()
-        self._putters.call_up()
+        self._putters.notify()
 
     async def stop(self, timeout: float) -> None:
         """End the child, and close all. See ProcessLines.stop."""
@@ -102,14 +102,14 @@ class LineChild:
 
     def _writable(self) -> None:
         if self._putters:
-            self._putters.call_up()
+            self._putters.notify()
         else:
             self._writer.ignore()
 
     def _lines_came(self) -> None:
         if self.reader.over.is_set():
             self._pipe_ended()
-        self._getters.call_up()
+        self._getters.notify()
 
     def _pipe_ended(self) -> None:
         # Most likely the child has ended, and its exit code comes next. But it may run on.
@@ -124,5 +124,5 @@ class LineChild:
 
     def _settle(self) -> None:
         self._settled = True
-        self._getters.call_up()
-        self._putters.call_up()
+        self._getters.notify()
+        self._putters.notify()

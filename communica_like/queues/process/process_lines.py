@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Self
 
 from ...abc import Guarantees, Serializer
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import Closed, ConnectionLost, FeatureNotAvailable
 from ..base import WaitingQueue
 from .child import LineChild
@@ -98,11 +98,10 @@ class ProcessLines(WaitingQueue):
         if not words:
             raise ValueError("the command is empty")
         super().__init__(
-            LineText(encoding, errors), Line(queue.Empty), Line(queue.Full, self._watch, self._ignore)
+            LineText(encoding, errors), Waiters(queue.Empty), Waiters(queue.Full, self._watch, self._ignore)
         )
-        child = partial(LineChild, words, env=env, cwd=cwd, on_stderr=on_stderr)
-        bound, getters, putters = max_waiting_bytes, self._getters, self._putters
-        self._start = partial(child, max_waiting_bytes=bound, getters=getters, putters=putters)
+        child = partial(LineChild, words, self._getters, self._putters, max_waiting_bytes)
+        self._start = partial(child, env=env, cwd=cwd, on_stderr=on_stderr)
         self._stop_timeout = stop_timeout
         self._child: LineChild | None = None
 
@@ -155,7 +154,7 @@ class ProcessLines(WaitingQueue):
         Raises:
             queue.Full: the child has not read enough of the previous lines.
         """
-        self._write(self._dump(item))
+        self._opened().write(self._dump(item))
 
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
         """Wait for room, then write a line to the child. If it is cancelled, nothing was written.
@@ -173,10 +172,10 @@ class ProcessLines(WaitingQueue):
             Closed: the queue was closed, or not started, or ``end_input`` was called.
         """
         data = self._dump(item)
-        await self._putters.enter(lambda: self._write(data), timeout)
+        await self._putters.wait(lambda: self._opened().write(data), timeout)
 
     def get_nowait(self) -> str:
-        return str(self._load(self._take()))
+        return str(self._load(self._opened().take()))
 
     async def get(self, *, timeout: float | None = None) -> str:
         """Wait for the child's next line and return it. If it is cancelled or times out, no line was taken.
@@ -191,7 +190,7 @@ class ProcessLines(WaitingQueue):
                 stdout. The message has the exit code and the end of stderr.
             Closed: the queue was closed, or not started.
         """
-        return str(self._load(await self._getters.enter(self._take, timeout)))
+        return str(self._load(await self._getters.wait(lambda: self._opened().take(), timeout)))
 
     async def __anext__(self) -> str:
         """Return the next line. The iteration ends with the child's output, or when the queue is closed."""
@@ -255,12 +254,6 @@ class ProcessLines(WaitingQueue):
         if self._child is None:
             raise Closed("the queue was not started")
         return self._child
-
-    def _take(self) -> bytes:
-        return self._opened().take()
-
-    def _write(self, data: bytes) -> None:
-        self._opened().write(data)
 
     def _watch(self) -> None:
         if self._child is not None:

@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, Final
 
 from ...abc import Guarantees, Serializer
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import MessageTooBig, QueueLimitReached
 from ...features import optional_package
 from ...serializers import PickleSerializer
-from ...system.kernel_limit import kernel_limit
+from ...system.sysctl import sysctl
 from ..base import WaitingQueue
 from .type_waiters import POLL_INTERVAL, TypeWaiters
 
@@ -71,7 +71,7 @@ class SysVMQ(WaitingQueue):
         self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
         if key is not None and not 0 <= key < 2**31:
             raise ValueError(f"a key must be None, or a number from 1 to 2**31 - 1, not {key!r}")
-        self._largest = kernel_limit("kernel.msgmax") or 8192
+        self._largest = sysctl("kernel.msgmax") or 8192
         if max_bytes is not None and max_bytes < 1:
             raise ValueError(f"max_bytes must be at least 1, not {max_bytes}")
         self._mq, made = self._open(key or None, mode, create, exclusive)
@@ -84,7 +84,7 @@ class SysVMQ(WaitingQueue):
                     self._mq.remove()
                 raise
         self._waiters = TypeWaiters(self.key, self._holds_some, self._put_back)
-        putters = Line(queue.Full, self._poll_room, self._cancel_room_timer)
+        putters = Waiters(queue.Full, self._poll_room, self._cancel_room_timer)
         super().__init__(serializer or PickleSerializer(1), self._waiters.any, putters)
         self._room_timer: asyncio.TimerHandle | None = None
         self._room_delay = _FIRST_POLL_INTERVAL
@@ -127,7 +127,7 @@ class SysVMQ(WaitingQueue):
             ValueError: the type is out of range.
         """
         data = self._dumped(item, message_type)
-        await self._putters.enter(lambda: self._send(data, message_type), timeout)
+        await self._putters.wait(lambda: self._send(data, message_type), timeout)
 
     async def get(self, *, message_type: int = 0, timeout: float | None = None) -> Any:
         """Wait for an item, then remove it from the queue and return it.
@@ -146,7 +146,7 @@ class SysVMQ(WaitingQueue):
             ValueError: the type is out of range.
         """
         attempt = partial(self._receive, message_type)
-        return self._load(await self._waiters.enter(message_type, attempt, timeout))
+        return self._load(await self._waiters.wait(message_type, attempt, timeout))
 
     def qsize(self) -> int:
         self._check_open()
@@ -240,13 +240,15 @@ class SysVMQ(WaitingQueue):
     def _open(self, key: int | None, mode: int, create: bool, exclusive: bool) -> tuple[Any, bool]:
         """Return the queue, and whether it was created here."""
         if key is None:
-            return self._open_any(mode), True
-        if exclusive:
-            return self._open_key(key, mode, create, exclusive), True
-        if create:
+            # sysv_ipc would choose among the first 32,767 keys, which other programs are likely to use.
+            for _ in range(_KEY_ATTEMPTS):
+                with contextlib.suppress(FileExistsError):
+                    return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, True, True), True
+            raise FileExistsError(f"no free key found in {_KEY_ATTEMPTS} attempts")
+        if create and not exclusive:
             with contextlib.suppress(FileExistsError):
-                return self._open_key(key, mode, create, exclusive=True), True
-        return self._open_key(key, mode, create, exclusive), False
+                return self._open_key(key, mode, True, True), True
+        return self._open_key(key, mode, create, exclusive), exclusive
 
     def _open_key(self, key: int, mode: int, create: bool, exclusive: bool) -> Any:
         flags = self._sysv_ipc.IPC_CREAT if create else 0
@@ -262,16 +264,9 @@ class SysVMQ(WaitingQueue):
             raise PermissionError(f"the queue {key} belongs to another user: {exc}") from exc
         except (OSError, MemoryError) as exc:
             raise QueueLimitReached(
-                f"cannot create queue {key}: {exc}; the system allows {kernel_limit('kernel.msgmni')}: raise "
+                f"cannot create queue {key}: {exc}; the system allows {sysctl('kernel.msgmni')}: raise "
                 "kernel.msgmni with sysctl -w, or remove some with ipcrm(1); ipcs -q lists them"
             ) from exc
-
-    def _open_any(self, mode: int) -> Any:
-        # sysv_ipc would choose among the first 32,767 keys, which other programs are likely to use.
-        for _ in range(_KEY_ATTEMPTS):
-            with contextlib.suppress(FileExistsError):
-                return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, create=True, exclusive=True)
-        raise FileExistsError(f"no free key found in {_KEY_ATTEMPTS} attempts")
 
     def _resize(self, max_bytes: int) -> None:
         try:
@@ -281,7 +276,7 @@ class SysVMQ(WaitingQueue):
         except (self._sysv_ipc.PermissionsError, OverflowError) as exc:
             raise QueueLimitReached(
                 f"queue {self.key} cannot hold {max_bytes} bytes: the system allows "
-                f"{kernel_limit('kernel.msgmnb')} each: raise kernel.msgmnb with sysctl -w; "
+                f"{sysctl('kernel.msgmnb')} each: raise kernel.msgmnb with sysctl -w; "
                 "or it belongs to another user"
             ) from exc
 
@@ -296,7 +291,7 @@ class SysVMQ(WaitingQueue):
     def _poll_room(self) -> None:
         self._cancel_room_timer()
         loop = asyncio.get_running_loop()
-        self._room_timer = loop.call_later(self._room_delay, self._putters.call_up)
+        self._room_timer = loop.call_later(self._room_delay, self._putters.notify)
         self._room_delay = min(2 * self._room_delay, POLL_INTERVAL)
 
     def _cancel_room_timer(self) -> None:

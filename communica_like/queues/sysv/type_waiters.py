@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from .watcher import Watcher
 
 __all__ = ["POLL_INTERVAL", "TypeWaiters"]
@@ -48,8 +48,8 @@ class TypeWaiters:
         self._key = key
         self._holds_some = holds_some
         self._put_back = put_back
-        self.any = Line(queue.Empty, partial(self._watch, 0), self._ignore)
-        self._lines = {0: self.any}
+        self.any = Waiters(queue.Empty, partial(self._watch, 0), self._ignore)
+        self._by_type = {0: self.any}
         self._watchers: dict[int, Watcher] = {}
         # Types of empty messages, which a watcher cannot help removing from the queue.
         self._empty: deque[int] = deque()
@@ -59,16 +59,16 @@ class TypeWaiters:
         self._quick = True
         self._asleep_since = 0.0
 
-    async def enter(self, message_type: int, attempt: Callable[[], T], timeout: float | None) -> T:
-        """Return the result of the first *attempt* that finds a message of this type."""
-        line = self._lines.get(message_type)
-        if line is None:
-            line = self._lines[message_type] = Line(queue.Empty, partial(self._watch, message_type))
+    async def wait(self, message_type: int, attempt: Callable[[], T], timeout: float | None) -> T:
+        """Return the result of the first *attempt* that finds a message of this type. See Waiters.wait."""
+        waiters = self._by_type.get(message_type)
+        if waiters is None:
+            waiters = self._by_type[message_type] = Waiters(queue.Empty, partial(self._watch, message_type))
         try:
-            return await line.enter(attempt, timeout)
+            return await waiters.wait(attempt, timeout)
         finally:
-            if message_type and not line:
-                self._lines.pop(message_type, None)
+            if message_type and not waiters:
+                self._by_type.pop(message_type, None)
 
     def take_empty(self, wanted: int) -> bool:
         """Take an empty message that a watcher removed, if it is one that msgrcv(2) with *wanted* returns."""
@@ -87,13 +87,13 @@ class TypeWaiters:
         return len(self._empty)
 
     def close(self) -> None:
-        """End all waiting with Closed."""
+        """Make all waiters raise Closed."""
         self._closed = True
         self._ignore()
         for watcher in self._watchers.values():
             watcher.end()
-        for line in self._lines.values():
-            line.close()
+        for waiters in self._by_type.values():
+            waiters.close()
         while self._empty:
             self._put_back(self._empty.popleft())
 
@@ -111,7 +111,7 @@ class TypeWaiters:
         self._spin = None
         for _ in range(_POLLS_PER_TURN):
             if self._holds_some():
-                self._call_up(0)
+                self._notify(0)
                 return
             os.sched_yield()  # the writer may be waiting for this very processor
         if loop.time() < until:
@@ -130,7 +130,7 @@ class TypeWaiters:
         watcher = self._watchers.get(message_type)
         if watcher is None:
             if len(self._watchers) >= _MAX_WATCHERS:
-                loop.call_later(POLL_INTERVAL, self._call_up, message_type)
+                loop.call_later(POLL_INTERVAL, self._notify, message_type)
                 return
             watcher = self._watchers[message_type] = Watcher(self._key, message_type, self._told)
         watcher.arm(loop)
@@ -149,9 +149,9 @@ class TypeWaiters:
 
     def _awake(self, message_type: int) -> None:
         self._quick = asyncio.get_running_loop().time() - self._asleep_since < 5 * _SPIN_TIME
-        self._call_up(message_type)
+        self._notify(message_type)
 
-    def _call_up(self, message_type: int) -> None:
-        line = self._lines.get(message_type)
-        if line is not None:
-            line.call_up()
+    def _notify(self, message_type: int) -> None:
+        waiters = self._by_type.get(message_type)
+        if waiters is not None:
+            waiters.notify()

@@ -206,9 +206,7 @@ async def test_a_broker_that_is_silent_is_given_up(
             while len(checks) < 8:
                 await asyncio.sleep(0.01)
         assert not any(checks), "it answers"
-        protocol = first.amqp.protocol
-        assert protocol is not None
-        protocol.transport.pause_reading()
+        first.amqp.protocol.transport.pause_reading()
         async with asyncio.timeout(10):
             while not first.ended:
                 await asyncio.sleep(0.01)

@@ -71,14 +71,28 @@ def test_the_password_is_nowhere() -> None:
         (f"amqp://u:{SECRET}@[h/", "cannot be taken apart"),
         (f"amqp://u:{SECRET}@h/#it", "is expected"),
         (f"amqp://u:{SECRET}@h/?address=jobs", "no option 'address'"),
+        (f"amqp://u:12/{SECRET}@h/", "percent-encoded"),
+        (f"amqp://u:{SECRET}/12@h/", "cannot be taken apart"),
+        (f"amqp://u:1?{SECRET}=2@h/", "percent-encoded"),
+        (f"amqp://u:{SECRET}?a=b@h/", "cannot be taken apart"),
+        (f"amqp://u:1#{SECRET}@h/", "percent-encoded"),
+        (f"amqp://u:{SECRET}@h/{'v' * 128}", "at most 127 characters"),
+        (f"amqp+inbox://u:{SECRET}@h/", r"the scheme 'amqp\+inbox'"),
     ],
 )
 def test_what_is_no_url(url: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         RmqConnector(url, "jobs")
-    error: BaseException | None = caught.value
+    assert_no_secret(caught.value)
+    inbox_url = url.replace("amqp://", "amqp+inbox://") if url.startswith("amqp://") else f"z{url}"
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        connector_from(inbox_url.replace("address=", "adress="))
+    assert_no_secret(caught.value)
+
+
+def assert_no_secret(error: BaseException | None) -> None:
     while error is not None:
-        assert SECRET not in str(error)
+        assert SECRET not in f"{error} {error!r}"
         error = error.__cause__
 
 
@@ -91,7 +105,12 @@ def test_what_is_no_url(url: str, message: str) -> None:
         ({"address": "\ud800"}, ValueError),
         ({"address": 7}, ValueError),
         ({"client_id": ""}, ValueError),
-        ({"exchange_name": "x" * 300}, ValueError),
+        ({"exchange_name": "x" * 128}, ValueError),
+        ({"exchange_name": "é"}, ValueError),
+        ({"exchange_name": ""}, ValueError),
+        ({"shared": True}, TypeError),
+        ({"hosts": "one"}, TypeError),
+        ({"hosts": ("one:x",)}, ValueError),
         ({"password": "other"}, ValueError),
         ({"url": "amqp://h", "password": 7}, TypeError),
         ({"ssl": True}, TypeError),
@@ -107,16 +126,21 @@ def test_what_is_refused(named: dict[str, Any], kind: type[Exception]) -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["amqp://u@h/", "tcp://h:1", "amqp:h", ""])
+@pytest.mark.parametrize("text", ["amqp://u@h/", "tcp://h:1", "amqp:h", "", "amqp://h/?address=%ff"])
 def test_what_is_not_loaded(text: str) -> None:
     with pytest.raises(ValueError, match=r"address=|is expected"):
         RmqConnector.load_state(text)
 
 
-def test_a_mistyped_scheme_does_not_tell_the_password() -> None:
+@pytest.mark.parametrize("password", [SECRET, f"a/{SECRET}", f"a@{SECRET}", f"a:{SECRET}", f"a?{SECRET}"])
+def test_a_mistyped_scheme_does_not_tell_the_password(password: str) -> None:
     with pytest.raises(ValueError, match=r"no connector has the URL 'ampq://u:\.\.\.@h/'") as caught:
-        connector_from(f"ampq://u:{SECRET}@h/")
-    assert SECRET not in str(caught.value)
+        connector_from(f"ampq://u:{password}@h/")
+    assert_no_secret(caught.value)
+
+
+def test_an_at_sign_in_an_option_needs_no_encoding_after_a_user() -> None:
+    assert RmqConnector.load_state("amqp://u@h/?address=me@here").address == "me@here"
 
 
 def test_a_context_is_not_pickled() -> None:

@@ -87,9 +87,8 @@ async def test_a_limit_on_listening(
         raise posix_ipc.ExistentialError("none")
 
     monkeypatch.setattr(posix_ipc, "MessageQueue", refuse)
-    monkeypatch.setattr(
-        "communica_like.queues.posixmq._limit", lambda name: limit if name == file else 1_000_000
-    )
-    with pytest.raises(QueueLimitReached, match=rf"{limit}: fs.mqueue.{file}, .* sysctl"):
+    limits = {f"fs.mqueue.{file}": limit}
+    monkeypatch.setattr("communica_like.queues.posixmq.sysctl", lambda name: limits.get(name, 1_000_000))
+    with pytest.raises(QueueLimitReached, match=rf"{limit}: raise fs.mqueue.{file} with sysctl"):
         await PosixMQConnector(f"/cl-test-{os.getpid()}").listen(lambda link: Recorder())
     assert entries_of(state) == []

@@ -96,7 +96,7 @@ async def test_readers_of_many_types_do_not_cost_a_thread_each(mq: SysVMQ) -> No
     for number in range(1, 101):
         await mq.put(number, message_type=number)
     assert await asyncio.wait_for(asyncio.gather(*getting), PATIENCE) == list(range(1, 101))
-    assert list(mq._waiters._lines) == [0]
+    assert list(mq._waiters._by_type) == [0]
 
 
 @pytest.mark.parametrize("message_type", [0, -1, 2**31])

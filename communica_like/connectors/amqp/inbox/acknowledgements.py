@@ -43,7 +43,7 @@ class Acknowledgements:
             self._urgent = self._urgent or urgent
 
     def reject(self, tag: int, *, requeue: bool) -> None:
-        """Reject a delivery, if it is open: to be delivered again (*requeue*), or dead-lettered."""
+        """Reject a delivery, if it is open; *requeue*: not to dead-letter it."""
         if self._open.pop(tag, None) is not None:
             self._rejected.append((tag, requeue))
 

@@ -19,11 +19,11 @@ __all__ = ["RmqInboxConnector"]
 
 @dataclass(frozen=True, slots=True)
 class RmqInboxConnector(BrokerConnector, SharedInbox):
-    """A shared inbox at a RabbitMQ broker, AMQP 0-9-1, without sessions. Extra ``rmq`` (aiormq).
+    """A shared inbox at a RabbitMQ broker, AMQP 0-9-1. Extra ``rmq`` (aiormq).
 
-    All requests and throws to an address go to one durable quorum queue. Any number of servers take messages
-    from it: each message goes to one of them, as soon as that one is free. Messages are handled at least
-    once, also if no server was up when they were sent. Servers cannot call clients.
+    There are no sessions. All requests and throws to an address go to one durable quorum queue. Any number
+    of servers take messages from it: each message goes to one of them, as soon as that one is free. Messages
+    are handled at least once, also if no server was up when they were sent. Servers cannot call clients.
 
     The queue, and one for dead letters, stay at the broker when all processes have ended. They are called
     ``communica_like.shared.<address>`` and ``communica_like.dead.<address>``. An address of more than 107
@@ -49,7 +49,7 @@ class RmqInboxConnector(BrokerConnector, SharedInbox):
 
     Raises:
         ValueError: an argument is malformed. The message does not hold the password.
-        TypeError: password or ssl is of another type.
+        TypeError: password, ssl or hosts is of another type.
 
     Clients and servers use ``inbox()``; ``connect`` and ``listen`` raise LinkError. ``dump_state`` gives
     ``amqp+inbox://user@host:port/vhost?address=name`` (``amqps+inbox`` for TLS) with the other options.

@@ -72,7 +72,6 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._acknowledgements = Acknowledgements(max(1, prefetch // 4))
         self._ack_timer: asyncio.TimerHandle | None = None
         self._responses: dict[str, list[bytes]] = {}  # by the client's routing key
-        self._scheduled = False
 
     async def open(self) -> None:
         await self._open()
@@ -176,17 +175,12 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._acknowledgements.reject(tag, requeue=requeue)
         self._schedule()
 
-    def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
-
     def _delayed_ack(self) -> None:
         self._ack_timer = None
         self._flush(acknowledge_all=True)
 
     def _flush(self, *, acknowledge_all: bool = False) -> None:
-        """Write the responses of this turn of the event loop, and acknowledgements if they are due."""
+        """Write all responses, and acknowledgements if they are due."""
         self._scheduled = False
         connection, channel = self._connection, self._channel
         if connection is None or channel is None:

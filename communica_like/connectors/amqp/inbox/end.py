@@ -19,7 +19,7 @@ _OPEN_TIMEOUT: Final = 35.0  # seconds; for a queue without a leader the broker 
 
 
 class InboxEnd(ChannelUser, ABC):
-    """A reference to the broker's connection, and channels on it, until one of them is lost.
+    """A reference to a broker's connection, and channels on it.
 
     Args:
         key: which broker.
@@ -35,10 +35,12 @@ class InboxEnd(ChannelUser, ABC):
         self._lost: asyncio.Future[str] = self._loop.create_future()
         self._connection: SharedConnection | None = None
         self._channels: list[Any] = []
+        self._scheduled = False
+        self._peer = PeerIdentity(key.url.scheme, f"{key.url.place}, inbox {topology.address}")
 
     @property
     def peer(self) -> PeerIdentity:
-        return PeerIdentity(self._key.url.scheme, f"{self._key.url.place}, inbox {self._topology.address}")
+        return self._peer
 
     async def lost(self) -> str:
         return await asyncio.shield(self._lost)
@@ -52,6 +54,16 @@ class InboxEnd(ChannelUser, ABC):
     @abstractmethod
     def _reset(self) -> None:
         """Forget what the lost channels had under way."""
+
+    @abstractmethod
+    def _flush(self) -> None:
+        """Write what waits, and reset ``_scheduled``."""
+
+    def _schedule(self) -> None:
+        """Flush in the next turn of the event loop."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
 
     async def _open(self) -> None:
         """Connect, and declare the inbox and this end's own queues."""

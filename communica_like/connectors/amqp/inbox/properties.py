@@ -147,7 +147,7 @@ def has_properties(content: bytes) -> bool:
 
 
 def replies(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the responses in a message's body: the request's number, a kind, and the response's body.
+    """Yield a message's responses: the request's number, a kind, and a body.
 
     Raises:
         ValueError: a response is cut short.
@@ -165,9 +165,10 @@ def replies(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def largest_message(reason: str) -> int | None:
-    """Return the broker's limit in bytes, if it closed a channel because a message was larger, or None.
+    """Return the broker's limit of a message in bytes, or None.
 
-    The broker tells its limit nowhere else.
+    Args:
+        reason: why it closed a channel: nothing else reveals the limit.
     """
     found = re.search(r"message size \d+ is larger than configured max size (\d+)", reason)
     return int(found[1]) if found else None

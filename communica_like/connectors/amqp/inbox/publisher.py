@@ -31,7 +31,7 @@ _BURST: Final = 64 * 1024  # bytes that are written without waiting for more
 class AmqpPublisher(InboxEnd, Publisher):
     """Publishes on a channel with publisher confirms, many messages at a time.
 
-    Responses come to a queue of this connection's, by a routing key that stays the same when the connection
+    Responses come to an exclusive queue, by a routing key that stays the same when the connection
     is replaced.
 
     A channel on which the broker confirms nothing is replaced. It may be open, and useless: if it was looking
@@ -54,7 +54,6 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._watch: asyncio.TimerHandle | None = None
         self._out: list[bytes] = []
         self._out_size = 0
-        self._scheduled = False
 
     @property
     def connected(self) -> bool:
@@ -127,14 +126,13 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._write_soon(self._requests.frames(b"", message.body, content))
 
     def _write_soon(self, frames: bytes) -> None:
-        """Write a burst, or a lone message, at once; others together, at the end of the loop's turn."""
+        """Write a burst, or a lone message, at once; others in the loop's next turn."""
         self._out.append(frames)
         self._out_size += len(frames)
         if self._out_size > _BURST or (len(self._kept) < 2 and not self._scheduled):
             self._flush()
-        elif not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
+        else:
+            self._schedule()
 
     def _flush(self) -> None:
         self._scheduled = False
@@ -176,10 +174,10 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._watch = self._loop.call_later(self._longer(_CONFIRM_TIMEOUT), self._check_progress, tag)
 
     def _check_progress(self, tag: int) -> None:
-        """Replace the channel if *tag* was the oldest unconfirmed one at the last check, too."""
+        """Replace the channel if *tag*, the oldest one at the last check, still is."""
         self._watch = None
         connection = self._connection
-        if not self._unconfirmed or connection is None or connection.amqp.protocol is None:
+        if not self._unconfirmed or connection is None:
             return
         oldest = next(iter(self._unconfirmed))
         unwritten = connection.amqp.protocol.transport.get_write_buffer_size()

@@ -12,13 +12,15 @@ from ..names import MAX_EXCHANGE, broker_name
 
 __all__ = ["Topology"]
 
+_DEAD: Final = "communica_like.dead."
+_MAX_ADDRESS: Final = MAX_EXCHANGE - len(_DEAD)
 # What else is dead-lettered is a request whose time is over: it is dropped.
 _REASONS: Final = ("delivery_limit", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The inbox of an address: a quorum queue, one for its dead letters, and the exchange between them.
+    """An address's inbox: a quorum queue, one for dead letters, and an exchange.
 
     Attributes:
         address: the name that clients and servers meet by.
@@ -31,12 +33,12 @@ class Topology:
     @property
     def inbox(self) -> str:
         """The queue of messages, and its routing key."""
-        return broker_name("communica_like.shared.", self.address, MAX_EXCHANGE)
+        return broker_name("communica_like.shared.", self.address, _MAX_ADDRESS)
 
     @property
     def dead(self) -> str:
         """The queue of dead letters, and the exchange that leads there."""
-        return broker_name("communica_like.dead.", self.address, MAX_EXCHANGE)
+        return broker_name(_DEAD, self.address, _MAX_ADDRESS)
 
     @property
     def notices(self) -> str:
@@ -44,7 +46,7 @@ class Topology:
         return f"communica_like.notices.{self.address}"
 
     async def declare(self, amqp: AmqpConnection) -> None:
-        """Declare what is missing, on a channel of its own, which the broker closes if it refuses.
+        """Declare what is missing, on a channel of its own.
 
         Raises:
             LinkError: the queue exists with other arguments.

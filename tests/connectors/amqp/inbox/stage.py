@@ -86,6 +86,4 @@ def abort_connection(server: SimpleServer | RouteServer) -> None:
     consumer = acceptor._consumer
     assert isinstance(consumer, AmqpConsumer)
     assert consumer._connection is not None
-    protocol = consumer._connection.amqp.protocol
-    assert protocol is not None
-    protocol.transport.abort()
+    consumer._connection.amqp.protocol.transport.abort()

@@ -17,7 +17,7 @@ from tests.rmq_broker import needs_broker
 async def work(
     crowd: Crowd, client: RouteClient, all_numbers: range, *, kill: bool
 ) -> tuple[Counter[int], int]:
-    """Make requests, 64 at a time; return who answered. *kill*: a server in the middle; return which one."""
+    """Make requests, 64 at a time, *kill* a server midway; return who answered, and the killed one."""
     answers: Counter[int] = Counter()
     numbers = iter(all_numbers)
     killed = 0

@@ -20,7 +20,7 @@ from tests.connectors.amqp.inbox.stage import PATIENCE, OwnInbox
 
 
 class Confirmations:
-    """What a publisher is told, which is altered for the first channels that it has.
+    """Alters the confirmations of a publisher's first channels.
 
     Args:
         refused: whether the broker seems to refuse what comes on those; else it seems to say nothing.
