@@ -28,7 +28,8 @@ def encode_route(route: str) -> bytes:
     """Return a route's name as it goes on the wire.
 
     Raises:
-        TypeError, ValueError: it is no text, empty, or over 65,535 bytes of UTF-8.
+        TypeError: it is not a str.
+        ValueError: it is empty, over 65,535 bytes of UTF-8, or holds surrogates.
     """
     if not isinstance(route, str):
         raise TypeError(f"a route's name is a str, not {route!r}")
