@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
 
 from communica_like.exceptions import FeatureNotAvailable
@@ -23,6 +24,15 @@ def optional_package(name: str, extra: str) -> Any:
     try:
         return import_module(name)
     except ImportError as exc:
-        raise FeatureNotAvailable(
-            f"cannot import {name} ({exc}): pip install 'communica_like[{extra}]'"
-        ) from exc
+        text = f"cannot import {name} ({exc}): pip install '{_requirement(name, extra)}'"
+        raise FeatureNotAvailable(f"{text}, the extra [{extra}] of communica_like") from exc
+
+
+def _requirement(name: str, extra: str) -> str:
+    # The package itself, not communica_like[extra]: that may have been installed from a clone.
+    try:
+        lines = [line.replace("'", '"') for line in requires("communica_like") or []]
+        found = [line for line in lines if f'extra == "{extra}"' in line]
+    except PackageNotFoundError:  # a source tree on sys.path
+        found = []
+    return found[0].partition(";")[0].strip() if found else name.partition(".")[0]

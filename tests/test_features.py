@@ -16,5 +16,12 @@ def test_missing() -> None:
     with pytest.raises(FeatureNotAvailable) as caught:
         optional_package("no_such_package_here", extra="thing")
     assert "no_such_package_here" in str(caught.value)
-    assert "pip install 'communica_like[thing]'" in str(caught.value)
+    assert "pip install 'no_such_package_here', the extra [thing]" in str(caught.value)
     assert isinstance(caught.value.__cause__, ImportError)
+
+
+def test_names_the_requirement_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not ``communica_like[rmq]``, which pip finds in no index after an installation from a clone."""
+    monkeypatch.setitem(sys.modules, "aiormq", None)
+    with pytest.raises(FeatureNotAvailable, match=r"pip install 'aiormq<8,>=7\.0\.0', the extra \[rmq\]"):
+        optional_package("aiormq", "rmq")

@@ -139,7 +139,7 @@ def test_without_posix_ipc_the_cure_is_named(name: str, monkeypatch: pytest.Monk
         raise ImportError(f"no module {module}")
 
     monkeypatch.setattr(features, "import_module", missing)
-    with pytest.raises(FeatureNotAvailable, match=r"pip install 'communica_like\[posixmq\]'"):
+    with pytest.raises(FeatureNotAvailable, match=r"pip install 'posix-ipc.*\[posixmq\]"):
         PosixMQ(name)
 
 

@@ -61,8 +61,8 @@ def test_works_without_optional_packages() -> None:
         "print(JsonSerializer().dump([1]))\n"
     )
     orjson_line, adaptix_line, json_line = run_python(code).splitlines()
-    assert "pip install 'communica_like[orjson]'" in orjson_line
-    assert "pip install 'communica_like[adaptix]'" in adaptix_line
+    assert "pip install 'orjson" in orjson_line
+    assert "pip install 'adaptix" in adaptix_line
     assert json_line == "b'[1]'"
 
 
@@ -71,7 +71,7 @@ def test_missing_package(cls: type, name: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(FeatureNotAvailable) as caught:
         cls()
-    assert f"pip install 'communica_like[{name}]'" in str(caught.value)
+    assert f"pip install '{name}" in str(caught.value)
     assert isinstance(caught.value.__cause__, ImportError)
 
 

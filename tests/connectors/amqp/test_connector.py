@@ -416,7 +416,7 @@ async def test_without_aiormq(connector: RmqConnector, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(features, "import_module", missing)
     for call in (connector.connect(Recorder()), connector.listen(Served().accept)):
-        with pytest.raises(FeatureNotAvailable, match=r"pip install 'communica_like\[rmq\]'"):
+        with pytest.raises(FeatureNotAvailable, match=r"pip install 'aiormq.*\[rmq\]"):
             await call
     assert connections() == 0
 

@@ -298,5 +298,5 @@ def test_without_sysv_ipc_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         raise ImportError(f"no module {module}")
 
     monkeypatch.setattr(features, "import_module", missing)
-    with pytest.raises(FeatureNotAvailable, match=r"pip install 'communica_like\[sysvmq\]'"):
+    with pytest.raises(FeatureNotAvailable, match=r"pip install 'sysv-ipc.*\[sysvmq\]"):
         SysVMQ(1)
