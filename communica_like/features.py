@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
 
 from communica_like.exceptions import FeatureNotAvailable
@@ -30,6 +29,8 @@ def optional_package(name: str, extra: str) -> Any:
 
 def _requirement(name: str, extra: str) -> str:
     # The package itself, not communica_like[extra]: that may have been installed from a clone.
+    from importlib.metadata import PackageNotFoundError, requires  # not at the top: slow to import
+
     try:
         lines = [line.replace("'", '"') for line in requires("communica_like") or []]
         found = [line for line in lines if f'extra == "{extra}"' in line]
