@@ -23,7 +23,7 @@ async def serve(path: str) -> None:
 
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "bell")
+        path = str(Path(folder) / "server")
         server = await asyncio.create_subprocess_exec(sys.executable, __file__, path)
         client = RouteClient(FifoConnector(path))
         client.routes.add_route("factor", lambda _: 2)

@@ -130,14 +130,14 @@ class Delivery(ABC):
     deliveries: int | None
 
     @abstractmethod
-    def settle(self, kind: int = ANSWER, body: bytes | None = None) -> None:
+    def ack(self, kind: int = ANSWER, body: bytes | None = None) -> None:
         """Acknowledge the message, after sending *body* as its response, if given.
 
         If the connection is lost before the broker has the acknowledgement, the message is delivered again.
         """
 
     @abstractmethod
-    def put_back(self) -> None:
+    def requeue(self) -> None:
         """Return the message to the inbox, for another server."""
 
 

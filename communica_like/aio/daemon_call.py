@@ -1,4 +1,4 @@
-"""A blocking call that the event loop waits for, and does not have to wait for."""
+"""daemon_call: a blocking call in a thread that can be abandoned."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 async def daemon_call(call: Callable[[], T], dispose: Callable[[T], object]) -> T:
-    """Return what *call* returns, or raise what it raises. It runs in a thread of its own.
+    """Run *call* in a thread of its own, and return what it returns, or raise what it raises.
 
     Unlike ``asyncio.to_thread`` it holds up neither the end of the event loop nor that of the process.
 
     Args:
         call: blocks; if this is cancelled, it goes on.
-        dispose: called with its result, maybe in that thread, if nobody waits for it any more.
+        dispose: called with its result, maybe in that thread, if the caller has stopped waiting.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -51,5 +51,5 @@ async def daemon_call(call: Callable[[], T], dispose: Callable[[T], object]) -> 
         return await done
     except asyncio.CancelledError:
         if done.done() and not done.cancelled() and done.exception() is None:
-            dispose(done.result())  # it came, and was not looked at
+            dispose(done.result())  # it came just before the cancellation
         raise

@@ -1,4 +1,4 @@
-"""A future's result -> the task that waits for it, without another turn of the event loop."""
+"""set_result_now: resume the task that waits for a future, without another turn of the event loop."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 def set_result_now(future: asyncio.Future[T], result: T) -> None:
     """Set the result of a future, and run the next step of the task that waits for it, here and now.
 
-    ``set_result`` alone would make it wait for the loop's next turn, which costs as much as much else. To be
-    called outside of tasks, and when there is nothing left to do, for a step may do anything. If others wait
-    for the future, too, it is ``set_result`` alone.
+    ``set_result`` alone would resume it in the loop's next turn, which costs more time. Call this outside of
+    tasks, and last, because the step may do anything. A future with several callbacks gets ``set_result``
+    alone.
 
     Raises:
         KeyboardInterrupt, SystemExit: the task's step did.
     """
-    # asyncio's own name for them, with C and without, in all versions so far.
+    # The name is private to asyncio, and the same in C and Python, in all versions so far.
     waiting = getattr(future, "_callbacks", None)
     if not waiting or len(waiting) > 1:
         future.set_result(result)

@@ -13,13 +13,16 @@ NEVER: Final = float("inf")
 
 
 def clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """Return what tells the event loop's time; most loops wrap a function that can be called at less cost."""
+    """Return the function that tells the loop's time; for most loops one that is cheaper than loop.time."""
     stock = getattr(type(loop), "time", None) is asyncio.BaseEventLoop.time
     return monotonic if stock else loop.time
 
 
 class DeadlineTimer:
-    """Calls back once, at the time that was set last.
+    """A timer that calls back once, at the time that was set last.
+
+    Args:
+        ring: the callback.
 
     Attributes:
         at: when, by the event loop's clock; NEVER: not at all.
@@ -32,12 +35,12 @@ class DeadlineTimer:
         self.at = NEVER
 
     def set(self, at: float) -> None:
-        """Ring at this time, and not at the one before. It may be over, or NEVER."""
+        """Replace the time by *at*, which may have passed, or be NEVER."""
         if self._handle is not None:
             self._handle.cancel()
         self.at = at
-        self._handle = None if at == NEVER else self._loop.call_at(at, self._go_off)
+        self._handle = None if at == NEVER else self._loop.call_at(at, self._ring_now)
 
-    def _go_off(self) -> None:
+    def _ring_now(self) -> None:
         self._handle, self.at = None, NEVER
         self._ring()

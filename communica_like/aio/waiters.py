@@ -11,7 +11,7 @@ from typing import TypeVar
 from ..exceptions import Closed
 from .eager import set_result_now
 
-__all__ = ["Line", "Place", "Waiter", "Waiters"]
+__all__ = ["Waiter", "Waiters"]
 
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class Waiters:
             timeout: seconds; None: no limit.
 
         Raises:
-            Exception: the refusal, if the time is over; whatever else *attempt* raises.
+            Exception: the refusal, when the timeout has passed; anything else that *attempt* raises.
             Closed: ``close`` was called.
         """
         if not self.waiting:
@@ -90,9 +90,6 @@ class Waiters:
     def _check_open(self) -> None:
         if self._closed:
             raise Closed("the queue is closed")
-
-    enter = wait
-    call_up = notify
 
 
 class Waiter:
@@ -134,7 +131,7 @@ class Waiter:
                 await self._notified
                 waiters._check_open()
                 if not self.first:
-                    raise waiters._refusal  # its time is over, and others come first
+                    raise waiters._refusal  # the timeout passed, and others come first
                 try:
                     return attempt()
                 except waiters._refusal:
@@ -156,10 +153,3 @@ class Waiter:
     def _expire(self) -> None:
         self._expired = True
         self.notify()
-
-    call_up = notify
-
-
-# The names that queues.manager uses.
-Line = Waiters
-Place = Waiter

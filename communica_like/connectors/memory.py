@@ -1,4 +1,4 @@
-"""MemoryConnector: both sides in one process and one event loop. For tests, of users' code too."""
+"""MemoryConnector: both sides in one process and one event loop, as in tests."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ class MemoryConnector(Connector):
     """Links within this process. Server and client must run on the same event loop.
 
     Args:
-        name: who serves and who connects find each other by it; any non-empty text. By default a name
-            that no other connector of this process has.
+        name: the address, any non-empty text; by default one that no other connector of this process has.
         authkey: a shared secret for a mutual challenge, or None.
+
+    Raises:
+        ValueError, TypeError: an argument is malformed.
     """
 
     scheme: ClassVar[str] = "memory"
@@ -48,7 +50,7 @@ class MemoryConnector(Connector):
     async def connect(self, receiver: LinkReceiver) -> Link:
         listener = _listeners.get(self.name)
         if listener is None:
-            raise LinkRefused(f"nobody serves {self.dump_state()} in this process")
+            raise LinkRefused(f"no server listens at {self.dump_state()} in this process")
         if listener.loop is not asyncio.get_running_loop():
             raise LinkRefused(f"{self.dump_state()} is served on another event loop")
         near, far = MemoryLink(self.name), MemoryLink(self.name)
@@ -86,7 +88,7 @@ class _MemoryListener(Listener):
 
 
 class MemoryLink(Link):
-    """One end of a pair. What is sent arrives in the loop's next turn, joined."""
+    """One end of a pair. Data arrives in the loop's next turn, joined."""
 
     other: MemoryLink
 

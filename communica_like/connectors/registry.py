@@ -1,4 +1,4 @@
-"""Which connector a URL belongs to: one of this package, or one that an installed distribution registers.
+"""Finds the connector of a URL, among those of this package and of others.
 
 A distribution registers a connector as an entry point of the group ``communica_like.connectors``, whose name
 is the scheme::
@@ -35,7 +35,7 @@ BUILT_IN: Final = {
     "sysv": ("kernel.sysv", "SysVConnector"),
     "tcp": ("tcp", "TcpConnector"),
 }
-"""This package's connectors, module and class by scheme. No other distribution can take one of these."""
+"""This package's connectors: module and class by scheme. No distribution can take one of these schemes."""
 
 _OTHER_SCHEMES: Final = {"amqps": "amqp", "amqps+inbox": "amqp+inbox"}
 """Other schemes of this package's connectors."""
@@ -45,16 +45,17 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
 def connector_from(url: str, **secrets: Any) -> Connector:
-    """Return the connector of a URL, such as ``dump_state()`` gives, whatever its kind.
+    """Return a connector of any kind from its URL, such as ``dump_state()`` returns.
 
     Args:
-        url: such as ``tcp://host:port`` or ``local://name``, see ``address``; or that of a connector that an
-            installed distribution registers.
-        secrets: what the URL leaves out: ``authkey=``, and for TCP ``ssl=`` and ``insecure=``.
+        url: such as ``tcp://host:port`` or ``local://name``; see ``url`` for all forms. Or the URL of a
+            connector that an installed distribution registers.
+        secrets: the arguments that the URL leaves out, such as ``authkey=``; for TCP also ``ssl=`` and
+            ``insecure=``.
 
     Raises:
-        ValueError: no connector has such a URL; the message says what was found.
-        ImportError, TypeError: as ``connector_class``.
+        ValueError: no connector has such a URL. The message says what was found.
+        ImportError, TypeError: as for ``connector_class``.
     """
     scheme, separator, _ = url.partition("://")
     connector = _find(scheme) if separator else None
@@ -65,12 +66,12 @@ def connector_from(url: str, **secrets: Any) -> Connector:
 
 
 def connector_class(scheme: str) -> type[Connector]:
-    """Return the connector of a scheme, such as ``"tcp"``.
+    """Return the connector class of a scheme, such as ``"tcp"``.
 
     Raises:
-        ValueError: no connector has it, or several distributions claim it; the message names them.
-        ImportError: the distribution that registers it cannot be loaded; the message says which one.
-        TypeError: what it registers is no connector of that scheme.
+        ValueError: no connector has the scheme, or several distributions claim it. The message names them.
+        ImportError: the distribution that registers the scheme, which the message names, cannot be loaded.
+        TypeError: what the distribution registers is no connector of that scheme.
     """
     connector = _find(scheme)
     if connector is None:
@@ -116,7 +117,7 @@ def _known_schemes() -> str:
 
 
 def _entry_points() -> list[EntryPoint]:
-    # Not at the top: it brings along what parses e-mail, for programs that use our own connectors alone.
+    # Imported only here: it imports the email package, which programs with built-in connectors do not need.
     from importlib.metadata import entry_points
 
     return list(entry_points(group=GROUP))

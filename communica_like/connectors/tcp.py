@@ -1,12 +1,10 @@
-"""TcpConnector: two processes on one machine or two, over TCP, with or without TLS."""
+"""TcpConnector: two processes on one machine or two, with or without TLS."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import os
-import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,15 +14,14 @@ from typing import Any, ClassVar, Final, Self
 from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, InsecureAddress, LinkError, LinkRefused
 from ..system import fork
-from .links.stream import StreamLink
-from .url import check_authkey, check_text, join_url, split_url
+from .links.stream import StreamLink, peer_address
+from .url import check_authkey, check_host, is_loopback, join_host_port, join_url, split_host_port, split_url
 
 __all__ = ["TcpConnector"]
 
 _BACKLOG: Final = 4096
 _TLS_TIMEOUT: Final = 10.0
-_ATTEMPTS: Final = 8  # to find a port that is free for all addresses
-_NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
+_ATTEMPTS: Final = 8  # to find a port that is free on all addresses
 
 AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
@@ -34,15 +31,19 @@ class TcpConnector(Connector):
     """Links over TCP (RFC 9293), IPv4 and IPv6.
 
     Args:
-        host: a name or address. A server listens on every address the name resolves to, so that
-            ``"localhost"`` is IPv4 and IPv6; ``"0.0.0.0"`` and ``"::"`` mean all of the machine's.
-        port: 0 to 65535; a server on port 0 listens on a free one, which ``server.address`` tells.
-        ssl: an ``ssl.SSLContext`` for TLS: a server's with its certificate, a client's with whom it
-            trusts. *host* must match the certificate.
-        authkey: a shared secret for a mutual challenge, or None. It keeps strangers out; it does not
+        host: a name or address, without port; IPv6 addresses without brackets. A server listens on every
+            address that the name resolves to, so ``"localhost"`` is IPv4 and IPv6. ``"0.0.0.0"`` and ``"::"``
+            stand for all addresses of the machine.
+        port: 0 to 65535. A server on port 0 listens on a free one; ``server.address`` has its number.
+        ssl: an ``ssl.SSLContext`` for TLS: a server's with its certificate, a client's with the certificates
+            that it trusts. *host* must match the certificate.
+        authkey: a shared secret for a mutual challenge, or None. It authenticates both sides, but does not
             encrypt.
-        insecure: allow a server beyond loopback with neither *ssl* nor *authkey*; otherwise that is
-            InsecureAddress.
+        insecure: allow a server beyond loopback with neither *ssl* nor *authkey*, which is refused with
+            InsecureAddress otherwise.
+
+    Raises:
+        ValueError, TypeError: an argument is malformed.
     """
 
     scheme: ClassVar[str] = "tcp"
@@ -57,11 +58,7 @@ class TcpConnector(Connector):
     insecure: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.host, str) or not self.host:
-            raise ValueError(f"host must be a name or address, not {self.host!r}; for all: '0.0.0.0'")
-        if _NOT_IN_HOSTS.search(self.host):
-            raise ValueError(f"host must be a name or address without brackets and port, not {self.host!r}")
-        check_text("host", self.host)
+        check_host(self.host, "TcpConnector({}, {})")
         if not isinstance(self.port, int) or isinstance(self.port, bool) or not 0 <= self.port <= 65535:
             raise ValueError(f"port must be from 0 to 65535, not {self.port!r}")
         if self.ssl is not None and not isinstance(self.ssl, SSLContext):
@@ -114,11 +111,11 @@ class TcpConnector(Connector):
         loop = asyncio.get_running_loop()
         infos = await self._resolve(passive=True)
         if not (self.ssl or self.authkey or self.insecure):
-            exposed = [info[4][0] for info in infos if not _is_loopback(info[4][0])]
+            exposed = [info[4][0] for info in infos if not is_loopback(info[4][0])]
             if exposed:
                 raise InsecureAddress(
-                    f"{self.dump_state()} would be open to everybody who reaches {', '.join(exposed)}: "
-                    f"give ssl= or authkey=, or insecure=True if that is meant"
+                    f"{self.dump_state()} would be open to all who can reach {', '.join(exposed)}: "
+                    "give ssl= or authkey=, or insecure=True if that is intended"
                 )
         sockets = self._bind_all(infos)
         servers: list[asyncio.Server] = []
@@ -134,7 +131,7 @@ class TcpConnector(Connector):
                 )
                 servers.append(server)
             for server in servers:
-                # By itself: cancelled in create_server, it would go on listening, out of reach.
+                # A separate step: create_server, cancelled while it starts serving, would leave a server.
                 await server.start_serving()
         except BaseException:
             for server in servers:
@@ -150,15 +147,8 @@ class TcpConnector(Connector):
 
     @classmethod
     def load_state(cls, text: str, **secrets: Any) -> Self:
-        rest = split_url(text, cls.scheme)
-        host, separator, port = rest.rpartition(":")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f"an IPv6 address belongs in brackets, in {text!r}")
-        if not separator or not host or not port.isdecimal() or not port.isascii():
-            raise ValueError(f"tcp://host:port is expected; found {text!r}")
-        return cls(host, int(port), **secrets)
+        host, port = split_host_port(split_url(text, cls.scheme), text)
+        return cls(host, port, **secrets)
 
     async def _resolve(self, *, passive: bool = False) -> list[AddressInfo]:
         loop = asyncio.get_running_loop()
@@ -174,7 +164,7 @@ class TcpConnector(Connector):
             try:
                 return self._bind(infos)
             except AddressInUse:
-                pass  # free for the first address, taken for the next
+                pass  # a port that is free on the first address is in use on another
         return self._bind(infos)
 
     def _bind(self, infos: list[AddressInfo]) -> list[socket.socket]:
@@ -185,13 +175,13 @@ class TcpConnector(Connector):
             try:
                 sock = socket.socket(family, kind, protocol)
             except OSError as exc:
-                error = exc  # a machine without IPv6, say
+                error = exc  # such as on a machine without IPv6
                 continue
             try:
                 if hasattr(socket, "AF_INET6") and family == socket.AF_INET6:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
                 if os.name == "posix":
-                    # A port in TIME_WAIT may be served again. On Windows it would allow theft.
+                    # Allows a port in TIME_WAIT. On Windows it would allow other processes to take the port.
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
                 sock.bind((address[0], port, *address[2:]))
                 sock.listen(_BACKLOG)
@@ -206,8 +196,7 @@ class TcpConnector(Connector):
                     raise AddressInUse(f"{self.dump_state()} is already served: {exc}") from exc
                 raise LinkError(f"cannot serve {self.dump_state()}: {exc}") from exc
             sockets.append(sock)
-            # The other addresses get the port that the first one was given.
-            port = sock.getsockname()[1]
+            port = sock.getsockname()[1]  # the other addresses get the port that the first one was given
         if not sockets:
             raise LinkError(f"cannot serve {self.dump_state()}: {error}") from error
         return sockets
@@ -229,18 +218,12 @@ class _TcpListener(Listener):
 
 
 def _url(host: str, port: int) -> str:
-    bracketed = f"[{host}]" if ":" in host else host
-    return join_url(TcpConnector.scheme, f"{bracketed}:{port}", safe="[]:")
+    return join_url(TcpConnector.scheme, join_host_port(host, port), safe="[]:")
 
 
 def _identify(transport: asyncio.BaseTransport) -> PeerIdentity:
-    name = transport.get_extra_info("peername")
-    address = f"[{name[0]}]:{name[1]}" if name and ":" in name[0] else ":".join(map(str, name or ("?",)))
-    return PeerIdentity("tcp", address, certificate=transport.get_extra_info("peercert") or None)
-
-
-def _is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    certificate = transport.get_extra_info("peercert") or None
+    return PeerIdentity(TcpConnector.scheme, peer_address(transport), certificate=certificate)
 
 
 async def _connected_socket(info: AddressInfo) -> socket.socket:
@@ -250,7 +233,7 @@ async def _connected_socket(info: AddressInfo) -> socket.socket:
         sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, address)
         if sock.getsockname() == sock.getpeername():
-            # A port in the ephemeral range that nobody serves may connect to itself.
+            # A socket may connect to itself, at a port of the ephemeral range that has no server.
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
     except BaseException:
         sock.close()

@@ -8,47 +8,60 @@ Local       ``local://name``, ``local:///path/to.sock``  name, or absolute path
 Manager     ``manager://name``, ``manager:///path``      name, or absolute path
 Manager     ``manager://host:port``                      host name or address, port
 Memory      ``memory://name``                            name
-PosixMQ     ``posixmq:///name``                          name of the doorbell, with its slash
-SysV        ``sysv://1234``                              key of the doorbell
-Fifo        ``fifo:///path/to/pipe``                     absolute path of the doorbell
+PosixMQ     ``posixmq:///name``                          name of the server's queue, with its slash
+SysV        ``sysv://1234``                              key of the server's queue
+Fifo        ``fifo:///path/to/pipe``                     absolute path of the server's pipe
 Rmq         ``amqp://user@host:port/vhost?address=a``    broker, address and options
 RmqInbox    ``amqp+inbox://user@host:port/vhost?...``    the same
 Stdio       ``stdio://python%20worker.py``               command, quoted as for a shell
 Stdio       ``stdio://-``                                nothing: the child's own
 ==========  ===========================================  ===============================
 
-URLs are ASCII: other characters are percent-encoded UTF-8 (RFC 3986). They hold no secrets.
+URLs are ASCII: other characters are percent-encoded UTF-8 (RFC 3986). They hold no secrets. Connectors build
+and parse them with the functions of this module, and check their arguments with others.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-__all__ = ["check_authkey", "check_text", "join_url", "split_url"]
+__all__ = [
+    "check_authkey",
+    "check_host",
+    "check_text",
+    "is_loopback",
+    "join_host_port",
+    "join_url",
+    "split_host_port",
+    "split_url",
+]
 
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
+_HOST_AND_PORT: Final = re.compile(r"(?:[a-z]+://)?(?:\[([^][]+)\]|([^][/:]+)):([0-9]+)")
 
 
 def join_url(scheme: str, rest: str, safe: str = "") -> str:
-    """Return ``scheme://rest`` with *rest* percent-encoded, but for the characters in *safe*."""
+    """Return ``scheme://rest``, with *rest* percent-encoded except for *safe*."""
     return f"{scheme}://{quote(rest, safe=safe)}"
 
 
 def split_url(text: str, scheme: str) -> str:
-    """Return the decoded part after ``scheme://``.
+    """Return the decoded part of *text* after ``scheme://``.
 
     Raises:
-        ValueError: it is no such URL; the message says what was found.
+        ValueError: *text* is no URL of this scheme. The message says what was found.
     """
     if not isinstance(text, str):
         raise ValueError(f"a connector's URL is a str, not {type(text).__name__}: {text!r}")
     found, separator, rest = text.partition("://")
     if not separator:
-        raise ValueError(f"no connector's URL, which would be {scheme}://..., but {text!r}")
+        raise ValueError(f"{text!r} is not a connector's URL: {scheme}://... is expected")
     if found != scheme:
-        raise ValueError(f"the URL of another connector: {scheme}:// is expected, {found}:// is in {text!r}")
+        raise ValueError(f"the URL of another connector: {scheme}:// is expected, not {text!r}")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"a URL with characters that should be percent-encoded: {text!r}")
     if not rest:
@@ -61,8 +74,60 @@ def split_url(text: str, scheme: str) -> str:
         raise ValueError(f"a URL whose percent-encoding is not UTF-8: {text!r}") from exc
 
 
+def join_host_port(host: str, port: object) -> str:
+    """Return ``host:port``, with an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def split_host_port(rest: str, url: str) -> tuple[str, int]:
+    """Return host and port from *rest*, the decoded part of *url* after its scheme.
+
+    Raises:
+        ValueError: *rest* is not ``host:port``.
+    """
+    host, _, port = rest.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(f"an IPv6 address belongs in brackets, in {url!r}")
+    if not host or not port.isdecimal() or not port.isascii():
+        raise ValueError(f"{url.partition(':')[0]}://host:port is expected; found {url!r}")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether *host* is a loopback address, or ``localhost``."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def check_host(host: Any, call: str) -> None:
+    """Raise ValueError unless *host* is a name or an address without a port.
+
+    Args:
+        call: the connector's call for a host and a port, which the message shows, as a format string.
+    """
+    if not isinstance(host, str) or not host:
+        raise ValueError(f"host must be a name or address, not {host!r}; for all addresses: '0.0.0.0'")
+    check_text("host", host)
+    if _NOT_IN_HOSTS.search(host) or (":" in host and not _is_ipv6(host)):
+        found = _HOST_AND_PORT.fullmatch(host)
+        hint = f": the call is {call.format(repr(found[1] or found[2]), found[3])}" if found else ""
+        raise ValueError(f"host must be a name or address without brackets and port, not {host!r}{hint}")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        ipaddress.IPv6Address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def check_text(what: str, text: str) -> None:
-    """Raise ValueError if *text* has no UTF-8, and so no place in a URL: it has a lone surrogate."""
+    """Raise ValueError if *text* has a lone surrogate, which UTF-8 cannot encode."""
     try:
         text.encode()
     except UnicodeEncodeError as exc:
@@ -70,10 +135,10 @@ def check_text(what: str, text: str) -> None:
 
 
 def check_authkey(authkey: Any) -> None:
-    """Raise TypeError or ValueError unless it is None or non-empty bytes."""
+    """Raise TypeError or ValueError unless *authkey* is None or non-empty bytes."""
     if authkey is None:
         return
     if not isinstance(authkey, bytes):
         raise TypeError(f"authkey must be bytes, not {type(authkey).__name__}")
     if not authkey:
-        raise ValueError("an empty authkey protects nothing; None says that none is wanted")
+        raise ValueError("an empty authkey protects nothing; None stands for no authkey")

@@ -39,8 +39,8 @@ class ClientInfo:
     """One client of a server.
 
     Attributes:
-        client_id: who it says it is.
-        peer: who the link says it is.
+        client_id: the id that it gives.
+        peer: what the link says of it.
         connected: False while its link is broken and its session waits for it to come back.
     """
 
@@ -148,31 +148,56 @@ class Backend(ABC):
 
 
 class ClientBackend(Backend):
-    """What a client stands on. ``run`` connects, and connects again.
+    """What a client stands on.
 
     Args:
         connector: where the server is.
         handshake_timeout: seconds for one attempt.
 
     Attributes:
+        client_id: the client's id.
         channel: the way to the server.
         last_error: why the last attempt to connect failed, or None.
         gone_since: since when there is no server to reach, by the loop's clock; None: there is one.
     """
 
     channel: Channel
-    last_error: CommunicaError | None = None
-    gone_since: float | None = None
 
-    def __init__(self, connector: Connector, handshake_timeout: float) -> None:
+    def __init__(
+        self, connector: Connector, handshake_timeout: float, client_id: str, channel: Channel
+    ) -> None:
         self._connector = connector
         self._handshake_timeout = handshake_timeout
-        self._connected = asyncio.Event()
-        self._changed = asyncio.Event()
+        self.client_id = client_id
+        self.channel = channel
+        self.last_error: CommunicaError | None = None
+        self.gone_since: float | None = None
         self._logged = ""
+        self._connected = asyncio.Event()
+        self._changed = asyncio.Event()  # _connected or last_error
+
+    async def run(self) -> None:
+        """Connect, and connect again, until cancelled.
+
+        Raises:
+            ClientIdInUse: another client took over.
+            ConnectionLost, LinkError, HandshakeError: of a connector that does not reconnect.
+            Exception: a mistake that no reconnect cures.
+
+        Calls raise it, too.
+        """
+        try:
+            await self._keep_connected()
+        except Exception as exc:
+            logger.error("client %r stops: %s", self.client_id, exc or repr(exc))
+            self.refuse_calls(exc)
+            raise
 
     async def wait_connected(self, once: bool) -> bool:
-        """Wait for a connection, and return True; with *once*, False if the first attempt fails.
+        """Wait for a connection, while ``run`` runs, and return True.
+
+        Args:
+            once: return False as soon as an attempt fails.
 
         Raises:
             HandshakeError: the server does not let this client in.
@@ -186,24 +211,27 @@ class ClientBackend(Backend):
             await self._changed.wait()
         return True
 
-    def _on_connected(self) -> None:
-        """An attempt succeeded."""
-        self.last_error = self.gone_since = None
-        self._logged = ""
-        self._connected.set()
-        self._changed.set()
+    @abstractmethod
+    async def _keep_connected(self) -> None:
+        """Do what ``run`` does."""
 
-    def _on_failed(self, error: CommunicaError) -> None:
-        """An attempt failed. The log says so once, as long as the reason is the same."""
+    def _failed(self, error: CommunicaError) -> None:
+        """Remember why an attempt to connect failed, and log it, if the one before failed otherwise."""
         self.last_error = error
         self._changed.set()
         if str(error) != self._logged:
             self._logged = str(error)
             logger.warning("cannot connect to %s: %s", whereabouts(self._connector), error)
 
+    def _succeeded(self) -> None:
+        """Wake ``wait_connected``, and forget earlier failures."""
+        self._logged, self.last_error, self.gone_since = "", None, None
+        self._connected.set()
+        self._changed.set()
+
 
 class ServerBackend(Backend):
-    """What a server stands on. ``run`` returns when no client can come any more.
+    """What a server stands on. ``run`` returns when no more clients can come.
 
     Attributes:
         clients: the clients to call; None: messages come without a way to call their senders.

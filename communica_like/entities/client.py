@@ -14,6 +14,7 @@ from .backends import Channel, ClientBackend, whereabouts
 from .backoff import Backoff
 from .entity import Entity, Timeout
 from .factory import client_backend
+from .handling.runner import HandlerSet
 from .routes import RouteTable
 
 __all__ = ["Client"]
@@ -91,14 +92,7 @@ class Client(Entity):
         """
         if timeout is not None and not wait:
             raise TypeError("init(wait=False) returns at once, and takes no timeout")
-        backend = self._backend = client_backend(
-            self.connector,
-            self._client_id,
-            self.limits,
-            self._backoff,
-            self._handshake_timeout,
-            self._begin(),
-        )
+        backend = self._begin(self._make_backend)
         self._channel = backend.channel
         keeper = self._keep(backend.run())
         if not wait:
@@ -109,6 +103,11 @@ class Client(Entity):
             await self.close(0)
             raise
         return self
+
+    def _make_backend(self, handlers: HandlerSet) -> ClientBackend:
+        return client_backend(
+            self.connector, self._client_id, self.limits, self._backoff, self._handshake_timeout, handlers
+        )
 
     async def _connect(
         self, backend: ClientBackend, keeper: asyncio.Task[None], timeout: float | None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, TypeVar
 
 from ..abc import Connector
 from ..exceptions import Closed
@@ -27,6 +27,8 @@ Timeout = float | Literal["default"] | None
 """Seconds for a call; ``"default"``: the entity's ``default_timeout``; None: no limit."""
 
 logger = logging.getLogger("communica_like")
+
+B = TypeVar("B", bound=Backend)
 
 _NO_HEARTBEAT: Final = 86_400.0
 _DISCONNECT_ATTEMPTS: Final = 3
@@ -196,19 +198,21 @@ class Entity(ABC):
     def _missing(self, route: str) -> Failure:
         """Return what to tell a requester whose route has no handler; Simple entities' route is ``""``."""
 
-    def _begin(self) -> HandlerSet:
-        """Return the handlers and a pool for a new life of this entity.
+    def _begin(self, make_backend: Callable[[HandlerSet], B]) -> B:
+        """Begin a new life with a new backend and a new pool of tasks; return the backend.
 
         Raises:
-            RuntimeError: it is running.
+            RuntimeError: the entity is running.
         """
         if self._pool is not None and self._closing is None:
             raise RuntimeError(f"{self!r} is already started")
         if self._closing is not None and not self._closing.done():
             raise RuntimeError(f"{self!r} is still closing")
+        pool = EagerTaskPool()
+        self._backend = backend = make_backend(HandlerSet(self._handlers(), self._missing, pool))
+        self._pool = pool
         self._closing = self._keeper = None
-        self._pool = EagerTaskPool()
-        return HandlerSet(self._handlers(), self._missing, self._pool)
+        return backend
 
     def _keep(self, running: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run the backend in a task; if it fails, make ``run()`` end with the error."""
@@ -248,8 +252,8 @@ class Entity(ABC):
         except asyncio.CancelledError:
             hurried = True
         backend.end(Reason(OTHER, f"{name} closed"))
-        # Even in a hurry, close what is open. Do not try for ever: a client library below may raise a
-        # cancellation of its own.
+        # Even in a hurry, close what is open; but not without end, for a client library below may raise
+        # cancellations of its own.
         for _ in range(_DISCONNECT_ATTEMPTS):
             allowed = _HURRIED_END_TIMEOUT if hurried else _END_TIMEOUT
             try:
@@ -281,8 +285,8 @@ def _no_connector(given: object, owner: str) -> str:
 
 
 def _fitting(limits: Limits, connector: Connector) -> Limits:
-    # A process that computes for a while is silent. Where another link saves the session, to give this one
-    # up is cheap; where there is none, it would end the session, and a child process with it.
+    # A process that computes for a while is silent. Giving up its link is cheap where another one saves the
+    # session. Where there is none, it would end the session, and a child process with it.
     if connector.guarantees.resumes or limits.heartbeat != Limits().heartbeat:
         return limits
     return replace(limits, heartbeat=_NO_HEARTBEAT)

@@ -18,7 +18,7 @@ __all__ = ["RouteCalls", "RouteTable", "Tables", "each_table", "encode_route", "
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_MOST = 10_000  # remembered routes; programs that make up names must not grow for ever
+_MAX_KNOWN = 10_000  # routes; a program that makes up names must not grow without limit
 # Bounds for comparing names, which takes the event loop's time, and for messages.
 _MOST_COMPARED = 200
 _LONGEST_SHOWN = 60
@@ -237,7 +237,7 @@ class RouteCalls:
             served = self._routes.serializer_of(route)
             if served is not None and serializer is not None and serializer != served:
                 raise _mismatch(route, served, serializer)
-            if len(self._known) >= _MOST:
+            if len(self._known) >= _MAX_KNOWN:
                 self._known.clear()
             known = self._known[route] = name, Codecs(serializer or served or self._routes.serializer)
         elif serializer is not None and serializer != known[1].serializer:

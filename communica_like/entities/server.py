@@ -12,6 +12,7 @@ from ..wire.limits import Limits
 from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend, whereabouts
 from .entity import Entity, Timeout
 from .factory import server_backend
+from .handling.runner import HandlerSet
 
 __all__ = ["Server"]
 
@@ -79,9 +80,7 @@ class Server(Entity):
 
         After an exception, or a cancellation, the server is closed; it may be started again.
         """
-        backend = self._backend = server_backend(
-            self.connector, self.limits, self._duplicates, self._handshake_timeout, self._begin()
-        )
+        backend = self._begin(self._make_backend)
         limit = self._handshake_timeout if timeout is not None and timeout <= 0 else timeout
         try:
             async with asyncio.timeout(limit) as waiting:
@@ -94,6 +93,11 @@ class Server(Entity):
             raise
         self._keep(self._end_with(backend))
         return self
+
+    def _make_backend(self, handlers: HandlerSet) -> ServerBackend:
+        return server_backend(
+            self.connector, self.limits, self._duplicates, self._handshake_timeout, handlers
+        )
 
     async def _end_with(self, backend: ServerBackend) -> None:
         await backend.run()

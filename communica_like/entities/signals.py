@@ -15,7 +15,7 @@ __all__ = ["stop_signals"]
 
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
 
-# Who listens, by event loop: two entities that run side by side both stop.
+# By event loop: two entities that run side by side both stop.
 _listening: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
 _former: dict[asyncio.AbstractEventLoop, dict[signal.Signals, Any]] = {}
 
@@ -24,8 +24,8 @@ _former: dict[asyncio.AbstractEventLoop, dict[signal.Signals, Any]] = {}
 def stop_signals(on_signal: Callable[[], None]) -> Iterator[None]:
     """Call *on_signal* on the event loop for each SIGINT and SIGTERM, until the block ends.
 
-    Only the main thread can; elsewhere it does nothing. The handlers of signal.signal() that were there
-    before come back when the last block ends.
+    This works in the main thread only; elsewhere it does nothing. The former handlers of signal.signal()
+    come back when the last block ends.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -67,8 +67,8 @@ def _tell(loop: asyncio.AbstractEventLoop) -> None:
         callback()
 
 
-# A forked child is no server, and what it is told is not its parent's business. Without this, a signal to
-# the child would not end it; before Python 3.12 it would stop the parent, whose wakeup socket it shares.
+# A forked child is no server. Without this, a signal would not end the child; before Python 3.12 it would
+# stop the parent, whose wakeup socket the child shares.
 
 _mask = threading.local()  # as it was before the fork
 

@@ -1,98 +1,149 @@
-"""Connecting to a manager's server, and proving to know the key. Blocking, but not for long."""
+"""Connecting to a manager's server, and calling it. Blocking, but not for long."""
 
 from __future__ import annotations
 
 import errno
 import socket
+import threading
 from multiprocessing import AuthenticationError as KeyRefused
 from multiprocessing import managers
-from multiprocessing.connection import answer_challenge, deliver_challenge
 from typing import Any, Final
 
 from ..exceptions import AuthenticationError, LinkError, LinkRefused
-from .connection import SocketConnection, limit_time
+from .connection import SocketConnection
+from .handshake import NotAManager, greet_server
+from .peer import Address, address_text, check_key, check_peer
 
-__all__ = ["ATTACH_QUEUE", "Address", "address_text", "dial", "request"]
+__all__ = ["Attempt", "dial", "request"]
 
-Address = str | tuple[str, int]
-
-ATTACH_QUEUE: Final = "communica_like_queue"
-
-_PATIENCE: Final = 5.0  # seconds for each read and write
+_TIMEOUT: Final = 5.0  # seconds: to connect; for the handshake; for a request
 
 
 class _AnotherKey(AuthenticationError, KeyRefused):
-    """Users of multiprocessing expect its own exception."""
+    """Is multiprocessing's own exception, too, which its users expect."""
 
 
-def address_text(address: Address) -> str:
-    """Return an address as messages show it."""
-    return address if isinstance(address, str) else f"{address[0]}:{address[1]}"
+class Attempt:
+    """One attempt to connect, which another thread can end for certain."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._over = False
+
+    def begin(self, sock: socket.socket) -> None:
+        """Register the socket; nothing was read from it yet.
+
+        Raises:
+            LinkError: the attempt was ended.
+        """
+        with self._lock:
+            if self._over:
+                raise LinkError("the attempt to connect was given up")
+            self._socket = sock
+
+    def end(self) -> None:
+        """End the attempt. From now on nothing is read or sent."""
+        with self._lock:
+            self._over = True
+            if self._socket is not None:
+                try:
+                    self._socket.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # it has ended already
 
 
-def dial(address: Address, authkey: bytes) -> SocketConnection:
+def dial(
+    address: Address, authkey: bytes, *, foreign: bool = False, attempt: Attempt | None = None
+) -> SocketConnection:
     """Return a connection to the manager's server at *address*, which knows the key.
 
+    Args:
+        foreign: whether another program's server is welcome, too. See SocketConnection.foreign.
+        attempt: may end this.
+
     Raises:
-        LinkRefused: nobody serves there.
+        LinkRefused: no process serves it.
         AuthenticationError: it has another key.
-        LinkError: anything else; a server that does not answer within a few seconds among them.
+        InsecureAddress: everybody knows the key, and the kernel cannot tell whose the server is.
+        PeerNotTrusted: it is another user's.
+        LinkError: anything else, such as a server that does not answer within a few seconds.
     """
+    check_key(address, authkey)
     where = address_text(address)
     try:
-        connection = SocketConnection(_connected(address))
+        sock = _connected(address)
     except (ConnectionRefusedError, FileNotFoundError) as exc:
         raise LinkRefused(f"no manager serves {where}: {exc.strerror}") from exc
     except OSError as exc:
         raise LinkError(f"cannot connect to the manager at {where}: {exc}") from exc
+    connection = SocketConnection(sock)
     try:
-        answer_challenge(connection, authkey)
-        deliver_challenge(connection, authkey)
+        if attempt is not None:
+            attempt.begin(sock)
+        check_peer(sock, where, authkey)
+        connection.limit(_TIMEOUT)
+        connection.foreign = not greet_server(connection, authkey, foreign=foreign)
+        connection.limit(None)
     except BaseException as exc:
         connection.close()
+        if isinstance(exc, LinkError):
+            raise
         # What 3.11 asserts, later versions call a matter of the key.
         if isinstance(exc, KeyRefused) and not str(exc).startswith(("Protocol error", "challenge too short")):
             raise _AnotherKey(f"the manager at {where} has another authkey") from exc
-        if isinstance(exc, BlockingIOError):
+        if isinstance(exc, TimeoutError | BlockingIOError):
             raise LinkError(f"the manager at {where} does not answer") from exc
         if isinstance(exc, EOFError | ConnectionError):
             raise LinkError(f"the manager at {where} ended the connection during the handshake") from exc
-        if isinstance(exc, OSError | AssertionError | KeyRefused):
-            raise LinkError(f"what serves {where} is no manager: {exc}") from exc
+        if isinstance(exc, OSError | AssertionError | KeyRefused | NotAManager):
+            raise LinkError(f"what serves {where} is no manager of communica_like: {exc}") from exc
         raise
     return connection
 
 
-def request(connection: SocketConnection, ident: str | None, method: str, *arguments: Any) -> Any:
-    """Return what a server's function, or a method of one of its objects, returns.
+def request(
+    connection: SocketConnection,
+    ident: str | None,
+    method: str,
+    *arguments: Any,
+    timeout: float | None = None,
+) -> Any:
+    """Call a server's function, or a method of one of its objects.
+
+    Args:
+        timeout: seconds; None: some.
 
     Raises:
-        LinkError: the connection ended, or there was no answer within a few seconds.
+        LinkError: the connection ended, or there was no answer in time.
         Exception: what the other side raised.
     """
+    connection.limit(_TIMEOUT if timeout is None else timeout)
     try:
         return managers.dispatch(connection, ident, method, arguments)  # type: ignore[attr-defined]
-    except BlockingIOError as exc:
+    except (TimeoutError, BlockingIOError) as exc:
         raise LinkError("the manager does not answer") from exc
     except (EOFError, ConnectionError) as exc:
         raise LinkError("the manager ended the connection") from exc
+    finally:
+        connection.limit(None)
 
 
 def _connected(address: Address) -> socket.socket:
     if isinstance(address, tuple):
-        sock = socket.create_connection(address, _PATIENCE)
+        sock = socket.create_connection(address, _TIMEOUT)
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         if sock.getsockname() == sock.getpeername():
-            # A port in the ephemeral range that nobody serves may connect to itself.
+            # A port in the ephemeral range that is not served may connect to itself.
             sock.close()
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-        limit_time(sock, _PATIENCE)
         return sock
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        limit_time(sock, _PATIENCE)  # of waiting while the server's backlog is full, too
+        sock.settimeout(_TIMEOUT)  # of waiting while the server's backlog is full
         sock.connect(address)
+        sock.settimeout(None)
     except BaseException:
         sock.close()
         raise

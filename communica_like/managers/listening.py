@@ -1,4 +1,4 @@
-"""Where a manager's server listens: a Unix socket that nobody can steal, or a TCP port."""
+"""ListeningAddress: a Unix socket that cannot be stolen while it is served, or a TCP port."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ class ListeningAddress:
     """A listening socket.
 
     Args:
-        address: the path of a Unix socket, which is open to this user alone; or host and port; or None: one
-        that
-            is free, in this user's private directory, or where there are no Unix sockets on the loopback
-            interface.
+        address: the path of a Unix socket, which is open to this user alone; or host and port; or None: a
+            free socket in this user's private directory, or a free port of the loopback interface where there
+            are no Unix sockets.
 
     Raises:
         AddressInUse: a live server serves there.
@@ -35,7 +34,7 @@ class ListeningAddress:
         ValueError: the path is too long for a socket.
 
     Attributes:
-        socket: whoever serves closes it.
+        socket: the server closes it.
         address: as clients know it; of port 0, the one that was chosen.
     """
 
@@ -53,7 +52,7 @@ class ListeningAddress:
             self.address = host, self.socket.getsockname()[1]
 
     def release(self) -> None:
-        """Let others serve there. To be called once, before the socket is closed."""
+        """Let other servers use the address. To be called once, before the socket is closed."""
         if sys.platform != "win32" and self._file is not None:
             self._file.release()
 

@@ -1,4 +1,4 @@
-"""A manager's server in threads of this process."""
+"""ManagerServer: a manager's server in threads of this process."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ import threading
 import time
 from collections.abc import Mapping
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import answer_challenge, deliver_challenge
 from multiprocessing.managers import Server
 from traceback import format_exc
 from typing import Any, Final
 
 from ..system import fork
 from .connection import SocketConnection
+from .handshake import greet_client
+from .peer import address_text, check_key, check_peer
 
 __all__ = ["ManagerServer"]
 
 logger = logging.getLogger("communica_like.queues")
 
-_HANDSHAKE_TIME: Final = 5.0  # seconds, until the first request
-_JOIN_TIME: Final = 5.0
-_PAUSE: Final = 0.1
+_HANDSHAKE_TIMEOUT: Final = 5.0  # seconds, until the first request
+_JOIN_TIMEOUT: Final = 5.0
+_RETRY_INTERVAL: Final = 0.1
 
 
 class ManagerServer(Server):
-    """Serves the protocol of ``multiprocessing.managers`` on a socket that is listening already.
+    """Serves the protocol of ``multiprocessing.managers`` on a listening socket.
 
     Each connection has a thread: one that is silent, that sends garbage or that ends in the middle harms no
-    other. Nothing is unpickled before both sides have proved to know the key, and who does not prove it in
-    time is sent away.
+    other. Nothing is unpickled before both sides have proved that they know the key. A connection that does
+    not prove it in time is closed. Clients that have proved it may run code here: their requests are pickles.
 
     A subclass adds functions for clients: methods, whose names it adds to ``public``. Their first argument
     is the connection, which is closed when they return.
@@ -43,17 +44,22 @@ class ManagerServer(Server):
         address: as clients know it.
         authkey: the key.
         registry: what clients may create, in the form that ``BaseManager.register`` makes.
+
+    Raises:
+        InsecureAddress: everybody knows the key, and the address is no Unix socket.
     """
 
     def __init__(
         self, listening: socket.socket, address: Any, authkey: bytes, registry: Mapping[str, tuple[Any, ...]]
     ) -> None:
         # Not Server's own, which binds a socket itself, and takes the address of a live server.
-        # Nobody but the process that serves ends the server.
+        check_key(address, authkey)
+        # Only the process that serves ends the server.
         self.public = [name for name in Server.public if name != "shutdown"]
         self.registry = dict(registry)
         self.authkey = authkey
         self.address = address
+        self._where = address_text(address)
         self.id_to_obj = {}
         self.id_to_refcount: dict[str, int] = {}
         self.id_to_local_proxy_obj: dict[str, Any] = {}
@@ -65,7 +71,6 @@ class ManagerServer(Server):
         self._wake_end, self._waker = socket.socketpair()
         self._guard = threading.Lock()
         self._sockets: dict[socket.socket, int] = {}
-        self._deadlines: dict[socket.socket, float] = {}  # of handshakes, earliest first
         self._threads: set[threading.Thread] = set()
         self._accepter = threading.Thread(
             target=self._accept_all, name=f"communica_like manager {address}", daemon=True
@@ -78,7 +83,7 @@ class ManagerServer(Server):
         self._accepter.start()
 
     def stop_accepting(self) -> None:
-        """Let no more connections in. May wait a moment."""
+        """Stop accepting connections. May wait a moment."""
         if not self._ended:
             self._ended = True
             self.stop_event.set()
@@ -91,9 +96,11 @@ class ManagerServer(Server):
     def stop(self) -> None:
         """End all connections as well, and wait for their threads, a few seconds at most."""
         self.stop_accepting()
-        deadline = time.monotonic() + _JOIN_TIME
+        deadline = time.monotonic() + _JOIN_TIMEOUT
         with self._guard:
-            self._hang_up(list(self._sockets))
+            for sock in self._sockets:
+                with contextlib.suppress(OSError):  # the other side was faster
+                    sock.shutdown(socket.SHUT_RDWR)
             threads = list(self._threads)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -101,7 +108,7 @@ class ManagerServer(Server):
     # -- for subclasses
 
     def keep(self, connection: SocketConnection) -> socket.socket:
-        """Take a connection's socket over; ``stop`` does not end it any more. The caller closes it."""
+        """Hand a connection's socket over to the caller, who closes it. ``stop`` does not."""
         with self._guard:
             self._forget(connection.socket)
         return connection.detach()
@@ -113,7 +120,7 @@ class ManagerServer(Server):
             selector.register(self._listening, selectors.EVENT_READ)
             selector.register(self._wake_end, selectors.EVENT_READ)
             while not self.stop_event.is_set():
-                selector.select(self._end_late_handshakes())
+                selector.select()
                 try:
                     sock, _ = self._listening.accept()
                 except (BlockingIOError, InterruptedError, ConnectionError):
@@ -122,7 +129,7 @@ class ManagerServer(Server):
                     logger.error("a manager at %s cannot accept: %s", self.address, exc)
                     if exc.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
                         return
-                    self.stop_event.wait(_PAUSE)
+                    self.stop_event.wait(_RETRY_INTERVAL)
                     continue
                 self._welcome(sock)
 
@@ -135,7 +142,6 @@ class ManagerServer(Server):
         with self._guard:
             self._sockets[sock] = sock.fileno()
             fork.add(sock.fileno())
-            self._deadlines[sock] = time.monotonic() + _HANDSHAKE_TIME
             self._threads.add(thread)
         try:
             thread.start()
@@ -145,15 +151,6 @@ class ManagerServer(Server):
                 self._forget(sock)
                 self._threads.discard(thread)
             connection.close()
-
-    def _end_late_handshakes(self) -> float | None:
-        now = time.monotonic()
-        with self._guard:
-            late = [sock for sock, deadline in self._deadlines.items() if deadline <= now]
-            for sock in late:
-                del self._deadlines[sock]
-            self._hang_up(late)
-            return min(self._deadlines.values()) - now if self._deadlines else None
 
     # -- a connection's thread
 
@@ -173,10 +170,11 @@ class ManagerServer(Server):
 
     def _handle_request(self, conn: Any) -> None:
         try:
-            deliver_challenge(conn, self.authkey)
-            answer_challenge(conn, self.authkey)
+            check_peer(conn.socket, self._where, self.authkey)
+            conn.limit(_HANDSHAKE_TIMEOUT)
+            greet_client(conn, self.authkey)
         except (AuthenticationError, AssertionError, EOFError, OSError) as exc:
-            logger.info("a manager at %s lets somebody not in: %r", self.address, exc)
+            logger.info("a manager at %s refuses a client: %r", self.address, exc)
             return
         try:
             request = conn.recv()
@@ -184,8 +182,7 @@ class ManagerServer(Server):
             return
         except Exception:
             request = None  # an unloadable pickle
-        with self._guard:
-            self._deadlines.pop(conn.socket, None)
+        conn.limit(None)
         try:
             _, name, args, kwds = request
             if name not in self.public:
@@ -199,13 +196,7 @@ class ManagerServer(Server):
 
     # -- the guard is held
 
-    def _hang_up(self, sockets: list[socket.socket]) -> None:
-        for sock in sockets:
-            with contextlib.suppress(OSError):  # the other side was faster
-                sock.shutdown(socket.SHUT_RDWR)
-
     def _forget(self, sock: socket.socket) -> None:
         descriptor = self._sockets.pop(sock, None)
         if descriptor is not None:
             fork.discard(descriptor)
-        self._deadlines.pop(sock, None)

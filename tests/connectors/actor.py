@@ -24,7 +24,7 @@ class Actor(Child):
     """Runs a program of this file.
 
     Args:
-        program: ``"serve"``, ``"connect"``, ``"ring"`` the doorbell all the time, or ``"lurk"``.
+        program: ``"serve"``, ``"connect"``, ``"flood"`` the server's queue with garbage, or ``"lurk"``.
         url: of the connector.
         mode: what it does with its links: ``"idle"``, ``"echo"``, or ``"flood"``, with 64 MiB.
     """
@@ -78,20 +78,20 @@ async def connect(url: str, mode: str) -> None:
     await side.over.wait()
 
 
-async def ring(url: str, mode: str) -> None:
-    print("ringing", flush=True)
+async def flood(url: str, mode: str) -> None:
+    print("flooding", flush=True)
     medium: Any = connector_from(url)
     raw = RawSerializer()
-    bell: Any
+    requests: Any
     if isinstance(medium, FifoConnector):
-        bell = PipeQueue(medium.path, serializer=raw, create=False)
+        requests = PipeQueue(medium.path, serializer=raw, create=False)
     elif isinstance(medium, SysVConnector):
-        bell = SysVMQ(medium.key, serializer=raw, create=False)
+        requests = SysVMQ(medium.key, serializer=raw, create=False)
     else:
-        bell = PosixMQ(medium.name, serializer=raw, create=False)
+        requests = PosixMQ(medium.name, serializer=raw, create=False)
     while True:
         with contextlib.suppress(queue.Full):
-            bell.put_nowait(b"ding dong")
+            requests.put_nowait(b"garbage")
 
 
 async def lurk(url: str, mode: str) -> None:
@@ -100,5 +100,5 @@ async def lurk(url: str, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    programs: dict[str, Any] = {"serve": serve, "connect": connect, "ring": ring, "lurk": lurk}
+    programs: dict[str, Any] = {"serve": serve, "connect": connect, "flood": flood, "lurk": lurk}
     asyncio.run(programs[sys.argv[1]](*sys.argv[2:]))

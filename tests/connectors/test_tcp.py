@@ -59,6 +59,19 @@ def test_hosts_that_are_none(host: Any) -> None:
         TcpConnector(host, 1)
 
 
+@pytest.mark.parametrize(
+    "host, call",
+    [
+        ("127.0.0.1:5000", "'127.0.0.1', 5000"), ("localhost:80", "'localhost', 80"),
+        ("[::1]:5000", "'::1', 5000"), ("tcp://h:1", "'h', 1"), ("a:b", None), ("1:2:3", None), (":80", None),
+    ],
+)  # fmt: skip
+def test_a_host_that_holds_a_port(host: str, call: str | None) -> None:
+    with pytest.raises(ValueError, match="without brackets and port") as caught:
+        TcpConnector(host, 1)
+    assert str(caught.value).endswith(f": the call is TcpConnector({call})" if call else repr(host))
+
+
 @pytest.mark.parametrize("port", [-1, 65536, "80", None, True, 1.0])
 def test_ports_that_are_none(port: Any) -> None:
     with pytest.raises(ValueError, match="port"):

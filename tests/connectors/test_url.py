@@ -19,7 +19,15 @@ from communica_like import (
     connector_from,
 )
 from communica_like.abc import Connector
-from communica_like.connectors.url import check_authkey, check_text, join_url, split_url
+from communica_like.connectors.url import (
+    check_authkey,
+    check_text,
+    is_loopback,
+    join_host_port,
+    join_url,
+    split_host_port,
+    split_url,
+)
 
 CONNECTORS: list[type[Connector]] = [
     FifoConnector,
@@ -141,3 +149,26 @@ def test_a_lone_surrogate_has_no_place_in_a_url() -> None:
     ):
         with pytest.raises(ValueError, match="UTF-8"):
             build("a\udc80")
+
+
+@given(st.ip_addresses().map(str) | st.sampled_from(["h", "fe80::1%eth0"]), st.integers(0, 65535))
+def test_host_and_port_go_round(host: str, port: int) -> None:
+    assert split_host_port(join_host_port(host, port), "tcp://...") == (host, port)
+
+
+@pytest.mark.parametrize("rest", ["", "h", ":1", "h:", "h:x", "h:-1", "h:٢", "::1:80", "[::1]", "[]:1"])
+def test_no_host_and_port(rest: str) -> None:
+    url = f"tcp://{rest}"
+    with pytest.raises(ValueError) as caught:
+        split_host_port(rest, url)
+    assert repr(url) in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.5.5.5", "::1"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "localhost.example", "fe80::1%lo"])
+def test_not_loopback(host: str) -> None:
+    assert not is_loopback(host)

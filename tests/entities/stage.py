@@ -63,7 +63,7 @@ def sessions_of(entity: Client | Server) -> list[SessionDriver]:
     """Return the sessions of an entity."""
     if isinstance(entity, Client):
         assert isinstance(entity._backend, Reconnector)
-        return [entity._backend.channel]
+        return [entity._backend.driver]
     assert isinstance(entity._backend, Acceptor)
     return list(entity._backend.clients.drivers.values())
 

@@ -72,7 +72,7 @@ async def test_init_gives_up_in_time_and_says_why(timeout: float) -> None:
     if timeout > 0:
         assert f" within {timeout} s: " in str(caught.value)
     assert isinstance(caught.value.__cause__, LinkRefused)
-    assert ": nobody serves memory://nobody%20here" in str(caught.value)
+    assert ": no server listens at memory://nobody%20here" in str(caught.value)
     assert client.state == "closed"
     async with SimpleServer(client.connector, echo), client:
         assert await client.request(1) == 1
@@ -115,8 +115,8 @@ async def test_the_path_that_is_tried_is_told(
     with pytest.raises(ConnectTimeout) as caught:
         await client.init(0)
     where = f"{connector.dump_state()} ({connector.path})"
-    assert str(caught.value).startswith(f"no connection to {where}: nobody serves ")
-    assert f"cannot connect to {where}: nobody serves " in logged(caplog)
+    assert str(caught.value).startswith(f"no connection to {where}: no server listens at ")
+    assert f"cannot connect to {where}: no server listens at " in logged(caplog)
 
 
 async def test_init_cancelled_closes() -> None:

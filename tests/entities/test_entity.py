@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from communica_like import Closed, MemoryConnector, SimpleClient, SimpleServer
+from communica_like import Closed, FeatureNotAvailable, MemoryConnector, SimpleClient, SimpleServer
 from communica_like.entities.entity import Entity
 from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged, simple_pair
 
@@ -290,3 +290,15 @@ async def test_run_raises_what_init_raises() -> None:
     async with SimpleServer(connector):
         with pytest.raises(OSError, match="already served"):
             await SimpleServer(connector).run()
+
+
+async def test_an_entity_whose_backend_cannot_be_made_stays_new() -> None:
+    class Broken(MemoryConnector):
+        def inbox(self) -> None:
+            raise FeatureNotAvailable("no client library")
+
+    for entity in (SimpleServer(Broken()), SimpleClient(Broken())):
+        with pytest.raises(FeatureNotAvailable):
+            await entity.init()
+        assert entity.state == "new"
+        await entity.close()

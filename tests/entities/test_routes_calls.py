@@ -40,7 +40,7 @@ def test_another_serializer_is_refused(known: bool) -> None:
 
 
 def test_names_that_are_made_up_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "_MOST", 3)
+    monkeypatch.setattr(routes, "_MAX_KNOWN", 3)
     calls = RouteCalls(RouteTable())
     for number in range(20):
         calls.find(str(number), None)

@@ -73,9 +73,11 @@ class Stage:
         for peer in peers:
             assert not peer.session.pending, "no request is left"
             assert peer.session.buffered == peer.session.bulk_buffered == 0, "nothing is left in the outbox"
-            waiting = (*peer._requests.waiting, *peer._large_requests.waiting, *peer._throws.waiting)
+            calls = peer.calls
+            queues = (calls._requests, calls._large_requests, calls._throws)
+            waiting = [waiter for each in queues for waiter in each.waiting]
             assert all(waiter._notified.done() for waiter in waiting), "there is room for what waits"
-            assert not peer.dispatcher._requests
+            assert not peer.dispatcher._tasks
             assert not peer.session._deadlines
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from communica_like.exceptions import AuthenticationError, Closed, ConnectionLost, SerializerError
 from communica_like.queues import ManagerQueue, QueueHost
-from communica_like.queues.manager.ipcq_client import ForeignClient
+from communica_like.queues.manager.ipcq_client import IpcqClient
 from communica_like.queues.manager.protocol import Item
 from communica_like.serializers import JsonSerializer, RawSerializer
 from tests.interop.original import needs
@@ -210,7 +210,7 @@ async def test_what_comes_at_the_moment_of_the_close_is_put_back(foreign: str) -
             super().append(item)
 
     async with ManagerQueue(foreign, b"key") as other, ManagerQueue(foreign, b"key") as reader:
-        assert isinstance(reader._remote, ForeignClient)
+        assert isinstance(reader._remote, IpcqClient)
         client = reader._remote
         client._kept = Stash()
         getting = asyncio.create_task(reader.get())

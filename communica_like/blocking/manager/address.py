@@ -1,14 +1,14 @@
-"""Addresses and keys that have names."""
+"""Address and AuthKey: addresses and keys that have names."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
 import tempfile
 from typing import Any, Final
 
-from ...exceptions import InsecureAddress, LinkError
+from ...exceptions import LinkError
+from ...managers.peer import check_key
 
 if sys.platform != "win32":
     from ...system import state_directory, state_path
@@ -17,11 +17,11 @@ __all__ = ["Address", "AuthKey", "checked_address", "prepare_address"]
 
 
 class _Places(type):
-    """What is looked up when it is asked for: directories change."""
+    """Looks addresses up when they are asked for, since directories change."""
 
     @property
     def DEFAULT(cls) -> str:  # noqa: N802
-        """The one place where all programs of this user find the server that said so."""
+        """Where all programs of this user find the server that has this address."""
         if sys.platform == "win32":
             return os.path.join(tempfile.gettempdir(), f"communica_like-{os.getlogin()}", "queue-manager")
         else:
@@ -37,7 +37,7 @@ class Address(metaclass=_Places):
     """Addresses for QueueManagerServer and QueueManagerClient.
 
     ``DEFAULT``: a socket in this user's private directory, the same for all of this user's programs.
-    ``AUTO``: a free one, which the server's ``address`` tells, once it has started. Not for clients.
+    ``AUTO``: a free one, which the server's ``address`` tells once it has started. Not for clients.
     ``CWD``: a socket in the current working directory.
     """
 
@@ -48,7 +48,8 @@ class AuthKey:
     """Keys for QueueManagerServer and QueueManagerClient.
 
     ``AUTO``: this process's ``multiprocessing.current_process().authkey``, which its children have, too.
-    ``DEFAULT`` and ``EMPTY``: keys that everybody knows. With them, only the socket's mode keeps others out.
+    ``DEFAULT`` and ``EMPTY``: keys that everybody knows. They are for Unix sockets only, where the kernel
+    keeps other users out.
     """
 
     AUTO: Final = None
@@ -71,30 +72,16 @@ def checked_address(address: Any) -> str | tuple[str, int] | None:
     raise TypeError(f"an address is the path of a socket, or (host, port), not {address!r}")
 
 
-def prepare_address(address: str | tuple[str, int] | None, authkey: bytes | None = None) -> None:
-    """Look whether an address can be trusted.
-
-    Args:
-        authkey: of who is about to serve there; None: somebody is about to connect.
+def prepare_address(address: str | tuple[str, int] | None, authkey: bytes) -> None:
+    """Check that an address, and a key there, can be trusted.
 
     Raises:
-        LinkError: it is in this user's private directory, which is not private.
-        InsecureAddress: it could be reached from other machines, with a key that everybody knows.
+        LinkError: the address is in this user's private directory, which is not private.
+        InsecureAddress: everybody knows the key, and the address is not a Unix socket.
     """
-    if isinstance(address, tuple):
-        if authkey in (AuthKey.DEFAULT, AuthKey.EMPTY) and not _is_loopback(address[0]):
-            raise InsecureAddress(
-                f"{address[0]}:{address[1]} could be reached from other machines, and everybody knows "
-                f"the key {authkey!r}: give another authkey"
-            )
-    elif address == Address.DEFAULT:
+    if address is not None:
+        check_key(address, authkey)
+    if address == Address.DEFAULT:
         if sys.platform == "win32":
             raise LinkError("this system has no Unix sockets: give host and port")
         state_directory()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"

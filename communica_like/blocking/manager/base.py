@@ -1,17 +1,18 @@
-"""What the server and the clients share: they are managers of multiprocessing, and have queues."""
+"""QueueManager: what the server and the clients share, which are managers of multiprocessing."""
 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from multiprocessing import ProcessError
 from multiprocessing.managers import BaseManager, State  # type: ignore[attr-defined]
 from types import TracebackType
 from typing import Any, Self
 
 from ...managers.client import dial, request
+from ...system import fork
 from ..portal.portal import Portal
 from .address import checked_address, prepare_address
-from .forks import when_forked
 from .queue import ManagerQueue
 
 __all__ = ["QueueManager"]
@@ -31,22 +32,24 @@ class QueueManager(BaseManager):
     _address: str | tuple[str, int] | None
     _authkey: bytes
     _state: Any
+    _Client: Any
 
     def __init__(self, address: Any, authkey: bytes | None, portal: Portal | None) -> None:
         if not isinstance(authkey, bytes | None):
             raise TypeError(f"authkey must be bytes or None, not {type(authkey).__name__}")
         super().__init__(checked_address(address), authkey)
+        self._Client = partial(dial, foreign=True)  # in place of BaseManager's own
         self._queues: dict[Any, ManagerQueue] = {}
         self._queues_lock = threading.Lock()
         self._queues_portal = portal
         self._over = threading.Event()
-        when_forked(self, QueueManager._start_anew)
+        fork.reset_in_child(self, QueueManager._start_anew)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._address!r})"
 
     def get_queue(self, ident: str | bytes | int | None = None, *, max_items: int = 0) -> ManagerQueue:
-        """Return the queue of this ident, which all processes share; the same object each time.
+        """Return the queue of this ident, which all processes share. It is the same object each time.
 
         Args:
             ident: different ones are different queues. A str and its bytes are different ones.
@@ -76,14 +79,16 @@ class QueueManager(BaseManager):
         """Connect to the server that serves the address, instead of starting one.
 
         Raises:
-            LinkRefused: nobody serves the address.
+            LinkRefused: no process serves the address.
             AuthenticationError: the key is another one. It is multiprocessing's AuthenticationError, too.
+            InsecureAddress: everybody knows the key, and the address is not a Unix socket.
+            PeerNotTrusted: the process that serves the address is another user's.
             LinkError: any other failure.
         """
         if self._address is None:
             raise ValueError("the address of a server is needed; AUTO is for servers")
-        prepare_address(self._address)
-        connection = dial(self._address, self._authkey)
+        prepare_address(self._address, self._authkey)
+        connection = dial(self._address, self._authkey, foreign=True)
         try:
             request(connection, None, "dummy")
         finally:
@@ -91,7 +96,7 @@ class QueueManager(BaseManager):
         self._state.value = State.STARTED
 
     def shutdown(self) -> None:  # type: ignore[override]
-        """Close the queues that were got here. Whoever waits in them, in other threads, gets Closed.
+        """Close the queues that were got here. Calls that wait in them, in other threads, raise Closed.
 
         May be called several times.
         """

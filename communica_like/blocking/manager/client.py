@@ -15,7 +15,8 @@ class QueueManagerClient(QueueManager):
     """The queues of a QueueManagerServer, or of ipcq's. ``client.get_queue("jobs").put(job)``
 
     It is a multiprocessing.managers.BaseManager and a context manager, whose end closes its queues. Dropped
-    without ``shutdown``, it and its queues leave nothing behind.
+    without ``shutdown``, it and its queues leave nothing behind. The server can run code in this process,
+    since the protocol of managers is made of pickles.
 
     Args:
         address: where the server is: ``Address.DEFAULT``, ``Address.CWD``, the path of a socket, or host and
@@ -24,8 +25,10 @@ class QueueManagerClient(QueueManager):
         portal: whose loop waits; None: the one that all share.
 
     Raises:
-        LinkRefused: nobody serves the address.
+        LinkRefused: no process serves the address.
         AuthenticationError: the key is another one. It is multiprocessing's AuthenticationError, too.
+        InsecureAddress: everybody knows the key, and the address is not a Unix socket.
+        PeerNotTrusted: the process that serves the address is another user's.
         LinkError: any other failure to connect.
         ValueError: there is no address.
 
@@ -43,7 +46,7 @@ class QueueManagerClient(QueueManager):
         self.connect()
 
     def start(self, initializer: Callable[..., object] | None = None, initargs: Any = ()) -> NoReturn:
-        """A client starts no server.
+        """Raise ProcessError: a client starts no server.
 
         Raises:
             ProcessError: in any case.
@@ -52,7 +55,7 @@ class QueueManagerClient(QueueManager):
         raise AssertionError("a client is connected when it is made")
 
     def get_server(self) -> NoReturn:
-        """A client is no server.
+        """Raise ProcessError: a client is no server.
 
         Raises:
             ProcessError: in any case.

@@ -13,11 +13,13 @@ from typing import Any, Self
 from ... import queues
 from ...abc import Serializer
 from ...exceptions import Closed, SerializerError
-from ...queues.manager import open as manager_open  # noqa: F401 - not later, when a process may be forked off meanwhile
-from ...queues.manager.remote import Claims
+
+# Not imported later, when a process may be forked off meanwhile.
+from ...queues.manager import open as manager_open  # noqa: F401
+from ...queues.manager.remote import Lease
+from ...system import fork
 from ..facade import Adapted, awaited, called
 from ..portal.portal import Portal
-from .forks import when_forked
 
 __all__ = ["ManagerQueue"]
 
@@ -34,7 +36,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         portal: whose loop waits; None: the one that all share.
 
     Raises (all methods, but ``close``):
-        LinkRefused: nobody serves the address.
+        LinkRefused: no process serves the address.
         AuthenticationError: the key is another one. It is multiprocessing's AuthenticationError, too.
         ConnectionLost: the server ended, or does not answer. If ``sent`` is False nothing was put or taken.
         LinkError: any other failure to connect.
@@ -68,7 +70,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             "max_item_size": max_item_size,
         }
         super().__init__(self._make_core(), portal)
-        when_forked(self, ManagerQueue._start_anew)
+        fork.reset_in_child(self, ManagerQueue._start_anew)
 
     def __repr__(self) -> str:
         address, ident = self._arguments
@@ -79,7 +81,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         return _load, (*self._arguments, self._key, self._options)
 
     _wait_for_room = awaited(queues.ManagerQueue.put)
-    _wait_for_item = awaited(queues.ManagerQueue._claim)
+    _wait_for_item = awaited(queues.ManagerQueue._lease)
     _end = called(queues.ManagerQueue.close)
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
@@ -95,12 +97,12 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             MessageTooBig: the item is larger than ``max_item_size``.
             SerializerError: it cannot be dumped.
 
-        It may return before the server has the item, which whoever is told of it finds there nevertheless. If
+        It may return before the server has the item. Calls that are made after it find the item there. If
         Ctrl-C ends it the item may have been put.
         """
         limit = _limit(block, timeout)
         try:
-            self._core._post(item)
+            self._core.put_nowait(item)
         except queue.Full:
             if limit is not None and limit <= 0:
                 raise
@@ -119,20 +121,20 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             SerializerError: the item cannot be loaded. It is out of the queue now.
         """
         limit = _limit(block, timeout)
-        core = self._core
-        claims = Claims()
+        core, lease = self._core, Lease()
         try:
             try:
-                core._claim_nowait(claims)
+                core._lease_nowait(lease)
             except queue.Empty:
                 if limit is not None and limit <= 0:
                     raise
-                self._wait_for_item(claims, timeout=limit)
-            return core._taken(claims[-1])
+                lease = Lease()
+                self._wait_for_item(lease, timeout=limit)
+            return core._taken(lease)
         except (queue.Empty, SerializerError):
             raise
         except BaseException:  # Ctrl-C among them, in whatever line
-            claims.back()
+            lease.back()
             raise
 
     def put_nowait(self, item: Any) -> None:
@@ -167,11 +169,11 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
     join = awaited(queues.ManagerQueue.join)
 
     def close(self) -> None:
-        """Let go of the queue; whoever waits here ends with Closed. Items stay where they are."""
+        """Let go of the queue; calls that wait here raise Closed. Items stay where they are."""
         with self._entering:
             entered = self._portal is not None
             if not entered:
-                self._core.close()  # whoever enters from now on finds that
+                self._core.close()  # calls that enter from now on find that
         try:
             if entered:
                 with contextlib.suppress(Closed):  # another thread closed it at the same time
@@ -199,7 +201,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
 
     def _enter(self) -> Portal:
         if self._core.closed:
-            raise Closed("the queue is closed")  # and needs no loop, which nobody would leave again
+            raise Closed("the queue is closed")  # and needs no loop
         return super()._enter()
 
     def _enter_first(self) -> Portal:
@@ -212,7 +214,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
     def _make_core(self) -> queues.ManagerQueue:
         address, ident = self._arguments
         core = queues.ManagerQueue(address, bytes(self._key), ident, **self._options)
-        # Whoever drops the queue without a word leaves neither a thread nor a socket here.
+        # A queue that is dropped without close() leaves neither a thread nor a socket here.
         weakref.finalize(self, core._hang_up).atexit = False
         return core
 

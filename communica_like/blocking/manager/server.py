@@ -29,7 +29,7 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
         address: ``Address.DEFAULT``, ``Address.CWD``, the path of a socket, ``Address.AUTO``, or host and
             port. A socket is open to this user alone.
         authkey: what clients have to know: bytes, or ``AuthKey.DEFAULT``, ``AuthKey.EMPTY`` or
-            ``AuthKey.AUTO``. Who knows it may do to this process what he likes, since the protocol of
+            ``AuthKey.AUTO``. A process that knows it can run code in this one, since the protocol of
             managers is made of pickles.
         max_items: how many items a queue holds, if its first user does not say; 0: any number.
         portal: whose loop it is started on; None: the one that all share.
@@ -59,14 +59,14 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
     _end = awaited(queues.QueueHost.close)
 
     def start(self, initializer: Callable[..., object] | None = None, initargs: Any = ()) -> None:
-        """Begin to serve, in threads of this process.
+        """Serve, in threads of this process.
 
         Args:
             initializer, initargs: refused: there is no other process in which to call it.
 
         Raises:
             AddressInUse: a live server serves the address, and is unharmed.
-            InsecureAddress: it could be reached from other machines, with a key that everybody knows.
+            InsecureAddress: everybody knows the key, and the address is not a Unix socket.
             LinkError: the address cannot be used.
             ProcessError: it has been started before.
             ValueError: there is an initializer; the path is too long for a socket.
@@ -86,9 +86,9 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
         self._state.value = State.STARTED
 
     def shutdown(self) -> None:  # type: ignore[override]
-        """End: remove the socket, close all connections. All who wait, here and elsewhere, get an error.
+        """Remove the socket and close all connections. Calls that wait anywhere raise an error.
 
-        What is in the queues is lost. May be called several times, also if it has not been started.
+        What is in the queues is lost. May be called several times, and before the server was started.
         """
         super().shutdown()
         if self._serves == os.getpid():
@@ -122,7 +122,7 @@ class ForegroundServer(QueueServer):
 
     Attributes:
         address: as clients know it.
-        stop_event: whoever sets it ends ``serve_forever``.
+        stop_event: to set it ends ``serve_forever``.
     """
 
     def __init__(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
-from ...abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from ...exceptions import FeatureNotAvailable
 from ...queues.pipe.pipe_queue import PipeQueue
 from ...serializers import RawSerializer
-from ...system import ProcessId
 from ..url import check_authkey, check_text, join_url, split_url
 from .fifo_link import FifoLink
 from .fifo_pipes import FifoPair
 from .listener import listen_at_rendezvous
-from .rendezvous import StartedLink, connect_by_rendezvous
+from .rendezvous import Rendezvous, connect_by_rendezvous
 
 __all__ = ["FifoConnector"]
 
@@ -27,16 +25,17 @@ __all__ = ["FifoConnector"]
 class FifoConnector(Connector):
     """Links over named pipes (fifo(7)), two for each link.
 
-    A client makes them, open to its user alone, and tells the server of them by the server's own pipe, the
-    doorbell. Once both sides have them open their names are removed, so that nothing is left of them when
-    both are gone, in whatever way.
+    A client creates them, open to its user alone, and sends their names to the server through the server's
+    own pipe. Once both sides have them open the names are removed, so nothing is left of a link however its
+    processes end.
 
     Args:
-        path: of the doorbell: an absolute path, where no file is. It is there as long as the server serves.
+        path: of the server's pipe: an absolute path, at which there is no file. The pipe exists while the
+            server listens.
         authkey: a shared secret for a mutual challenge, or None.
 
     Raises:
-        ValueError: that is no such path.
+        ValueError: *path* is not such a path.
 
     ``connect`` and ``listen`` also raise FeatureNotAvailable on Windows.
     """
@@ -56,10 +55,15 @@ class FifoConnector(Connector):
         check_authkey(self.authkey)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await connect_by_rendezvous(_Rendezvous(self), receiver)
+        return await connect_by_rendezvous(self._rendezvous(), receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await listen_at_rendezvous(_Rendezvous(self), accept)
+        return await listen_at_rendezvous(self._rendezvous(), accept)
+
+    def _rendezvous(self) -> Rendezvous:
+        if sys.platform == "win32":
+            raise FeatureNotAvailable("Windows has no named pipes of POSIX: take a LocalConnector")
+        return _Rendezvous(self.path, self.dump_state())
 
     def dump_state(self) -> str:
         return join_url(self.scheme, self.path, safe="/")
@@ -69,35 +73,16 @@ class FifoConnector(Connector):
         return cls(split_url(text, cls.scheme), **secrets)
 
 
-class _Rendezvous:
-    kind: Final = "fifo"
-    _made: PipeQueue
-
-    def __init__(self, connector: FifoConnector) -> None:
-        if sys.platform == "win32":
-            raise FeatureNotAvailable("named pipes of POSIX are not there on Windows: take a LocalConnector")
-        self.name = connector.path
-        self.address = connector.dump_state()
+class _Rendezvous(Rendezvous):
+    kind = "fifo"
+    pair = FifoPair
+    link = FifoLink
 
     def exists(self) -> bool:
         return os.path.lexists(self.name)
 
-    def create(self) -> AsyncQueue:
-        self._made = PipeQueue(self.name, history=False, serializer=RawSerializer())
-        return self._made
+    def create(self) -> PipeQueue:
+        return PipeQueue(self.name, history=False, serializer=RawSerializer())
 
-    def open(self) -> AsyncQueue:
+    def open(self) -> PipeQueue:
         return PipeQueue(self.name, serializer=RawSerializer(), create=False)
-
-    def remove(self) -> None:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            self._made.unlink()
-
-    def make_pair(self) -> FifoPair:
-        return FifoPair.make()
-
-    def open_pair(self, *endpoints: str) -> FifoPair:
-        return FifoPair.of_client(*endpoints)
-
-    def link(self, process: ProcessId, pair: FifoPair) -> StartedLink:
-        return FifoLink(self.name, process, pair)

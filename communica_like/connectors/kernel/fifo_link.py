@@ -9,41 +9,40 @@ from ..links.pipe import PipeLink
 from .fifo_pipes import FifoPair
 from .rendezvous import StartedLink
 
+__all__ = ["FifoLink"]
+
 
 class FifoLink(PipeLink, StartedLink):
     """One end of a link over two named pipes.
 
     Args:
-        path: the doorbell's.
-        process: the other side's.
-        pair: the pipes, which belong to the link from now on.
+        name, process, pair: as for StartedLink.
     """
 
-    def __init__(self, path: str, process: ProcessId, pair: FifoPair) -> None:
-        super().__init__(pair.reading, pair.writing, PeerIdentity("fifo", path, process.pid, process.uid))
+    def __init__(self, name: str, process: ProcessId, pair: FifoPair) -> None:
+        super().__init__(pair.reading, pair.writing, PeerIdentity("fifo", name, process.pid, process.uid))
         self._pair = pair
         self._process = PeerProcess(process, self._process_ended)
-        self._met = False
-        self._aborted = False
+        self._established = False
 
     def start(self) -> None:
         super().start()
         if self._pair.complete:
-            # The client may have closed it already, of which poll(2) tells only those who had it open before.
+            # poll(2) reports an end only to those who had the pipe open before it; the client's may be past.
             self._loop.call_soon(self._read_all)
 
     def abort(self) -> None:
-        self._aborted = True
+        self._closing = True
         super().abort()
 
     def _received(self, data: bytes) -> None:
-        if not self._met:
-            self._met = True
-            self._pair.met()
+        if not self._established:
+            self._established = True
+            self._pair.establish()
         self.receiver.data_received(data)
 
     def _process_ended(self) -> None:
-        # Others may have its pipes open still, such as what it forked off: there is nothing to wait for.
+        # Its pipes may be open still, in its forked children, but there is nothing to wait for.
         self._read_all()
         self._break(None)
 
@@ -52,6 +51,6 @@ class FifoLink(PipeLink, StartedLink):
             pass
 
     def _report(self, error: Exception | None) -> None:
-        self._pair.met()
-        wait = not (self._aborted or self._closing)
+        self._pair.establish()
+        wait = not self._closing
         self._process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=wait)

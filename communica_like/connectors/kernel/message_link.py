@@ -1,51 +1,109 @@
-"""A Link over two one-way queues of messages that are bounded in size, and in number."""
+"""A link over two one-way queues whose messages are bounded in size and in number."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from ...abc import PeerIdentity
-from ...system import ProcessId
+from ...system import ProcessId, Registration, register
 from ..links.peer_process import PeerProcess
 from ..links.send_buffer import SendBuffer
-from .rendezvous import StartedLink
+from .rendezvous import Pair, StartedLink
 
-__all__ = ["MessageLink"]
+if TYPE_CHECKING:
+    from ...queues import PosixMQ, SysVMQ
+
+    MessageQueue = PosixMQ | SysVMQ
+    Q = TypeVar("Q", PosixMQ, SysVMQ)
+
+__all__ = ["MessageLink", "QueuePair"]
+
+
+class QueuePair(Pair):
+    """One side of two message queues.
+
+    Attributes:
+        inwards, outwards: the queue that this side reads, and the one that it writes.
+    """
+
+    inwards: MessageQueue
+    outwards: MessageQueue
+
+    def __init__(self) -> None:
+        self._registrations: list[Registration] = []
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest message."""
+        return self.outwards.guarantees.largest_item or 0
+
+    def unlink(self) -> None:
+        """Remove the names of the queues, if they are still there."""
+        for each in (self.inwards, self.outwards):
+            with contextlib.suppress(FileNotFoundError):
+                each.unlink()
+        for registration in self._registrations:
+            registration.remove()
+
+    def remove(self) -> None:
+        self.unlink()
+        self.inwards.close()
+        self.outwards.close()
+
+    def _create(
+        self, undo: contextlib.ExitStack, kind: str, name: str, create: Callable[[], Q]
+    ) -> Q:
+        """Register and create a queue of the pair, which *undo* removes."""
+        registration = register(kind, name)
+        try:
+            made = create()
+        except BaseException:
+            registration.remove()
+            raise
+        self._registrations.append(registration)
+        undo.callback(registration.remove)
+        undo.callback(made.close)
+        undo.callback(made.unlink)
+        return made
 
 
 class MessageLink(StartedLink):
-    """One end of a pair of queues. A message is a piece of the stream; an empty one says that it is over.
+    """One end of a link over a QueuePair, bound to the running event loop.
 
-    What waits for room is joined, so that small pieces share a message. It belongs to the running event loop.
+    A message is a piece of the stream, and an empty one its end. Pieces that wait for room are joined, so
+    small ones share a message. A subclass calls ``_read`` when a message has come, and ``_write`` when there
+    is room that it watches for.
 
     Args:
-        peer: who is at the other end.
-        process: the same.
-        largest: bytes of the largest message.
-
-    A subclass calls ``_read`` when a message came, and ``_write`` when there is room after ``_await_room``.
+        scheme: of the connector.
+        name, process, pair: as for StartedLink.
     """
 
-    def __init__(self, peer: PeerIdentity, process: ProcessId, largest: int) -> None:
+    def __init__(self, scheme: str, name: str, process: ProcessId, pair: QueuePair) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = PeerProcess(process, self._process_ended)
-        self._largest = largest
+        self._inwards, self._outwards = pair.inwards, pair.outwards
+        self._largest = pair.largest
         self._unsent = SendBuffer()
         self._blocked = False  # there was no room
         self._closing = False
         self._broken = False
-        self.peer = peer
+        self.peer = PeerIdentity(scheme, name, process.pid, process.uid)
         self._writable = True
 
     @property
     def writable(self) -> bool:
-        """Whether it holds no more than it likes. Whoever asks has more to send: so look for room once more.
+        """Whether the link takes more. Asking makes another attempt to send what waits.
 
-        There is little room in these queues, and who sends without a pause keeps the loop from telling of it.
+        The queues have little room, and a sender that never pauses keeps the loop from reporting it.
         """
         if self._blocked and not self._closing and not self._broken:
-            self._put_what_waits()
+            self._flush()
         return self._writable
 
     @writable.setter
@@ -54,73 +112,77 @@ class MessageLink(StartedLink):
 
     # -- for subclasses
 
-    @abstractmethod
     def _put(self, message: bytes) -> bool:
         """Put a message into the queue; return False if there is no room."""
+        try:
+            self._outwards.put_nowait(message)
+        except queue.Full:
+            return False
+        return True
 
-    @abstractmethod
     def _get(self) -> bytes | None:
         """Take a message, or return None if there is none."""
+        try:
+            message: bytes = self._inwards.get_nowait()
+        except queue.Empty:
+            return None
+        return message
 
     @abstractmethod
-    def _await_room(self, waiting: bool) -> None:
-        """From now on call ``_write`` when there is room, or do so no longer."""
+    def _watch_room(self, wanted: bool) -> None:
+        """Start calling ``_write`` when there is room, or stop it."""
 
     @abstractmethod
-    def _let_go(self) -> None:
-        """Tell the other side that it is over, and close everything, both as soon as it can be."""
+    def _release(self) -> None:
+        """Send the end to the other side and close the pair, both as soon as possible."""
 
-    def _read(self, most: int, end: bool = False) -> None:
-        """Take messages, *most* at most, as long as they are full; *end*: as long as there are any."""
+    def _read(self, limit: int, drain: bool = False) -> None:
+        """Take messages, up to *limit*, while they are full; with *drain*, all of them."""
         pieces: list[bytes] = []
-        over = False
-        while most:
-            most -= 1
-            message = self._get()
-            if message is None:
-                break
-            if not message:
-                over = True
-                break
+        message = None
+        while limit and (message := self._get()):
+            limit -= 1
             pieces.append(message)
-            if len(message) < self._largest and not end:
+            if len(message) < self._largest and not drain:
                 break
         self._deliver(pieces)
-        if over:
-            self._break(wait=not self._closing)
+        if message == b"":
+            self._break()
 
     def _deliver(self, pieces: list[bytes]) -> None:
         if pieces and not self._broken:
             self.receiver.data_received(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
-    def _break(self, *, wait: bool) -> None:
+    def _break(self) -> None:
         if self._broken:
             return
         self._broken = True
         self.writable = False
         self._unsent.clear()
-        self._let_go()
-        self._loop.call_soon(self._report, wait)
+        self._release()
+        self._loop.call_soon(self._report)
 
     def _process_ended(self) -> None:
         if not self._broken:
-            self._read(-1, end=True)  # what it sent before
-        self._break(wait=not self._closing)
+            self._read(-1, drain=True)  # what the process sent before
+        self._break()
 
-    def _report(self, wait: bool) -> None:
-        self._process.conclude(lambda error: self.receiver.link_broken(error), wait=wait)
+    def _report(self) -> None:
+        self._process.conclude(lambda error: self.receiver.link_broken(error), wait=not self._closing)
 
     # -- the session's side
 
     def send(self, data: bytes) -> None:
         if self._closing or self._broken or not data:
             return
-        rest = memoryview(data)
-        if not self._unsent:
-            rest = self._put_pieces(data)
-            if not rest:
+        sent = 0
+        if not self._unsent.size:
+            while sent < len(data) and self._put(data[sent : sent + self._largest]):
+                sent += self._largest
+            if sent >= len(data):
                 return
-        self._unsent.append(rest)
+            self._set_blocked(True)
+        self._unsent.append(memoryview(data)[sent:] if sent else data)
         if self._unsent.full:
             self.writable = False
 
@@ -132,54 +194,33 @@ class MessageLink(StartedLink):
                 self._write()
 
     def abort(self) -> None:
-        self._break(wait=False)
+        self._closing = True
+        self._break()
 
     # -- writing
 
-    def _put_pieces(self, data: bytes) -> memoryview:
-        """Put what there is room for; return the rest."""
-        largest = self._largest
-        if len(data) <= largest:
-            if self._put(data):
-                return memoryview(b"")
-            self._block()
-            return memoryview(data)
-        view = memoryview(data)
-        for start in range(0, len(data), largest):
-            if not self._put(data[start : start + largest]):
-                self._block()
-                return view[start:]
-        return view[:0]
-
     def _write(self) -> None:
-        """There is room again."""
+        """Send what waits, and tell the receiver if the link is writable again."""
         if self._broken:
             return
         was_writable = self._writable
-        self._put_what_waits()
+        self._flush()
         if self._writable and not was_writable:
             self.receiver.link_writable()
 
-    def _put_what_waits(self) -> None:
-        while self._unsent:
+    def _flush(self) -> None:
+        """Send what waits, and the end after it if closing, as far as there is room."""
+        blocked = False
+        while self._unsent and not blocked:
             message = bytes(self._unsent.take(self._largest))
             if not self._put(message):
                 self._unsent.put_back(message)
-                self._block()
-                break
-        else:
-            if not self._closing or self._put(b""):
-                self._unblock()
-            else:
-                self._block()
+                blocked = True
+        self._set_blocked(blocked or (self._closing and not self._put(b"")))
         if not self._closing and self._unsent.drained:
             self._writable = True
 
-    def _block(self) -> None:
-        self._blocked = True
-        self._await_room(True)
-
-    def _unblock(self) -> None:
-        if self._blocked:
-            self._blocked = False
-            self._await_room(False)
+    def _set_blocked(self, blocked: bool) -> None:
+        if blocked or self._blocked:
+            self._blocked = blocked
+            self._watch_room(blocked)

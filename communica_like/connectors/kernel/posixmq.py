@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
-from ...abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from ...features import optional_package
 from ...queues.posixmq import PosixMQ
 from ...serializers import RawSerializer
-from ...system import ProcessId
 from ..url import check_authkey, check_text, join_url, split_url
 from .listener import listen_at_rendezvous
 from .posixmq_link import PosixMQLink
 from .posixmq_queues import PosixMQPair
-from .rendezvous import LARGEST_REQUEST, StartedLink, connect_by_rendezvous, is_there
+from .rendezvous import LARGEST_REQUEST, Rendezvous, connect_by_rendezvous
 
 __all__ = ["PosixMQConnector"]
 
@@ -25,21 +23,21 @@ _RENDEZVOUS_SIZE: Final = 10  # what the kernel allows by default: fs.mqueue.msg
 
 @dataclass(frozen=True, slots=True)
 class PosixMQConnector(Connector):
-    """Links over POSIX message queues (mq_overview(7)), two for each link. Linux.
+    """Links over POSIX message queues (mq_overview(7)), two for each link, on Linux.
 
-    A client makes them, open to its user alone, and tells the server of them by the server's own queue, the
-    doorbell. Once both sides have them open their names are removed, so that nothing is left of them when
-    both are gone, in whatever way.
+    A client creates them, open to its user alone, and sends their names to the server through the server's
+    own queue. Once both sides have them open the names are removed, so nothing is left of a link however its
+    processes end.
 
     Args:
-        name: of the doorbell: ``"/"`` and 1 to 254 bytes without another ``"/"``.
+        name: of the server's queue: ``"/"`` and 1 to 254 bytes without another ``"/"``.
         authkey: a shared secret for a mutual challenge, or None.
 
     Raises:
-        ValueError: that is no name.
+        ValueError: *name* is not such a name.
 
-    ``connect`` and ``listen`` also raise FeatureNotAvailable, if posix_ipc is not installed, and
-    QueueLimitReached: the message says which limit of the kernel's it is, and how to raise it.
+    ``connect`` and ``listen`` also raise FeatureNotAvailable if posix_ipc is not installed, and
+    QueueLimitReached, whose message names the kernel's limit and how to raise it.
     """
 
     scheme: ClassVar[str] = "posixmq"
@@ -64,10 +62,14 @@ class PosixMQConnector(Connector):
         check_authkey(self.authkey)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await connect_by_rendezvous(_Rendezvous(self), receiver)
+        return await connect_by_rendezvous(self._rendezvous(), receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await listen_at_rendezvous(_Rendezvous(self), accept)
+        return await listen_at_rendezvous(self._rendezvous(), accept)
+
+    def _rendezvous(self) -> Rendezvous:
+        optional_package("posix_ipc", "posixmq")
+        return _Rendezvous(self.name, self.dump_state())
 
     def dump_state(self) -> str:
         return join_url(self.scheme, self.name, safe="/")
@@ -77,34 +79,13 @@ class PosixMQConnector(Connector):
         return cls(split_url(text, cls.scheme), **secrets)
 
 
-class _Rendezvous:
-    kind: Final = "posixmq"
-    _made: PosixMQ
+class _Rendezvous(Rendezvous):
+    kind = "posixmq"
+    pair = PosixMQPair
+    link = PosixMQLink
 
-    def __init__(self, connector: PosixMQConnector) -> None:
-        optional_package("posix_ipc", "posixmq")
-        self.address = connector.dump_state()
-        self.name = connector.name
+    def create(self) -> PosixMQ:
+        return PosixMQ(self.name, _RENDEZVOUS_SIZE, LARGEST_REQUEST, RawSerializer(), exclusive=True)
 
-    def exists(self) -> bool:
-        return is_there(self.open)
-
-    def create(self) -> AsyncQueue:
-        self._made = PosixMQ(self.name, _RENDEZVOUS_SIZE, LARGEST_REQUEST, RawSerializer(), exclusive=True)
-        return self._made
-
-    def open(self) -> AsyncQueue:
+    def open(self) -> PosixMQ:
         return PosixMQ(self.name, serializer=RawSerializer(), create=False)
-
-    def remove(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._made.unlink()
-
-    def make_pair(self) -> PosixMQPair:
-        return PosixMQPair.make()
-
-    def open_pair(self, *endpoints: str) -> PosixMQPair:
-        return PosixMQPair.of_client(*endpoints)
-
-    def link(self, process: ProcessId, pair: PosixMQPair) -> StartedLink:
-        return PosixMQLink(self.name, process, pair)

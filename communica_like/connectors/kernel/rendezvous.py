@@ -1,53 +1,54 @@
-"""How clients find a server by way of a queue that all of them may write to: its doorbell."""
+"""How clients find a server: by a queue of the server's, where they send requests."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import queue
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
 
-from ...abc import AsyncQueue, Link, LinkReceiver
+from ...abc import Link, LinkReceiver
 from ...exceptions import CommunicaError, LinkError, LinkRefused, QueueLimitReached
 from ...system import AddressLock, ProcessId, reap_in_passing
 
-__all__ = [
-    "LARGEST_REQUEST",
-    "ConnectRequest",
-    "Pair",
-    "Rendezvous",
-    "StartedLink",
-    "connect_by_rendezvous",
-    "is_there",
-]
+if TYPE_CHECKING:
+    from ...queues import PipeQueue, PosixMQ, SysVMQ
+
+    NamedQueue = PosixMQ | SysVMQ | PipeQueue
+
+__all__ = ["LARGEST_REQUEST", "ConnectRequest", "Pair", "Rendezvous", "StartedLink", "connect_by_rendezvous"]
+
+LARGEST_REQUEST: Final = 1024
+"""Bytes of the largest connect request."""
 
 _VERSION: Final = 1
-LARGEST_REQUEST: Final = 1024
-"""Bytes of the largest one."""
+_CHECK_INTERVAL: Final = 0.2  # seconds between checks that the server of a full queue lives
+_ATTEMPTS: Final = 5  # to make a pair, where the kernel sets limits to all clients together
+_RETRY_DELAY: Final = 0.02  # seconds
 
 
 class ConnectRequest(NamedTuple):
-    """A client's wish to be let in. On the medium it is one line of JSON, in ASCII.
+    """What a client sends to connect. On the medium it is one line of JSON, in ASCII.
 
     Attributes:
         process: the client's.
-        endpoints: names of what it has made for the two of them, as its connector defines them.
+        endpoints: the names of its pair; see Pair.
     """
 
     process: ProcessId
     endpoints: tuple[str, ...]
 
     def encode(self) -> bytes:
-        """Return it as bytes, at most LARGEST_REQUEST of them."""
+        """Return the request as bytes, at most LARGEST_REQUEST of them."""
         return json.dumps([_VERSION, str(self.process), *self.endpoints]).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Return what the bytes say.
+        """Return the request that the bytes hold.
 
         Raises:
-            ValueError: they are no request of this version.
+            ValueError: they hold no request of this version.
         """
         try:
             found: Any = json.loads(data)
@@ -60,105 +61,120 @@ class ConnectRequest(NamedTuple):
         return cls(ProcessId.parse(found[1]), tuple(found[2:]))
 
 
-_LOOK: Final = 0.2  # seconds, after which a client at a full doorbell looks whether the server is there
-_ATTEMPTS: Final = 5  # to make a pair, where the kernel sets limits to all clients together
-_PAUSE: Final = 0.02  # seconds, between two of them
+class Pair(ABC):
+    """One side of the queues or pipes of a link, one for each direction, open."""
 
-
-class Pair(Protocol):
-    """What a client makes for itself and the server: one queue for each direction.
-
-    Attributes:
-        endpoints: how the client tells the server of it.
-    """
-
-    @property
-    def endpoints(self) -> tuple[str, ...]: ...
-
-    def remove(self) -> None:
-        """Close it, and remove what is left of it in the system."""
-
-
-class StartedLink(Link):
-    """A link that reads when it is told to."""
-
-    def start(self) -> None:
-        """Begin to read, now that there is a receiver. On a broken link it does nothing."""
-        raise NotImplementedError
-
-
-P = TypeVar("P", bound=Pair)
-
-
-class Rendezvous(Protocol[P]):
-    """A medium's doorbell, and what links of that medium consist of.
-
-    Attributes:
-        address: its connector's URL.
-        kind, name: what it is in the ledger.
-    """
-
-    @property
-    def address(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-
-    def exists(self) -> bool:
-        """Whether there is something of that name, whoever made it."""
-
-    def create(self) -> AsyncQueue:
-        """Make the queue of knocks; raise FileExistsError if there is something of that name."""
-
-    def open(self) -> AsyncQueue:
-        """Open the queue of a server; raise FileNotFoundError if there is none."""
-
-    def remove(self) -> None:
-        """Remove what ``create`` made last; it stays open."""
-
-    def make_pair(self) -> P:
+    @classmethod
+    @abstractmethod
+    def make(cls) -> Self:
         """Make a pair, as a client.
 
         Raises:
-            QueueLimitReached: there is no room for it.
-            OSError, LinkError: it cannot be made.
+            QueueLimitReached: the kernel has no room for it.
+            OSError, LinkError: any other failure.
         """
 
-    def open_pair(self, *endpoints: str) -> P:
-        """Open what a client made, as a server.
+    @classmethod
+    @abstractmethod
+    def of_client(cls, *endpoints: str) -> Self:
+        """Open the pair that a client made, as its server.
 
         Raises:
-            OSError, LinkError: the client has given up, or what it made cannot be used.
-            ValueError: these are no endpoints that a client makes.
+            ValueError: no client makes such endpoints.
+            FileNotFoundError: the client has given up.
+            OSError, LinkError: the pair cannot be used.
         """
 
-    def link(self, process: ProcessId, pair: P) -> StartedLink:
-        """Return this side's end of a link, which owns the pair from now on.
+    @property
+    @abstractmethod
+    def endpoints(self) -> tuple[str, ...]:
+        """The names by which the server opens the pair."""
 
-        Args:
-            process: the other side's.
-            pair: open.
+    @abstractmethod
+    def remove(self) -> None:
+        """Close this side, and remove what is left of the pair in the system."""
+
+
+class StartedLink(Link):
+    """A link that reads only after ``start``.
+
+    Args:
+        name: the name of the rendezvous.
+        process: the other side's.
+        pair: belongs to the link from now on.
+    """
+
+    @abstractmethod
+    def __init__(self, name: str, process: ProcessId, pair: Any) -> None: ...
+
+    @abstractmethod
+    def start(self) -> None:
+        """Begin to read, now that there is a receiver. On a broken link this does nothing."""
+
+
+class Rendezvous(ABC):
+    """A server's queue on a medium, and what the links of that medium consist of.
+
+    Args:
+        name: of the rendezvous queue, as text.
+        address: the URL of its connector.
+    """
+
+    kind: ClassVar[str]
+    """The kind of the queue, for ``system.register``."""
+    pair: ClassVar[type[Pair]]
+    link: ClassVar[type[StartedLink]]
+
+    def __init__(self, name: str, address: str) -> None:
+        self.name = name
+        self.address = address
+
+    @abstractmethod
+    def create(self) -> NamedQueue:
+        """Create the rendezvous queue.
+
+        Raises:
+            FileExistsError: there is something of that name.
         """
 
+    @abstractmethod
+    def open(self) -> NamedQueue:
+        """Open the rendezvous queue of a server.
 
-async def connect_by_rendezvous(rendezvous: Rendezvous[P], receiver: LinkReceiver) -> Link:
+        Raises:
+            FileNotFoundError: there is none.
+        """
+
+    def exists(self) -> bool:
+        """Return whether something has that name, even if it cannot be opened."""
+        try:
+            self.open().close()
+        except FileNotFoundError:
+            return False
+        except QueueLimitReached:
+            raise
+        except OSError:
+            return True
+        return True
+
+
+async def connect_by_rendezvous(rendezvous: Rendezvous, receiver: LinkReceiver) -> Link:
     """Return a new link to the server, as Connector.connect does.
 
     Raises:
-        LinkRefused: nobody serves the address.
-        QueueLimitReached: there is no room for a link.
+        LinkRefused: no live process serves the address.
+        QueueLimitReached: the kernel has no room for a link.
         LinkError: any other failure.
     """
     try:
         reap_in_passing()
         server = AddressLock.owner(rendezvous.address)
         if server is None:
-            raise LinkRefused(f"nobody serves {rendezvous.address}")
-        pair = await _pair(rendezvous)
+            raise LinkRefused(f"no server listens at {rendezvous.address}")
+        pair = await _make_pair(rendezvous)
         try:
-            await _request(rendezvous, server, pair.endpoints)
-            link = rendezvous.link(server, pair)
+            await _send_request(rendezvous, server, pair.endpoints)
+            link = rendezvous.link(rendezvous.name, server, pair)
         except BaseException:
             pair.remove()
             raise
@@ -171,41 +187,28 @@ async def connect_by_rendezvous(rendezvous: Rendezvous[P], receiver: LinkReceive
     return link
 
 
-def is_there(open_: Callable[[], AsyncQueue]) -> bool:
-    """Return whether there is a queue to open; also if this process may not."""
-    try:
-        open_().close()
-    except FileNotFoundError:
-        return False
-    except QueueLimitReached:
-        raise
-    except OSError:
-        return True
-    return True
-
-
-async def _pair(rendezvous: Rendezvous[P]) -> P:
-    # While others connect as well, they take some room that they are going to give back.
+async def _make_pair(rendezvous: Rendezvous) -> Pair:
+    # Other clients that connect at the same time take some room only for a moment.
     for _ in range(_ATTEMPTS - 1):
         try:
-            return rendezvous.make_pair()
+            return rendezvous.pair.make()
         except QueueLimitReached:
-            await asyncio.sleep(_PAUSE)
-    return rendezvous.make_pair()
+            await asyncio.sleep(_RETRY_DELAY)
+    return rendezvous.pair.make()
 
 
-async def _request(rendezvous: Rendezvous[P], server: ProcessId, endpoints: tuple[str, ...]) -> None:
-    """Tell the server that a client waits for it at *endpoints*.
+async def _send_request(rendezvous: Rendezvous, server: ProcessId, endpoints: tuple[str, ...]) -> None:
+    """Send a connect request, after waiting for room in the rendezvous queue.
 
-    It waits while the doorbell is full. If it is cancelled, the server was not told.
+    If it is cancelled, the request was not sent.
     """
     data = ConnectRequest(ProcessId.own(), endpoints).encode()
-    gone = LinkRefused(f"the server of {rendezvous.address} has gone in this moment")
+    gone = LinkRefused(f"the server of {rendezvous.address} has just ended")
     try:
-        async with rendezvous.open() as knocks:
+        async with rendezvous.open() as requests:
             while True:
                 try:
-                    await knocks.put(data, timeout=_LOOK)
+                    await requests.put(data, timeout=_CHECK_INTERVAL)
                     break
                 except queue.Full:
                     if AddressLock.owner(rendezvous.address) != server:

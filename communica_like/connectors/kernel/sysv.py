@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
-from ...abc import AsyncQueue, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from ...features import optional_package
 from ...queues.sysv.sysvmq import SysVMQ
 from ...serializers import RawSerializer
-from ...system import ProcessId
 from ..url import check_authkey, join_url, split_url
 from .listener import listen_at_rendezvous
-from .rendezvous import StartedLink, connect_by_rendezvous, is_there
+from .rendezvous import Rendezvous, connect_by_rendezvous
 from .sysv_link import SysVLink
 from .sysv_queues import SysVPair
 
@@ -25,20 +23,20 @@ __all__ = ["SysVConnector"]
 class SysVConnector(Connector):
     """Links over System V message queues (sysvipc(7)), two for each link.
 
-    A client makes them, with keys of their own and open to its user alone, and tells the server of them by
-    the server's queue, the doorbell. Nobody can be woken by such a queue, so each side also has a named pipe
-    by which the other one tells that there is something to look at. The queues are removed with the link; if
-    both processes are killed, by the next that connects or listens, or by ``queues.reap()``.
+    A client creates them, with keys of their own and open to its user alone, and sends the keys to the server
+    through the server's own queue. Such a queue cannot wake an event loop, so each side also has a named
+    pipe, through which the other side notifies it. The queues are removed with the link. If both processes
+    are killed, the next one that connects or listens removes them, or ``queues.reap()``.
 
     Args:
-        key: of the doorbell: 1 to 2**31 - 1.
+        key: of the server's queue: 1 to 2**31 - 1.
         authkey: a shared secret for a mutual challenge, or None.
 
     Raises:
-        ValueError: that is no key.
+        ValueError: *key* is not such a key.
 
-    ``connect`` and ``listen`` also raise FeatureNotAvailable, if sysv_ipc is not installed, and
-    QueueLimitReached: the message says which limit of the kernel's it is, and how to raise it.
+    ``connect`` and ``listen`` also raise FeatureNotAvailable if sysv_ipc is not installed, and
+    QueueLimitReached, whose message names the kernel's limit and how to raise it.
     """
 
     scheme: ClassVar[str] = "sysv"
@@ -53,10 +51,14 @@ class SysVConnector(Connector):
         check_authkey(self.authkey)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        return await connect_by_rendezvous(_Rendezvous(self), receiver)
+        return await connect_by_rendezvous(self._rendezvous(), receiver)
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await listen_at_rendezvous(_Rendezvous(self), accept)
+        return await listen_at_rendezvous(self._rendezvous(), accept)
+
+    def _rendezvous(self) -> Rendezvous:
+        optional_package("sysv_ipc", "sysvmq")
+        return _Rendezvous(str(self.key), self.dump_state())
 
     def dump_state(self) -> str:
         return join_url(self.scheme, str(self.key))
@@ -69,35 +71,13 @@ class SysVConnector(Connector):
         return cls(int(key), **secrets)
 
 
-class _Rendezvous:
-    kind: Final = "sysvmq"
-    _made: SysVMQ
+class _Rendezvous(Rendezvous):
+    kind = "sysvmq"
+    pair = SysVPair
+    link = SysVLink
 
-    def __init__(self, connector: SysVConnector) -> None:
-        optional_package("sysv_ipc", "sysvmq")
-        self._key = connector.key
-        self.name = str(connector.key)
-        self.address = connector.dump_state()
+    def create(self) -> SysVMQ:
+        return SysVMQ(int(self.name), serializer=RawSerializer(), exclusive=True)
 
-    def exists(self) -> bool:
-        return is_there(self.open)
-
-    def create(self) -> AsyncQueue:
-        self._made = SysVMQ(self._key, serializer=RawSerializer(), exclusive=True)
-        return self._made
-
-    def open(self) -> AsyncQueue:
-        return SysVMQ(self._key, serializer=RawSerializer(), create=False)
-
-    def remove(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            self._made.unlink()
-
-    def make_pair(self) -> SysVPair:
-        return SysVPair.make()
-
-    def open_pair(self, *endpoints: str) -> SysVPair:
-        return SysVPair.of_client(*endpoints)
-
-    def link(self, process: ProcessId, pair: SysVPair) -> StartedLink:
-        return SysVLink(self.name, process, pair)
+    def open(self) -> SysVMQ:
+        return SysVMQ(int(self.name), serializer=RawSerializer(), create=False)

@@ -1,4 +1,4 @@
-"""A link over two System V queues, whose sides ring each other."""
+"""A link over two System V queues, whose sides notify each other through pipes."""
 
 from __future__ import annotations
 
@@ -6,95 +6,90 @@ import os
 import queue
 from typing import Final
 
-from ...abc import PeerIdentity
 from ...system import ProcessId
 from .message_link import MessageLink
 from .sysv_queues import SysVPair
 
 __all__ = ["SysVLink"]
 
-# What the sides tell each other by their pipes, one byte each. A pipe holds more of them than there can be.
-_MESSAGE: Final = b"m"  # I put a message into your queue
-_FULL: Final = b"f"  # it is full; tell me when you have taken something
-_ROOM: Final = b"r"  # I have
-_RINGS: Final = 4096  # bytes that are read at one go
+# Notifications, one byte each. A pipe holds more of them than there can be at a time.
+_MESSAGE: Final = b"m"  # a message is in your queue
+_FULL: Final = b"f"  # your queue is full; notify me when you have taken something
+_ROOM: Final = b"r"  # there is room in my queue
+_READ_SIZE: Final = 4096
 
 
 class SysVLink(MessageLink):
     """One end of a link over two System V queues.
 
-    When the last process that has the other end of a pipe open is gone, its side of the link is.
+    The end of the pipe means the end of the other side: of the last process that had it open.
 
     Args:
-        name: the doorbell's key, as text.
-        process: the other side's.
-        pair: the queues and pipes, which belong to the link from now on.
+        name, process, pair: as for StartedLink.
     """
 
     def __init__(self, name: str, process: ProcessId, pair: SysVPair) -> None:
-        peer = PeerIdentity("sysv", name, process.pid, process.uid)
-        super().__init__(peer, process, pair.largest)
+        super().__init__("sysv", name, process, pair)
         self._pair = pair
-        self._inwards, self._outwards = pair.inwards, pair.outwards
-        self._notify_fd, self._rendezvous = pair.pipes.reading, pair.pipes.writing
-        self._asked = False
-        self._hung_up = False
-        self._holding = False  # rings wait, to be written at one go
-        self._rings = b""
+        self._notify_fd, self._notify_peer_fd = pair.pipes.reading, pair.pipes.writing
+        self._room_wanted = False
+        self._peer_closed = False
+        self._corked = False  # collecting notifications, to write them at one go
+        self._notifications = b""
 
     def start(self) -> None:
         if not self._broken:
-            self._loop.add_reader(self._notify_fd, self._first_rung)
+            self._loop.add_reader(self._notify_fd, self._first_notified)
 
-    def _first_rung(self) -> None:
-        self._pair.pipes.met()
-        self._loop.add_reader(self._notify_fd, self._rung)
-        self._rung()
+    def _first_notified(self) -> None:
+        self._pair.pipes.establish()
+        self._loop.add_reader(self._notify_fd, self._notified)
+        self._notified()
 
-    def _rung(self) -> None:
+    def _notified(self) -> None:
         try:
-            rings = os.read(self._notify_fd, _RINGS)
+            notifications = os.read(self._notify_fd, _READ_SIZE)
         except BlockingIOError:
             return
-        if not rings:
-            self._hung_up = True
+        if not notifications:
+            self._peer_closed = True
             self._process_ended()  # or it has closed its end
             return
-        if _ROOM in rings:
+        if _ROOM in notifications:
             self._write()
-        self._asked = _FULL in rings
-        self._read(rings.count(_MESSAGE), end=True)
+        self._room_wanted = _FULL in notifications
+        self._read(notifications.count(_MESSAGE), drain=True)
 
     def _deliver(self, pieces: list[bytes]) -> None:
-        if self._asked:
-            # Before it is dealt with: the other side goes on meanwhile.
-            self._asked = False
-            self._ring(_ROOM)
+        if self._room_wanted:
+            # Before the data is handled, so that the other side goes on meanwhile.
+            self._room_wanted = False
+            self._notify(_ROOM)
         super()._deliver(pieces)
 
     def send(self, data: bytes) -> None:
-        self._holding = True
+        self._corked = True
         super().send(data)
-        self._ring_at_last()
+        self._uncork()
 
-    def _put_what_waits(self) -> None:
-        self._holding = True
-        super()._put_what_waits()
-        self._ring_at_last()
+    def _flush(self) -> None:
+        self._corked = True
+        super()._flush()
+        self._uncork()
 
-    def _ring(self, what: bytes) -> None:
-        self._rings += what
-        if not self._holding:
-            self._ring_at_last()
+    def _notify(self, what: bytes) -> None:
+        self._notifications += what
+        if not self._corked:
+            self._uncork()
 
-    def _ring_at_last(self) -> None:
-        self._holding = False
-        rings, self._rings = self._rings, b""
-        if rings and not self._broken:
+    def _uncork(self) -> None:
+        self._corked = False
+        notifications, self._notifications = self._notifications, b""
+        if notifications and not self._broken:
             try:
-                os.write(self._rendezvous, rings)
+                os.write(self._notify_peer_fd, notifications)
             except OSError:
-                pass  # the other side is gone, which our own pipe tells
+                pass  # the other side is gone, as the end of its pipe will tell
 
     def _put(self, message: bytes) -> bool:
         try:
@@ -102,42 +97,39 @@ class SysVLink(MessageLink):
         except queue.Full:
             return False
         except FileNotFoundError:
-            self._removed()
+            self._queue_removed()
             return True
-        self._ring(_MESSAGE)
+        self._notify(_MESSAGE)
         return True
 
     def _get(self) -> bytes | None:
         try:
-            message: bytes = self._inwards.get_nowait()
-        except queue.Empty:
-            return None
+            return super()._get()
         except FileNotFoundError:
-            self._removed()
+            self._queue_removed()
             return None
-        return message
 
-    def _removed(self) -> None:
-        # By somebody else: no side does so before the other one has hung up.
-        self._loop.call_soon(lambda: self._break(wait=True))
+    def _queue_removed(self) -> None:
+        # By another program: neither side does so before the other one has closed its pipe.
+        self._loop.call_soon(self._break)
 
-    def _await_room(self, waiting: bool) -> None:
-        if waiting:
-            self._ring(_FULL)
+    def _watch_room(self, wanted: bool) -> None:
+        if wanted:
+            self._notify(_FULL)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._loop.remove_reader(self._notify_fd)
-        self._pair.hang_up()
-        if self._hung_up:
+        self._pair.pipes.close_writing()
+        if self._peer_closed:
             self._pair.remove()
         else:
-            # What was sent is in the queue, and the other side may still take it. It is told to hang up.
-            self._loop.add_reader(self._notify_fd, self._await_hang_up)
-            self._await_hang_up()  # if it has never been there, nothing will tell
+            # The other side may still take what was sent. The end of this side's pipe makes it close its own.
+            self._loop.add_reader(self._notify_fd, self._await_peer_close)
+            self._await_peer_close()  # if it was never there, there is no event
 
-    def _await_hang_up(self) -> None:
+    def _await_peer_close(self) -> None:
         try:
-            if os.read(self._notify_fd, _RINGS):
+            if os.read(self._notify_fd, _READ_SIZE):
                 return
         except BlockingIOError:
             return

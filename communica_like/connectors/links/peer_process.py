@@ -1,4 +1,4 @@
-"""The process at the other end of a link, whose end is noticed at once where the kernel can tell."""
+"""The process at the other end of a link."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from ...system import ProcessId
 
 __all__ = ["PeerProcess"]
 
-_GRACE: Final = 0.05  # seconds that a process may take to end after its descriptors were closed
-_LONGEST: Final = 5.0  # seconds that it may take when its end has begun, on a busy machine
+_POLL_INTERVAL: Final = 0.05  # seconds; most processes end within one of closing their descriptors
+_EXIT_TIMEOUT: Final = 5.0  # seconds that a process may take to exit, on a busy machine
 
 
 class PeerProcess:
     """Watches a process from the running event loop: pidfd_open(2), Linux 5.3.
 
-    Where there is no such thing, and of processes in other pid namespaces, nothing is noticed, and the
-    session's heartbeat has to do.
+    On other systems, and for processes of other pid namespaces, it notices nothing. The session's heartbeat
+    has to do there.
 
     Args:
-        process: which one.
-        on_end: called once, on the loop, soon after it has ended; not after ``close`` or ``conclude``.
+        process: the process.
+        on_end: called once, on the loop, when the process has ended; not after ``close`` or ``conclude``.
+
+    Attributes:
+        ended: whether the process is known to have ended.
     """
 
     def __init__(self, process: ProcessId, on_end: Callable[[], None]) -> None:
@@ -36,8 +39,8 @@ class PeerProcess:
             try:
                 self._pidfd = os.pidfd_open(process.pid)
             except (AttributeError, OSError, OverflowError):
-                pass  # not Linux, too old a one; or the process is gone, or there cannot be one
-        # After the descriptor was opened, so that it is not another process with the same pid.
+                pass  # not Linux 5.3 or later; or the process has ended, or cannot exist
+        # Checked after the descriptor was opened, which may belong to a later process with the same pid.
         self.ended = not process.alive
         if self.ended:
             self._loop.call_soon(self._has_ended)
@@ -45,18 +48,18 @@ class PeerProcess:
             self._loop.add_reader(self._pidfd, self._has_ended)
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         pidfd, self._pidfd = self._pidfd, None
         if pidfd is not None:
             self._loop.remove_reader(pidfd)
             os.close(pidfd)
-        self._on_end = _nothing
+        self._on_end = lambda: None
 
     def conclude(self, report: Callable[[Exception | None], None], *, wait: bool) -> None:
-        """The link is broken: *report*, once, PeerGone if the process has ended, else None.
+        """Stop watching, and call *report* once: with PeerGone if the process has ended.
 
         Args:
-            wait: whether the other side broke it: then its process may be about to end.
+            wait: whether to wait while the process exits: the other side broke the link.
         """
         timer: asyncio.TimerHandle
 
@@ -66,15 +69,15 @@ class PeerProcess:
             gone = PeerGone(f"the process {self.process.pid} at the other end has ended")
             report(gone if self.ended else None)
 
-        def look() -> None:
+        def poll() -> None:
             nonlocal timer
-            if self.process.ending and self._loop.time() < until:
-                timer = self._loop.call_later(_GRACE, look)
+            if self.process.ending and self._loop.time() < deadline:
+                timer = self._loop.call_later(_POLL_INTERVAL, poll)
             else:
                 finish()
 
-        until = self._loop.time() + _LONGEST
-        timer = self._loop.call_later(_GRACE, look)
+        deadline = self._loop.time() + _EXIT_TIMEOUT
+        timer = self._loop.call_later(_POLL_INTERVAL, poll)
         if wait and not self.ended and self._pidfd is not None:
             self._on_end = finish
         else:
@@ -85,7 +88,3 @@ class PeerProcess:
         on_end = self._on_end
         self.close()
         on_end()
-
-
-def _nothing() -> None:
-    """The end is known, or nobody wants to."""

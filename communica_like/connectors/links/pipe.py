@@ -12,20 +12,19 @@ from .send_buffer import SendBuffer
 
 __all__ = ["PipeLink"]
 
-_READ_SIZE: Final = 64 * 1024  # as much as a pipe holds
-_MANY: Final = 64  # buffers for one writev(2), which takes IOV_MAX, 1024 or more
+_READ_SIZE: Final = 64 * 1024  # what a pipe holds
+_WRITE_COUNT: Final = 64  # buffers for one writev(2), which takes IOV_MAX, 1024 or more
 
 
 class PipeLink(Link):
-    """One end of a pair of pipes. It owns both descriptors, and belongs to the running event loop.
+    """One end of a pair of pipes, bound to the running event loop.
 
-    When the last process that has the other end open closes it, or dies, there is an end of file here.
+    Set ``receiver`` before ``start``. The end of file comes when the last process that has the other end open
+    closes it, or dies.
 
     Args:
-        reading, writing: non-blocking descriptors.
-        peer: who is at the other end.
-
-    Set ``receiver`` before ``start``.
+        reading, writing: non-blocking descriptors, which belong to the link from now on.
+        peer: the identity of the other end.
     """
 
     def __init__(self, reading: int, writing: int, peer: PeerIdentity) -> None:
@@ -33,8 +32,8 @@ class PipeLink(Link):
         self._reading = reading
         self._writing = writing
         self._unsent = SendBuffer()
-        self._closing = False  # nothing more is taken for sending
-        self._writing_over = False
+        self._closing = False
+        self._writing_ended = False
         self._broken = False
         self.peer = peer
         self.writable = True
@@ -42,28 +41,29 @@ class PipeLink(Link):
         fork.add(writing)
 
     def start(self) -> None:
-        """Begin to read. On a broken link it does nothing."""
+        """Begin to read. On a broken link this does nothing."""
         if not self._broken:
             self._loop.add_reader(self._reading, self._read)
 
     def send(self, data: bytes) -> None:
-        if self._closing or self._writing_over or not data:
+        if self._closing or self._writing_ended or not data:
             return
         rest: bytes | memoryview = data
-        if not self._unsent:
+        unsent = self._unsent
+        if not unsent.size:
             try:
                 count = os.write(self._writing, data)
             except BlockingIOError:
                 count = 0
             except OSError:
-                self._refused()
+                self._write_failed()
                 return
             if count == len(data):
                 return
             self._loop.add_writer(self._writing, self._write)
             rest = memoryview(data)[count:]
-        self._unsent.append(rest)
-        if self._unsent.full:
+        unsent.append(rest)
+        if unsent.full:
             self.writable = False
 
     def close(self) -> None:
@@ -79,26 +79,26 @@ class PipeLink(Link):
     # -- for subclasses
 
     def _received(self, data: bytes) -> None:
-        """Some bytes were read: give them to the receiver."""
+        """Pass bytes that were read to the receiver."""
         self.receiver.data_received(data)
 
-    def _refused(self) -> None:
-        """Nobody reads what is sent: stop to send. What the other side still sent is read up to its end."""
+    def _write_failed(self) -> None:
+        """Stop writing, as the other end is closed. Reading goes on to its end."""
         self._end_writing()
 
-    def _let_go(self, descriptor: int) -> None:
-        """Close one of the pipes, which is not watched any more."""
+    def _close_descriptor(self, descriptor: int) -> None:
+        """Close one of the pipes, which the loop no longer watches."""
         fork.discard(descriptor)
         os.close(descriptor)
 
     def _report(self, error: Exception | None) -> None:
-        """The pipes are closed: tell the receiver."""
+        """Tell the receiver that the pipes are closed."""
         self.receiver.link_broken(error)
 
     # -- reading
 
     def _read(self) -> bool:
-        """Read once; return whether there was anything to read."""
+        """Read once. Return whether there was anything to read."""
         try:
             data = os.read(self._reading, _READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -117,11 +117,11 @@ class PipeLink(Link):
     def _write(self) -> None:
         unsent = self._unsent
         try:
-            count = os.writev(self._writing, unsent.first(_MANY))
+            count = os.writev(self._writing, unsent.first(_WRITE_COUNT))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._refused()
+            self._write_failed()
             return
         unsent.discard(count)
         if not unsent:
@@ -134,12 +134,12 @@ class PipeLink(Link):
             self.receiver.link_writable()
 
     def _end_writing(self) -> None:
-        if not self._writing_over:
-            self._writing_over = True
+        if not self._writing_ended:
+            self._writing_ended = True
             self.writable = False
             self._unsent.clear()
             self._loop.remove_writer(self._writing)
-            self._let_go(self._writing)
+            self._close_descriptor(self._writing)
 
     def _break(self, error: Exception | None) -> None:
         if self._broken:
@@ -147,5 +147,5 @@ class PipeLink(Link):
         self._broken = True
         self._end_writing()
         self._loop.remove_reader(self._reading)
-        self._let_go(self._reading)
+        self._close_descriptor(self._reading)
         self._loop.call_soon(self._report, error)

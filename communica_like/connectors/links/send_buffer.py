@@ -1,4 +1,4 @@
-"""What a link has taken for sending while its medium had no room."""
+"""SendBuffer: what a link has taken for sending while its medium had no room."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOW_WATER: Final = 16 * 1024
 
 
 class SendBuffer:
-    """A FIFO of bytes that is filled piece by piece and emptied in pieces of another size.
+    """A FIFO of bytes, filled in pieces of one size and emptied in others.
 
     Pieces are kept as views, not copied. An empty buffer is false.
 
@@ -32,16 +32,16 @@ class SendBuffer:
 
     @property
     def full(self) -> bool:
-        """Whether it holds so much that its link is not writable any more."""
+        """Whether the size is above the high-water mark: the link is not writable."""
         return self.size > _HIGH_WATER
 
     @property
     def drained(self) -> bool:
-        """Whether it holds so little that its link is writable again."""
+        """Whether the size is at most the low-water mark: the link is writable again."""
         return self.size <= _LOW_WATER
 
     def append(self, data: bytes | memoryview) -> None:
-        """Add *data*, which is not empty, at the end."""
+        """Add *data*, which must not be empty, at the end."""
         self._pieces.append(memoryview(data))
         self.size += len(data)
 
@@ -60,7 +60,7 @@ class SendBuffer:
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
     def put_back(self, data: bytes | memoryview) -> None:
-        """Add what ``take`` returned at the beginning."""
+        """Insert what ``take`` returned at the beginning."""
         self._pieces.appendleft(memoryview(data))
         self.size += len(data)
 
@@ -71,12 +71,14 @@ class SendBuffer:
     def discard(self, size: int) -> None:
         """Remove the first *size* bytes, of those that it holds."""
         self.size -= size
+        pieces = self._pieces
         while size:
-            piece = self._pieces.popleft()
+            piece = pieces[0]
             if len(piece) > size:
-                self._pieces.appendleft(piece[size:])
+                pieces[0] = piece[size:]
                 return
             size -= len(piece)
+            pieces.popleft()
 
     def clear(self) -> None:
         """Remove everything."""

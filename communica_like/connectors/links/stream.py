@@ -1,4 +1,4 @@
-"""A Link over a byte stream: an asyncio BufferedProtocol, and the receive buffer that all of them share."""
+"""A link over a byte stream, as an asyncio protocol with a shared receive buffer."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ from typing import Final, cast
 from ...abc import Link, LinkReceiver, PeerIdentity
 from ...exceptions import PeerNotTrusted
 from ...system import fork
+from ..url import join_host_port
 
-__all__ = ["StreamLink"]
+__all__ = ["StreamLink", "peer_address"]
 
-# Larger reads cost more than the calls they save: what they bring outgrows the caches, and the garbage
-# collector's patience, before it is handled.
+# Larger reads cost more than the calls they save: before their data is handled, it falls out of the caches
+# and sets off the garbage collector.
 _BUFFER_SIZE: Final = 64 * 1024
 
 Identify = Callable[[asyncio.BaseTransport], PeerIdentity]
 Accept = Callable[[Link], LinkReceiver]
 
 
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """Return ``host:port`` of the other end of a connection, or ``?`` if it is gone."""
+    name = transport.get_extra_info("peername")
+    return join_host_port(name[0], name[1]) if name else "?"
+
+
 class _SharedBuffer(threading.local):
-    """One receive buffer for all links of a thread: a selector loop fills and empties it at one go."""
+    """The receive buffer of a thread's links; the loop fills and empties it at one go."""
 
     def __init__(self) -> None:
         self.view = memoryview(bytearray(_BUFFER_SIZE))
@@ -36,18 +43,21 @@ class StreamLink(asyncio.BufferedProtocol, Link):
     """One end of a stream connection.
 
     Args:
-        accept: called once, with this link, when the connection is made: returns the receiver.
-        identify: tells who is at the other end; may raise PeerNotTrusted, which breaks the link.
+        accept: called once, with this link, when the connection is made. Returns the receiver.
+        identify: returns the identity of the other end. May raise PeerNotTrusted, which breaks the link.
+
+    Attributes:
+        refused: why the other end is not trusted, or None.
     """
 
     def __init__(self, accept: Accept, identify: Identify) -> None:
         self._accept = accept
         self._identify = identify
         self._fd = -1
-        self._refused: PeerNotTrusted | None = None
         self._ended_here = False
+        self.refused: PeerNotTrusted | None = None
         self.writable = True
-        # A proactor reads into the buffer behind our back: there, each link needs its own.
+        # A proactor loop reads into the buffer in the background, so there each link needs its own.
         self._view = memoryview(bytearray(_BUFFER_SIZE)) if sys.platform == "win32" else _shared.view
 
     # -- asyncio's side
@@ -61,7 +71,7 @@ class StreamLink(asyncio.BufferedProtocol, Link):
         try:
             self.peer = self._identify(transport)
         except PeerNotTrusted as exc:
-            self._refused = exc
+            self.refused = exc
             self._transport.abort()
             return
         self.receiver = self._accept(self)
@@ -85,21 +95,16 @@ class StreamLink(asyncio.BufferedProtocol, Link):
     def connection_lost(self, exc: Exception | None) -> None:
         fork.discard(self._fd)
         self.writable = False
-        if self._refused is None:
+        if self.refused is None:
             self._report(exc)
 
     # -- for subclasses
 
     def _report(self, error: Exception | None) -> None:
-        """The connection is gone: tell the receiver."""
+        """Tell the receiver that the connection is gone."""
         self.receiver.link_broken(error)
 
     # -- the session's side
-
-    @property
-    def refused(self) -> PeerNotTrusted | None:
-        """Why the other end is not trusted, or None."""
-        return self._refused
 
     def send(self, data: bytes) -> None:
         # Broken transports log each write, or raise; TLS ones cannot be closed twice either.

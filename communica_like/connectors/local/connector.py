@@ -28,19 +28,20 @@ _FORBIDDEN: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class LocalConnector(Connector):
-    r"""Links over a Unix socket (unix(7)); on Windows, over a named pipe.
+    """Links over a Unix socket (unix(7)); on Windows, over a named pipe.
 
-    The socket is open to its owner alone (mode 0600), and both sides ask the kernel who is at the other
-    end: a process of another user, unless that is root, is refused.
+    The socket is open to its owner alone (mode 0600). Both sides ask the kernel for the user of the other
+    process, and refuse users other than their own and root.
 
     Args:
-        name: a plain name: the socket is then in this user's private directory, the same for all processes:
-            ``/tmp/communica_like-<uid>``, or what the environment variable ``COMMUNICA_LIKE_DIR`` names.
-            Or an absolute path for the socket. A name has no slash, so that it cannot leave the directory.
+        name: a plain name, for a socket in this user's private directory: ``/tmp/communica_like-<uid>``, or
+            what the environment variable ``COMMUNICA_LIKE_DIR`` names. Or the absolute path of the socket.
+            A plain name has no slash, so it cannot leave the directory.
         authkey: a shared secret for a mutual challenge, or None.
 
     Raises:
-        ValueError: the name is neither, or its path is too long for a socket (sun_path, 107 bytes).
+        ValueError: *name* is neither. ``path``, ``connect`` and ``listen`` raise it if the path is too long
+            for a socket (sun_path, 107 bytes).
     """
 
     scheme: ClassVar[str] = "local"
@@ -71,11 +72,11 @@ class LocalConnector(Connector):
 
     @property
     def path(self) -> str:
-        """The socket's path; on Windows, the pipe's.
+        """The path of the socket; on Windows, of the pipe.
 
         Raises:
             ValueError: it is too long for a socket.
-            LinkError: this user's private directory cannot be used.
+            LinkError: the private directory cannot be used.
         """
         return _locate(self.name)
 

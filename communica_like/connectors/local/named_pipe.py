@@ -1,4 +1,4 @@
-"""Named pipes through the Proactor event loop: the local links of Windows.
+"""Local links on Windows: named pipes, through the proactor event loop.
 
 Typed and reviewed, but not run in this project's CI, which has no Windows machine.
 """
@@ -19,7 +19,7 @@ __all__ = ["connect_pipe", "listen_on_pipe", "pipe_path"]
 
 
 def pipe_path(name: str) -> str:
-    r"""Return the pipe's path, ``\\.\pipe\communica_like-<user>-<name>``, or *name* if it is a path."""
+    r"""Return ``\\.\pipe\communica_like-<user>-<name>``, or *name* if it is a path."""
     if name.startswith("/"):
         return name.replace("/", "\\")
     return rf"\\.\pipe\communica_like-{getpass.getuser()}-{name}"
@@ -31,19 +31,19 @@ async def connect_pipe(path: str, receiver: LinkReceiver) -> Link:
     try:
         await _proactor().create_pipe_connection(lambda: link, path)
     except FileNotFoundError as exc:
-        raise LinkRefused(f"nobody serves {path}") from exc
+        raise LinkRefused(f"no server listens at {path}") from exc
     except OSError as exc:
         raise LinkError(f"cannot connect to {path}: {exc}") from exc
     return link
 
 
 async def listen_on_pipe(path: str, accept: Callable[[Link], LinkReceiver], url: str) -> Listener:
-    """Serve *path*, as Connector.listen does. The first instance of a pipe owns its name."""
+    """Serve *path*, as Connector.listen does."""
     try:
         servers = await _proactor().start_serving_pipe(
             lambda: StreamLink(accept, lambda transport: PeerIdentity("local", path)), path
         )
-    except PermissionError as exc:
+    except PermissionError as exc:  # the first instance of a pipe owns its name
         raise AddressInUse(f"a live server already serves {path}") from exc
     except OSError as exc:
         raise LinkError(f"cannot serve {path}: {exc}") from exc
@@ -64,7 +64,7 @@ def _proactor() -> Any:
     loop = asyncio.get_running_loop()
     if not hasattr(loop, "create_pipe_connection"):
         raise FeatureNotAvailable(
-            f"named pipes need asyncio's ProactorEventLoop, the default on Windows; "
+            "named pipes need asyncio's ProactorEventLoop, the default on Windows; "
             f"this loop is {type(loop).__name__} on {sys.platform}"
         )
     return loop

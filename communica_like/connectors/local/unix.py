@@ -1,17 +1,16 @@
-"""Unix sockets (unix(7)): the local links of every system but Windows."""
+"""Local links on every system but Windows: Unix sockets, unix(7)."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-import struct
-import sys
 from collections.abc import Callable
 
 from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import LinkError, LinkRefused, PeerNotTrusted
 from ...system import ProcessId, state_directory
+from ...system.peer_credentials import peer_credentials
 from ...system.socket_file import SocketFile, check_path_length, try_connect
 from ..links.peer_process import PeerProcess
 from ..links.stream import StreamLink
@@ -20,7 +19,7 @@ __all__ = ["connect_unix", "listen_on_unix", "socket_path"]
 
 
 def socket_path(name: str) -> str:
-    """Return the path of the socket of this name, which is a plain name or an absolute path.
+    """Return the path of a plain name's socket, or *name* if it is a path.
 
     Raises:
         ValueError: the path is too long for a socket.
@@ -35,7 +34,7 @@ async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
     try:
         sock = await try_connect(path)
     except (ConnectionRefusedError, FileNotFoundError) as exc:
-        raise LinkRefused(f"nobody serves {path}: {exc.strerror}") from exc
+        raise LinkRefused(f"no server listens at {path}: {exc.strerror}") from exc
     except OSError as exc:
         raise LinkError(f"cannot connect to {path}: {exc}") from exc
     link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
@@ -62,7 +61,7 @@ async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url:
             backlog=4096,
             start_serving=False,
         )
-        # By itself: cancelled in create_unix_server, it would go on listening, out of reach.
+        # A separate step: create_unix_server, cancelled while it starts serving, would leave a server.
         await server.start_serving()
     except BaseException:
         file.release()
@@ -82,21 +81,21 @@ class _UnixListener(Listener):
 
     async def close(self) -> None:
         if self._closed:
-            return  # its descriptors may be another's by now
+            return  # the numbers of its descriptors may be reused by now
         self._closed = True
         self._file.release()
         self._server.close()
 
 
 class UnixLink(StreamLink):
-    """A link over a Unix socket, which also tells that the process at the other end has ended."""
+    """A link over a Unix socket. It breaks with PeerGone if the other process ends."""
 
     def _report(self, error: Exception | None) -> None:
         pid = self.peer.pid
         if not pid or pid == os.getpid() or self._ended_here:
             super()._report(error)
             return
-        # The connection ends before the process does, if only by a moment.
+        # The connection ends a moment before the process does.
         process = PeerProcess(ProcessId.of(pid), lambda: None)
         process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=True)
 
@@ -104,23 +103,13 @@ class UnixLink(StreamLink):
 def _identify(transport: asyncio.BaseTransport, path: str, *, serving: bool) -> PeerIdentity:
     identity = _credentials(transport.get_extra_info("socket"), path)
     me = os.getuid()
-    # Root may look into anybody's server; nobody but root and oneself may look into one's own.
+    # Both sides accept their own user and root; root as a client accepts servers of any user.
     if identity.uid in (None, 0, me) or (me == 0 and not serving):
         return identity
     raise PeerNotTrusted(
-        f"process {identity.pid} at {path} belongs to user {identity.uid}; this process belongs to user {me}"
+        f"process {identity.pid} at {path} belongs to user {identity.uid}, and this process to user {me}"
     )
 
 
 def _credentials(sock: socket.socket, path: str) -> PeerIdentity:
-    if sys.platform == "linux":
-        # struct ucred, see SO_PEERCRED in unix(7)
-        pid, uid, gid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        return PeerIdentity("local", path, pid, uid, gid)
-    elif sys.platform == "darwin":
-        # struct xucred, see LOCAL_PEERCRED in sys/un.h
-        data = sock.getsockopt(0, 1, 76)
-        uid, groups, gid = struct.unpack_from("4xih2xi", data)
-        return PeerIdentity("local", path, None, uid, gid if groups else None)
-    else:
-        return PeerIdentity("local", path)
+    return PeerIdentity("local", path, *peer_credentials(sock))

@@ -1,10 +1,9 @@
-"""ManagerConnector: two processes that meet at the server of a multiprocessing manager."""
+"""ManagerConnector: links between two processes that meet at a multiprocessing manager's server."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 import os
 import re
 import sys
@@ -16,8 +15,17 @@ from typing import Any, ClassVar, Final, Self
 from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ...aio.daemon_call import daemon_call
 from ...exceptions import InsecureAddress, LinkError
-from ..links.stream import StreamLink
-from ..url import check_authkey, check_text, join_url, split_url
+from ..links.stream import StreamLink, peer_address
+from ..url import (
+    check_authkey,
+    check_host,
+    check_text,
+    is_loopback,
+    join_host_port,
+    join_url,
+    split_host_port,
+    split_url,
+)
 
 if sys.platform != "win32":
     from ...system import state_directory
@@ -27,7 +35,6 @@ __all__ = ["ManagerConnector"]
 
 _MACHINERY: Final = "communica_like.connectors.manager.links"
 _NOT_IN_NAMES: Final = re.compile(r"[/\\:\x00-\x1f\x7f]")
-_NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
 
 Address = str | tuple[str, int]
 
@@ -36,12 +43,14 @@ Address = str | tuple[str, int]
 class ManagerConnector(Connector):
     """Links through the server of a ``multiprocessing`` manager, which runs in the listening process.
 
-    A client is let in by the manager's own challenge, each side proving to know the key, before anything
-    that it sends is unpickled. It asks for a link in the manager's protocol, and from then on its connection
-    carries bytes only. So there is always a key: *authkey*, which is asked for once more as by other
-    connectors; or else 32 random bytes that the server writes into a file that only this user can read,
-    beside the socket (``<path>.key``; of a TCP address, in this user's private directory), and removes when
-    it closes. That is how two processes of one user meet without a key in their code.
+    Both sides prove that they know the key before anything that the other one sends is unpickled. Then the
+    client asks for a link in the manager's protocol, and from there on its connection carries bytes only. On
+    a Unix socket, both sides refuse processes of other users.
+
+    The key is *authkey*, which is asked for once more as by other connectors. Without it, the server writes
+    32 random bytes into a file that only this user can read, beside the socket (``<path>.key``; of a TCP
+    address, in this user's private directory), and removes it when it closes. So two processes of one user
+    meet without a key in their code. A process that knows the key can run code in the server's process.
 
     Args:
         address: a plain name: a Unix socket in this user's private directory, as LocalConnector's. Or the
@@ -51,7 +60,8 @@ class ManagerConnector(Connector):
     Raises:
         ValueError: the address is none of these.
 
-    ``listen`` raises InsecureAddress for an address beyond loopback without *authkey*.
+    ``listen`` raises InsecureAddress for an address beyond loopback without *authkey*. Over TCP, both
+    methods do so for a key that everybody knows.
     """
 
     scheme: ClassVar[str] = "manager"
@@ -74,9 +84,14 @@ class ManagerConnector(Connector):
         # multiprocessing takes longer to import than all of this library.
         links = import_module(_MACHINERY)
         key_path = "" if self.authkey is not None else _key_path(where)
-        sock = await daemon_call(
-            lambda: links.dial_link(where, self.authkey, key_path), lambda sock: sock.close()
-        )
+        attempt = links.Attempt()
+        try:
+            sock = await daemon_call(
+                lambda: links.dial_link(where, self.authkey, key_path, attempt), lambda sock: sock.close()
+            )
+        except asyncio.CancelledError:
+            attempt.end()  # before another one may begin
+            raise
         link: StreamLink = links.new_link(
             lambda _: receiver, lambda transport: _identify(transport, where, serving=False), where
         )
@@ -93,7 +108,7 @@ class ManagerConnector(Connector):
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
         where = self._locate()
-        if self.authkey is None and isinstance(where, tuple) and not _is_loopback(where[0]):
+        if self.authkey is None and isinstance(where, tuple) and not is_loopback(where[0]):
             raise InsecureAddress(f"{self.dump_state()} would be reached from other machines: give authkey=")
         links = import_module(_MACHINERY)
         listener: Listener = links.ManagerListener(
@@ -114,14 +129,13 @@ class ManagerConnector(Connector):
         rest = split_url(text, cls.scheme)
         if rest.startswith("/") or ":" not in rest:
             return cls(rest, **secrets)
-        host, _, port = rest.rpartition(":")
-        if host.startswith("[") and host.endswith("]"):
-            host = host[1:-1]
-        elif ":" in host:
-            raise ValueError(f"an IPv6 address belongs in brackets, in {text!r}")
-        if not host or not port.isdecimal() or not port.isascii():
-            raise ValueError(f"manager://host:port is expected; found {text!r}")
-        return cls((host, int(port)), **secrets)
+        return cls(split_host_port(rest, text), **secrets)
+
+    @property
+    def path(self) -> str | None:
+        """The path of the socket; None if the address is a host and a port. See LocalConnector.path."""
+        where = self._locate()
+        return where if isinstance(where, str) else None
 
     def _locate(self) -> Address:
         if isinstance(self.address, tuple):
@@ -147,8 +161,8 @@ def _checked_name(name: Any) -> str:
 
 def _checked_pair(pair: tuple[Any, ...]) -> tuple[str, int]:
     match pair:
-        case (str(host), int(port)) if host and not _NOT_IN_HOSTS.search(host) and 0 <= port <= 65535:
-            check_text("a ManagerConnector's host", host)
+        case (str(host), int(port)) if 0 <= port <= 65535:
+            check_host(host, "ManagerConnector(({}, {}))")
             return host, int(port)
     raise ValueError(f"(host, port) is expected, with a port from 0 to 65535, not {pair!r}")
 
@@ -156,9 +170,7 @@ def _checked_pair(pair: tuple[Any, ...]) -> tuple[str, int]:
 def _url(address: Address) -> str:
     if isinstance(address, str):
         return join_url(ManagerConnector.scheme, address, safe="/")
-    host, port = address
-    bracketed = f"[{host}]" if ":" in host else host
-    return join_url(ManagerConnector.scheme, f"{bracketed}:{port}", safe="[]:")
+    return join_url(ManagerConnector.scheme, join_host_port(*address), safe="[]:")
 
 
 def _key_path(where: Address) -> str:
@@ -170,17 +182,8 @@ def _key_path(where: Address) -> str:
         return str(state_directory() / f"manager-{where[1]}.key")
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _identify(transport: asyncio.BaseTransport, where: Address, *, serving: bool) -> PeerIdentity:
     if sys.platform != "win32" and isinstance(where, str):
         found = unix._identify(transport, where, serving=serving)
         return dataclasses.replace(found, transport=ManagerConnector.scheme)
-    name = transport.get_extra_info("peername")
-    address = f"[{name[0]}]:{name[1]}" if name and ":" in name[0] else ":".join(map(str, name or ("?",)))
-    return PeerIdentity(ManagerConnector.scheme, address)
+    return PeerIdentity(ManagerConnector.scheme, peer_address(transport))

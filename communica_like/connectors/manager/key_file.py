@@ -1,4 +1,4 @@
-"""A key that processes of one user find without being told: a file that nobody else can read."""
+"""KeyFile: a key that processes of one user find in a file that only this user can read."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def read_key(path: str) -> bytes | None:
 
 
 class KeyFile:
-    """A server's key. To be made by one process at a time: the one that has the address.
+    """A server's key. Only the process that has the address may make it.
 
-    What a dead server left is used again: clients may have read it already.
+    A key that a dead server left is used again, since clients may have read it already.
 
     Args:
         path: of the file, which is readable by this user alone.
@@ -64,7 +64,7 @@ class KeyFile:
             raise LinkError(f"cannot make a key in {path}: {exc}") from exc
 
     def remove(self) -> None:
-        """Remove the file, if it still is this one."""
+        """Remove the file, unless another one has taken its place."""
         try:
             if os.stat(self._path).st_ino == self._inode:
                 os.unlink(self._path)

@@ -1,4 +1,4 @@
-"""The two ends of a ManagerConnector: what needs multiprocessing."""
+"""The two ends of a ManagerConnector, which need multiprocessing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import socket
 import sys
 import time
@@ -14,9 +15,10 @@ from typing import Any, Final
 
 from ...abc import Link, LinkReceiver, Listener
 from ...exceptions import AuthenticationError, LinkError
-from ...managers.client import Address, address_text, dial, request
-from ...managers.connection import SocketConnection, limit_time
+from ...managers.client import Attempt, dial, request
+from ...managers.connection import SocketConnection
 from ...managers.listening import ListeningAddress
+from ...managers.peer import Address, address_text
 from ...managers.server import ManagerServer
 from ..links.stream import Identify, StreamLink
 from .key_file import KeyFile, read_key
@@ -24,46 +26,48 @@ from .key_file import KeyFile, read_key
 if sys.platform != "win32":
     from ..local.unix import UnixLink
 
-__all__ = ["ManagerListener", "dial_link", "new_link"]
+__all__ = ["Attempt", "ManagerListener", "dial_link", "new_link"]
 
 logger = logging.getLogger("communica_like")
 
 _OPEN: Final = "communica_like_link"
 _VERSION: Final = 1
-_KEY_PATIENCE: Final = 0.5  # seconds that a server has to write its key, or to remove its address after it
-_PAUSE: Final = 0.02
+_KEY_TIMEOUT: Final = 0.5  # seconds that a server has to write its key, or to remove its address after it
+_POLL_INTERVAL: Final = 0.02
 
 
-def dial_link(address: Address, authkey: bytes | None, key_path: str) -> socket.socket:
+def dial_link(address: Address, authkey: bytes | None, key_path: str, attempt: Attempt) -> socket.socket:
     """Return a socket on which the server's link is at the other end. Blocking, but not for long.
 
     Args:
         authkey: the server's key; None: that in the file at *key_path*.
+        attempt: may end this.
 
     Raises:
-        LinkRefused: nobody serves there.
+        LinkRefused: no process serves there.
         AuthenticationError: the server has another key, or one that this process cannot find.
+        InsecureAddress: the key is one that everybody knows, and the address no Unix socket.
         LinkError: any other failure.
     """
     if authkey is not None:
-        return _opened(address, authkey)
-    deadline = time.monotonic() + _KEY_PATIENCE
+        return _open(address, authkey, attempt)
+    deadline = time.monotonic() + _KEY_TIMEOUT
     while True:
         key = read_key(key_path)
         try:
-            # Without a key, this tells whether anybody is there.
-            return _opened(address, key or b"")
+            # Without the key, this tells whether a server is there.
+            return _open(address, key or secrets.token_bytes(32), attempt)
         except AuthenticationError as exc:
             if time.monotonic() >= deadline or (key is not None and key == read_key(key_path)):
                 if key is None:
                     text = f"the server at {address_text(address)} wants an authkey: {key_path} is not there"
                     raise AuthenticationError(text) from exc
                 raise
-        time.sleep(_PAUSE)
+        time.sleep(_POLL_INTERVAL)
 
 
-def _opened(address: Address, key: bytes) -> socket.socket:
-    connection = dial(address, key)
+def _open(address: Address, key: bytes, attempt: Attempt) -> socket.socket:
+    connection = dial(address, key, attempt=attempt)
     try:
         version = request(connection, None, _OPEN, _VERSION)
     except BaseException as exc:
@@ -74,9 +78,7 @@ def _opened(address: Address, key: bytes) -> socket.socket:
     if version != _VERSION:
         connection.close()
         raise LinkError(f"the manager at {address_text(address)} has links of version {version}")
-    sock = connection.detach()
-    limit_time(sock, 0)
-    return sock
+    return connection.detach()
 
 
 class _LinkServer(ManagerServer):
@@ -88,7 +90,7 @@ class _LinkServer(ManagerServer):
         self._take = take
 
     def communica_like_link(self, conn: SocketConnection, version: int) -> Any:
-        """Let the connection become a link."""
+        """Turn the connection into a link."""
         if version != _VERSION:
             return _VERSION
         conn.send(("#RETURN", version))
@@ -97,7 +99,7 @@ class _LinkServer(ManagerServer):
 
 
 def new_link(accept: Callable[[Link], LinkReceiver], identify: Identify, where: Address) -> StreamLink:
-    """Return a link that is to be connected: over a Unix socket it tells of the other process's end."""
+    """Return a link to be connected; over a Unix socket it tells when the other process ends."""
     if sys.platform != "win32" and isinstance(where, str):
         return UnixLink(accept, identify)
     return StreamLink(accept, identify)

@@ -1,37 +1,36 @@
-"""A Link to a child process, over its stdin and stdout. It ends with the child, and the child with it."""
+"""A link to a child process, over its stdin and stdout. Both end together."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ...abc import LinkReceiver, PeerIdentity
 from ...exceptions import LinkError, PeerGone
+from ...system import fork
 from ...system.child_process import ChildProcess
 from ..links.pipe import PipeLink
 from .preface import Preface
 
 __all__ = ["ChildLink"]
 
-_EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is assumed to run on without it
-_LAST_READS: Final = 64  # a pipe holds 1 MiB at most, and others may go on writing into it
+_EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is assumed to run on
+_LAST_READS: Final = 64  # a pipe holds 1 MiB at most, and other processes may keep writing
 
 
 class ChildLink(PipeLink):
-    """Starts a child, and is the link to the entity that it runs.
+    """Starts a child process, and is the link to the entity that it runs.
 
-    The break is reported when it is known how the child ended, after all that it wrote: as PeerGone, which
-    names its exit code and holds the tail of its stderr. ``close`` waits for the child's end and sees to it,
-    see ChildProcess.end; ``abort`` kills it. When the event loop shuts down its async generators, the child
-    is killed.
+    The break is reported once it is known how the child ended, after all that it wrote: as PeerGone, which
+    names its exit code and holds the end of its stderr. ``close`` waits for the child's end and enforces it,
+    see ChildProcess.end; ``abort`` kills it, and so does the end of the event loop.
 
     Args:
         receiver: gets what arrives.
         command, env, cwd: as for ChildProcess, which also says what is raised.
-        address: what the identity of the peer says.
-        patience: seconds of each wait for the child's end.
+        address: for the identity of the peer.
+        stop_timeout: seconds of each wait for the child's end.
         on_stderr: called with what the child writes to stderr, and with what it wrote to stdout before its
             connector took that over.
     """
@@ -44,20 +43,20 @@ class ChildLink(PipeLink):
         env: Mapping[str, str] | None,
         cwd: str | None,
         address: str,
-        patience: float,
+        stop_timeout: float,
         on_stderr: Callable[[bytes], object],
     ) -> None:
         self.receiver = receiver
-        self.lingers = 2 * patience + 1
-        self._patience = patience
+        self.lingers = 2 * stop_timeout + 1
+        self._stop_timeout = stop_timeout
         self._on_stderr = on_stderr
         self._preface = Preface()
-        self._output_over = asyncio.Event()
-        self._ending: asyncio.Task[None] | None = None
+        self._output_ended = asyncio.Event()
+        self._stopping: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
-        self._without = "closed its stdout"  # and runs on
-        self._told = False  # the receiver knows
+        self._cause = "closed its stdout"  # of the break, if the child runs on
+        self._reported = False
         self._process = process = ChildProcess(
             command,
             env=env,
@@ -66,19 +65,8 @@ class ChildLink(PipeLink):
             on_loop_end=self._loop_ended,
             on_stderr=on_stderr,
         )
-        try:
-            reading = os.dup(process.output.fileno())
-            try:
-                writing = os.dup(process.input.fileno())
-            except BaseException:
-                os.close(reading)
-                raise
-        except BaseException:
-            process.kill()
-            raise
-        process.let_go(process.output)
-        process.let_go(process.input)
-        super().__init__(reading, writing, PeerIdentity("stdio", address, pid=process.pid))
+        peer = PeerIdentity("stdio", address, pid=process.pid)
+        super().__init__(process.output.fileno(), process.input.fileno(), peer)
         self.start()
 
     def send(self, data: bytes) -> None:
@@ -89,56 +77,54 @@ class ChildLink(PipeLink):
     def close(self) -> None:
         if not self._closing:
             super().close()
-            self._end()
+            self._stop()
 
     def abort(self) -> None:
         if not self._process.killed:
-            self._process.kill()
-            if self._ending is not None:
-                self._ending.cancel()
             super().abort()
+            self._process.kill()
+            if self._stopping is not None:
+                self._stopping.cancel()
 
     # -- PipeLink's hooks
+
+    def _close_descriptor(self, descriptor: int) -> None:
+        fork.discard(descriptor)
+        process = self._process
+        process.let_go(process.output if descriptor == self._reading else process.input)
 
     def _received(self, data: bytes) -> None:
         preface = self._preface
         if not preface.found:
             try:
-                wire = preface.received(data)
+                stream = preface.received(data)
             except LinkError as exc:
-                self._process.kill()
                 self._break(exc)
+                self._process.kill()
                 return
-            if wire is None:
+            if stream is None:
                 return
-            self._tell_stray(preface.stray)
-            data = wire
+            if preface.stray:
+                self._loop.call_soon(self._on_stderr, preface.stray)
+            data = stream
         if data:
             self.receiver.data_received(data)
 
-    def _tell_stray(self, data: bytes) -> None:
-        if data:
-            try:
-                self._on_stderr(data)
-            except Exception as exc:
-                context = {"message": "on_stderr of a child process failed", "exception": exc}
-                self._loop.call_exception_handler(context)
-
-    def _refused(self) -> None:
-        super()._refused()
+    def _write_failed(self) -> None:
+        super()._write_failed()
         if not self._broken:
-            # Most likely the child has ended; but it may go on, and then there is no use in it.
-            self._without = "closed its stdin"
-            self._timer = self._timer or self._loop.call_later(_EXIT_TIMEOUT, self._runs_on)
+            # Most likely the child has ended. If it runs on, it is of no use.
+            self._cause = "closed its stdin"
+            self._timer = self._timer or self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
 
     def _report(self, error: Exception | None) -> None:
         self._error = error
-        self._output_over.set()
+        self._output_ended.set()
         if self._process.ended.is_set():
-            if self._ending is None:
-                self._tell()
-        elif self._timer is None and self._ending is None:
-            self._timer = self._loop.call_later(_EXIT_TIMEOUT, self._runs_on)
+            if self._stopping is None:
+                self._report_end()
+        elif self._timer is None and self._stopping is None:
+            self._timer = self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
 
     # -- the child's end
 
@@ -146,44 +132,44 @@ class ChildLink(PipeLink):
         for _ in range(_LAST_READS):
             if self._broken or not self._read():
                 break
-        if self._ending is not None:
-            return  # others of its group are still to end
-        if self._output_over.is_set():
-            self._tell()
+        if self._stopping is not None:
+            return  # others of its group may still run
+        if self._output_ended.is_set():
+            self._report_end()
         else:
             self._break(None)
 
-    def _runs_on(self) -> None:
-        if not self._process.ended.is_set() and self._ending is None:
+    def _check_running(self) -> None:
+        if not self._process.ended.is_set() and self._stopping is None:
             self._break(None)
-            self._tell()
-            self._end()
+            self._report_end()
+            self._stop()
 
-    def _end(self) -> None:
-        if self._ending is None and not self._process.killed:
+    def _stop(self) -> None:
+        if self._stopping is None and not self._process.killed:
             name = f"communica_like end of child {self._process.pid}"
-            ending = self._process.end(self._patience, self._output_over)
-            self._ending = self._loop.create_task(ending, name=name)
-            self._ending.add_done_callback(self._has_seen_to_it)
+            stopping = self._process.end(self._stop_timeout, self._output_ended)
+            self._stopping = self._loop.create_task(stopping, name=name)
+            self._stopping.add_done_callback(self._stopped)
 
-    def _has_seen_to_it(self, ending: asyncio.Task[None]) -> None:
-        self._process.kill()
+    def _stopped(self, stopping: asyncio.Task[None]) -> None:
         self._break(None)
-        self._tell()
-        if not ending.cancelled():
-            ending.result()
+        self._process.kill()
+        self._report_end()
+        if not stopping.cancelled():
+            stopping.result()
 
-    def _tell(self) -> None:
-        if self._told:
+    def _report_end(self) -> None:
+        if self._reported:
             return
-        self._told = True
+        self._reported = True
         if self._timer is not None:
             self._timer.cancel()
         if self._process.ended.is_set():
             self._process.kill()
-        text = self._process.describe(self._without) + self._preface.describe()
+        text = self._process.describe(self._cause) + self._preface.describe()
         self.receiver.link_broken(self._error or PeerGone(text))
 
     def _loop_ended(self) -> None:
-        self._process.kill()
         self._break(None)
+        self._process.kill()

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import partial
 from typing import Any, ClassVar, Final, Self
 
@@ -26,48 +26,48 @@ _CHILD: Final = "-"  # the URL of a child's connector, which has no command
 
 @dataclass(frozen=True, slots=True)
 class StdioConnector(Connector):
-    """Links between a client and a child process that the client starts, over the child's stdin and stdout.
+    """Links between a client and a child process that it starts, over its stdio.
 
-    The client is given ``StdioConnector(command)``; the child serves ``StdioConnector()``::
+    The client takes ``StdioConnector(command)``; the child serves ``StdioConnector()``::
 
         async with SimpleClient(StdioConnector([sys.executable, "worker.py"])) as client: ...
 
         await SimpleServer(StdioConnector(), handler).run()   # in worker.py
 
-    The child may run elsewhere: ``StdioConnector("ssh host python worker.py")``. Not for Windows.
+    The child may run elsewhere: ``StdioConnector("ssh host python worker.py")``. POSIX only.
 
-    **In the child**, when the server starts, the wire gets descriptors of its own. Fd 0 becomes the null
-    device and fd 1 stderr, for good: whatever a handler, a C library or a grandchild prints, and what was
-    printed before, goes to stderr, and ``input()`` finds the end of the file. A process serves once. Its
-    ``run()`` returns when the client has closed or its process is gone.
+    **In the child**, when the server starts, the link gets descriptors of its own. Fd 0 becomes the null
+    device and fd 1 stderr, until the process ends: what a handler, a C library or a grandchild prints, and
+    what was printed before, goes to stderr, and ``input()`` finds the end of the file. A process serves once.
+    Its ``run()`` returns when the client has closed or its process has ended.
 
-    **The child's stderr** is passed on to this process's stderr, and its end (4 KiB) is in the exceptions.
+    **The child's stderr** is passed on to this process's stderr. Its last 4 KiB are in the exceptions.
 
     **The child's end.** When the client closes, the child's stdin ends. A child that has not ended after
-    *patience* gets SIGTERM, with its process group, and after the same time SIGKILL. It is always reaped,
-    and what is left of its group is killed. If it ends by itself, requests end as ConnectionLost, whose text
-    has the exit code and the end of stderr, and so do later calls; with *restart*, another child is started
-    after a wait (Backoff of the client), and gets the throws that were not accepted and idempotent requests.
-    If the client's process is killed, the child ends at once, and sends SIGTERM to the rest of its process
-    group; if handlers hold it up, it is killed after 2 s, with the group. Silence is no reason to end a
-    child, unless a side sets ``Limits.heartbeat``.
+    *stop_timeout* gets SIGTERM, with its process group, and after the same time SIGKILL. It is always reaped,
+    and the rest of its group is killed. If the child ends by itself, requests end as ConnectionLost, whose
+    text has the exit code and the end of stderr, and so do later calls. With *restart*, another child is
+    started after a wait (Backoff of the client), and gets the throws that were not accepted and the
+    idempotent requests. If the client's process is killed, the child ends at once, and sends SIGTERM to the
+    rest of its process group; if handlers hold it up, it is killed after 2 s, with the group. Silence does
+    not end a child, unless a side sets ``Limits.heartbeat``.
 
     Args:
-        command: the program and its arguments; or text, which is split as a shell would (and is not given
-            to a shell). None: in the child.
+        command: the program and its arguments; or text, which is split like a shell does, and run without
+            one. None: in the child.
         env: the child's environment, all of it; None: this process's.
         cwd: the directory the child starts in; None: this process's.
-        restart: start another child when one has ended or did not come up.
-        patience: seconds of each wait for the child's end. In the child: it is killed twice that and 2 s
-            after its stdin has ended, whatever it does.
+        restart: start another child when one has ended or did not start.
+        stop_timeout: seconds of each wait for the child's end. In the child: it is killed twice that and 2 s
+            after its stdin has ended.
         authkey: a shared secret for a mutual challenge, or None.
         on_stderr: called on the event loop with bytes that the child writes to stderr, in pieces, instead of
-            passing them on. It is not compared, and left out of pickles.
+            passing them on. Not compared, and not pickled.
 
-    The URL holds the command and nothing else: give the others to ``load_state`` as keywords.
+    The URL holds the command only: give the other arguments to ``load_state`` as keywords.
 
     Raises:
-        ValueError, TypeError: an argument is malformed. ValueError also where a client has no command, or a
+        ValueError, TypeError: an argument is malformed. ValueError also if a client has no command, or a
             server has one.
     """
 
@@ -82,7 +82,7 @@ class StdioConnector(Connector):
     env: Mapping[str, str] | Iterable[tuple[str, str]] | None = field(default=None, repr=False)
     cwd: str | os.PathLike[str] | None = None
     restart: bool = False
-    patience: float = 5.0
+    stop_timeout: float = 5.0
     authkey: bytes | None = field(default=None, repr=False)
     on_stderr: Callable[[bytes], object] | None = field(default=None, repr=False, compare=False)
 
@@ -93,34 +93,28 @@ class StdioConnector(Connector):
             object.__setattr__(self, "env", tuple(sorted(dict(self.env).items())))
         if self.cwd is not None:
             object.__setattr__(self, "cwd", os.fspath(self.cwd))
-        if not 0 <= self.patience < math.inf:
-            raise ValueError(f"patience is a number of seconds, not {self.patience!r}")
+        if not 0 <= self.stop_timeout < math.inf:
+            raise ValueError(f"stop_timeout is a number of seconds, not {self.stop_timeout!r}")
         if self.on_stderr is not None and not callable(self.on_stderr):
             raise TypeError(f"on_stderr is called with bytes; {self.on_stderr!r} cannot be called")
         check_authkey(self.authkey)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make = partial(
-            type(self),
-            env=self.env,
-            cwd=self.cwd,
-            restart=self.restart,
-            patience=self.patience,
-            authkey=self.authkey,
-        )
-        return make, (self.command,)
+        named = {each.name: getattr(self, each.name) for each in fields(self)}
+        del named["on_stderr"]
+        return partial(type(self), named.pop("command"), **named), ()
 
     @property
     def reconnects(self) -> bool:
-        """Whether another child is started when one has ended: ``restart``."""
+        """Whether the client starts another child when one has ended: ``restart``."""
         return self.restart
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        """Start the child, and return the link to it, which kills it when aborted. See Connector.connect.
+        """Start the child, and return the link to it. See Connector.connect.
 
         Raises:
             ValueError: there is no command.
-            LinkError: the child cannot be started: there is no such program or directory, say.
+            LinkError: the child cannot be started, such as for a program or directory that does not exist.
             FeatureNotAvailable: on Windows.
         """
         if self.command is None:
@@ -139,7 +133,7 @@ class StdioConnector(Connector):
                 env=None if self.env is None else dict(self.env),
                 cwd=None if self.cwd is None else os.fspath(self.cwd),
                 address=text,
-                patience=self.patience,
+                stop_timeout=self.stop_timeout,
                 on_stderr=self.on_stderr or _pass_on,
             )
         except OSError as exc:
@@ -150,8 +144,8 @@ class StdioConnector(Connector):
 
         Raises:
             ValueError: there is a command.
-            AddressInUse: this process served before.
-            LinkError: stdin and stdout are no pipes, so the process is no child of a client.
+            AddressInUse: this process serves, or served before.
+            LinkError: stdin and stdout are not pipes, so no client has started the process.
             FeatureNotAvailable: on Windows.
         """
         if self.command is not None:
@@ -161,7 +155,7 @@ class StdioConnector(Connector):
             )
         if sys.platform == "win32":
             raise _not_on_windows()
-        return listen_on_stdio(accept, self.dump_state(), self.patience)
+        return listen_on_stdio(accept, self.dump_state(), self.stop_timeout)
 
     def dump_state(self) -> str:
         if self.command is None:
@@ -177,7 +171,7 @@ class StdioConnector(Connector):
 
 def _words(command: str | Sequence[str | os.PathLike[str]]) -> tuple[str, ...]:
     if not isinstance(command, (str, list, tuple)):
-        raise TypeError(f"a command is a list of words, or text to be split; not {command!r}")
+        raise TypeError(f"a command is a list of words, or text to split, not {command!r}")
     try:
         parts = shlex.split(command) if isinstance(command, str) else command
     except ValueError as exc:
@@ -200,10 +194,10 @@ def _not_on_windows() -> FeatureNotAvailable:
 
 
 def _pass_on(data: bytes) -> None:
-    """Write to this process's stderr, which may be another by now than when the child was started."""
+    """Write to this process's stderr, even if it was replaced since the child started."""
     rest = memoryview(data)
     try:
         while rest:
             rest = rest[os.write(2, rest) :]
     except OSError:
-        pass  # there is nobody who reads it, and no better place to say so
+        pass  # stderr is closed, so there is nowhere to report it

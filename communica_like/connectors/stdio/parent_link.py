@@ -1,4 +1,4 @@
-"""The child's end of a stdio link: stdin and stdout are taken over, and everybody else gets other ones."""
+"""The child's end of a stdio link, which takes stdin and stdout over."""
 
 from __future__ import annotations
 
@@ -24,36 +24,37 @@ _FIRST_PRIVATE: Final = 3
 _taken = False
 
 
-def listen_on_stdio(accept: Callable[[Link], LinkReceiver], address: str, patience: float) -> Listener:
-    """Take stdin and stdout over, for a link to the parent, which *accept* gets in the loop's next turn.
+def listen_on_stdio(accept: Callable[[Link], LinkReceiver], address: str, stop_timeout: float) -> Listener:
+    """Take stdin and stdout over, for a link to the parent.
 
-    From then on fd 0 is the null device and fd 1 is stderr, for good.
+    *accept* gets the link in the loop's next turn. Until the process ends, fd 0 is the null device from now
+    on, and fd 1 is stderr.
 
     Args:
         accept, address: see Connector.listen and Listener.
-        patience: see watch_parent.
+        stop_timeout: see watch_parent.
 
     Raises:
         AddressInUse: they were taken over before.
-        LinkError: they are no pipes.
+        LinkError: they are not pipes.
     """
     global _taken
     if _taken:
-        raise AddressInUse("stdin and stdout were taken over before: a process serves them once")
+        raise AddressInUse("stdin and stdout are taken over already: a process serves them once")
     _check_pipe(0, "stdin")
     _check_pipe(1, "stdout")
     if _same_file(1, 2):
-        raise LinkError("stdout and stderr are the same pipe, so that messages and complaints would mix")
+        raise LinkError("stdout and stderr are the same pipe, so messages would mix with what is printed")
     _taken = True
     reading = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
     writing = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
     _replace_standard_files()
-    watch_parent(reading, patience)
+    watch_parent(reading, stop_timeout)
     return StdioListener(ParentLink(reading, writing), accept, address)
 
 
 def _check_pipe(descriptor: int, name: str) -> None:
-    hint = "a program that serves StdioConnector() is to be started by a client of StdioConnector(command)"
+    hint = "a client of StdioConnector(command) has to start this program"
     try:
         found = os.fstat(descriptor)
     except OSError as exc:
@@ -80,7 +81,7 @@ def _replace_standard_files() -> None:
         os.dup2(null, 1)
     if null > 2:
         os.close(null)
-    # Afterwards, so that what was printed before does not come upon the wire either.
+    # Flushed after the change, so that what was printed before stays out of the stream, too.
     for file in (sys.stdout, sys.__stdout__):
         if isinstance(file, io.TextIOWrapper) and not file.closed:
             file.flush()
@@ -88,14 +89,15 @@ def _replace_standard_files() -> None:
 
 
 class ParentLink(PipeLink):
-    """A link over what were stdin and stdout.
+    """A link over the descriptors that were stdin and stdout.
 
     Args:
-        reading, writing: descriptors, which become non-blocking, and what they were again when closed: others
-            may have the same pipes open.
+        reading, writing: descriptors. They are non-blocking until they are closed, and then what they were
+            before: other processes may have the same pipes open.
 
     Attributes:
-        over: set when it is broken.
+        over: set when the link is broken.
+        accepted: whether it has a receiver.
     """
 
     def __init__(self, reading: int, writing: int) -> None:
@@ -104,53 +106,39 @@ class ParentLink(PipeLink):
             os.set_blocking(each, False)
         super().__init__(reading, writing, PeerIdentity("stdio", "the parent process", pid=os.getppid()))
         self.over = asyncio.Event()
+        self.accepted = False
 
-    def _let_go(self, descriptor: int) -> None:
+    def _close_descriptor(self, descriptor: int) -> None:
         os.set_blocking(descriptor, self._were_blocking[descriptor])
-        super()._let_go(descriptor)
+        super()._close_descriptor(descriptor)
 
     def _report(self, error: Exception | None) -> None:
-        gone = PeerGone("the parent process has ended, or closed the connection")
-        gone.__cause__ = error
         self.over.set()
-        self.receiver.link_broken(gone)
+        if self.accepted:
+            gone = PeerGone("the parent process has ended, or closed the connection")
+            gone.__cause__ = error
+            self.receiver.link_broken(gone)
 
 
 class StdioListener(Listener):
-    """Accepts one link, at once."""
+    """Accepts one link, in the loop's next turn."""
 
     def __init__(self, link: ParentLink, accept: Callable[[Link], LinkReceiver], address: str) -> None:
         self.address = address
         self._link = link
         self._accept = accept
-        self._pending = asyncio.get_running_loop().call_soon(self._come_in)
-        self._accepted = False
+        self._pending = asyncio.get_running_loop().call_soon(self._accept_link)
 
     async def close(self) -> None:
         self._pending.cancel()
-        if not self._accepted:
-            self._accepted = True
-            self._link.receiver = _Nobody()
+        if not self._link.accepted:
             self._link.abort()
 
     async def wait_over(self) -> None:
         await self._link.over.wait()
 
-    def _come_in(self) -> None:
-        self._accepted = True
+    def _accept_link(self) -> None:
+        self._link.accepted = True
         self._link.receiver = self._accept(self._link)
         self._link.send(OPENING)
         self._link.start()
-
-
-class _Nobody:
-    """The receiver of a link that was not accepted."""
-
-    def data_received(self, data: bytes) -> None:
-        """There is none."""
-
-    def link_writable(self) -> None:
-        """Nothing is written."""
-
-    def link_broken(self, error: Exception | None) -> None:
-        """As it was meant to be."""

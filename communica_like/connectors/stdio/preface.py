@@ -1,4 +1,4 @@
-"""Where the wire begins in what a child process writes to its stdout."""
+"""Where the stream begins in what a child process writes to its stdout."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["OPENING", "Preface"]
 OPENING: Final = b"\n\x00communica_like on stdio\x00\n"
 """The first bytes that the child's connector sends."""
 
-_MOST: Final = 64 * 1024  # stray bytes, until it is held to be another kind of program
+_LARGEST: Final = 64 * 1024  # stray bytes; with more of them it is another kind of program
 _SHOWN: Final = 300
 _NO_ENTITY: Final = "the child process is no entity on a StdioConnector()"
 
 
 class Preface:
-    """Parts what was written to stdout before the connector took it over from what belongs to the wire.
+    """Separates the stream from what was written to stdout before it.
 
     A program may print while it imports, and a shell on the way to it (``ssh host ...``) often does.
 
     Attributes:
-        found: the wire has begun.
-        stray: what came before it.
+        found: whether the stream has begun.
+        stray: the bytes before it.
     """
 
     def __init__(self) -> None:
@@ -32,28 +32,28 @@ class Preface:
         self._sent = b""
 
     def sent(self, data: bytes) -> None:
-        """Something was sent to the child meanwhile."""
+        """Remember what was sent to the child meanwhile, to recognize an echo."""
         if len(self._sent) < _SHOWN:
             self._sent += data
 
     def received(self, data: bytes) -> bytes | None:
-        """Take bytes from the child, and return those that belong to the wire; None: it has not begun.
+        """Take bytes from the child; return those of the stream, or None before it.
 
         Raises:
             LinkError: the child is no entity.
         """
-        self.stray, mark, wire = (self.stray + data).partition(OPENING)
+        self.stray, mark, stream = (self.stray + data).partition(OPENING)
         if mark:
             self.found = True
-            return wire
-        if len(self.stray) > _MOST:
+            return stream
+        if len(self.stray) > _LARGEST:
             raise LinkError(f"{_NO_ENTITY}: it wrote {self._quoted()}")
         if self._sent and self._sent in self.stray:
-            raise LinkError(f"{_NO_ENTITY}: it gives back what it is sent")
+            raise LinkError(f"{_NO_ENTITY}: it echoes what it is sent")
         return None
 
     def describe(self) -> str:
-        """Say what came instead of the wire, if anything did."""
+        """Return what came instead of the stream, as the end of a sentence; or nothing."""
         if self.found or not self.stray:
             return ""
         return f"; it did not get as far as a StdioConnector(), and wrote to stdout {self._quoted()}"

@@ -1,4 +1,4 @@
-"""A child that does not outlive its parent, whatever its event loop does."""
+"""Ends a child process with its parent, whatever the child's event loop does."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ from ...system import fork
 
 __all__ = ["watch_parent"]
 
-_GRACE: Final = 2.0  # seconds to end in an orderly way when the parent is dead
-_LOOK: Final = 0.05
+_EXIT_TIMEOUT: Final = 2.0  # seconds to end in an orderly way when the parent is dead
+_POLL_INTERVAL: Final = 0.05
 
 
-def watch_parent(wire: int, patience: float) -> None:
-    """From now on, when the parent ends, this process ends too, with its group if it leads one.
+def watch_parent(reading: int, stop_timeout: float) -> None:
+    """End this process, with its group if it leads one, when the parent ends.
 
-    When the parent is dead it has 2 s to end by itself. When the other end of the wire is closed, and the
-    parent lives, it has as long as a ChildLink gives it, and a little more: the parent may be a shell, whose
-    own parent is gone. Then a thread kills it, even if the event loop is blocked. When it ends by itself, its
-    group gets SIGTERM.
+    Once the parent is dead, the process has 2 s to end by itself. If only the other end of the pipe is
+    closed, it has the time that a ChildLink gives it and a little more: the parent may be a shell whose own
+    parent is dead. Then a thread kills it, even if the event loop is blocked. If the process ends by itself,
+    its group gets SIGTERM.
 
     Args:
-        wire: the reading end of the pipe, or a socket, from the parent. It may be closed later.
-        patience: seconds, as in StdioConnector.
+        reading: the pipe from the parent, or a socket. The caller may close it later.
+        stop_timeout: seconds, as in StdioConnector.
     """
-    watched = os.dup(wire)
-    fork.add(watched)  # in a forked child it would keep the parent from noticing the end of this process
+    watched = os.dup(reading)
+    fork.add(watched)  # a forked child's copy would keep the parent from noticing the end of this process
     parent = os.getppid()
-    arguments = (parent, watched, 2 * patience + 2)
+    arguments = (parent, watched, 2 * stop_timeout + 2)
     threading.Thread(
         target=_watch, args=arguments, name=f"communica_like parent {parent}", daemon=True
     ).start()
     atexit.register(_end_group)
 
 
-def _watch(parent: int, wire: int, patience: float) -> None:
+def _watch(parent: int, reading: int, timeout: float) -> None:
     poll = select.poll()
-    poll.register(wire, getattr(select, "POLLRDHUP", 0))  # beside POLLHUP, which cannot be left out
+    poll.register(reading, getattr(select, "POLLRDHUP", 0))  # POLLHUP is always included
     try:
         process = os.pidfd_open(parent)
-    except (AttributeError, OSError):  # not Linux, or an old one; or it is gone already
+    except (AttributeError, OSError):  # not Linux 5.3 or later, or the parent is dead already
         pass
     else:
         poll.register(process, select.POLLIN)
     if os.getppid() == parent:
         poll.poll()
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     while os.getppid() == parent and time.monotonic() < deadline:
-        time.sleep(_LOOK)
+        time.sleep(_POLL_INTERVAL)
     if os.getppid() != parent:
-        time.sleep(_GRACE)
+        time.sleep(_EXIT_TIMEOUT)
     pid = os.getpid()
     if os.getpgrp() == pid:
         os.killpg(pid, signal.SIGKILL)
@@ -63,7 +63,7 @@ def _watch(parent: int, wire: int, patience: float) -> None:
 
 
 def _end_group() -> None:
-    """Do what the parent does when this process has ended, but may not live to do: end what is left."""
+    """Terminate the rest of the process group, as the parent does unless it is dead."""
     pid = os.getpid()
     if os.getpgrp() == pid:
         former = signal.signal(signal.SIGTERM, signal.SIG_IGN)

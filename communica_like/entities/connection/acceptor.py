@@ -26,13 +26,13 @@ _POLL_INTERVAL: Final = 0.25
 
 
 class Acceptor(ServerBackend):
-    """Greets new links, and gives each to the session that it belongs to, or begins one.
+    """Makes the handshakes of new links, and gives each to its session, or begins one.
 
     Args:
         connector: where to listen.
         limits: this side's.
-        handshake_timeout: seconds that a new link has to greet.
-        duplicates: what happens to a client whose id belongs to another one with a live link.
+        handshake_timeout: seconds that a new link has for its handshake.
+        duplicates: what happens to a client whose id is in use by a live client.
         handlers: for what clients send.
     """
 
@@ -77,17 +77,17 @@ class Acceptor(ServerBackend):
         now = asyncio.get_running_loop().time
         until = now() + _REJOIN_TIMEOUT
         drivers, pool = self.clients.drivers, self._handlers.pool
-        # Those that were flushed once: after that they are sent only rejections of their requests.
+        # Flushed once is enough: after that, sessions are sent only rejections of their requests.
         delivered: set[SessionDriver] = set()
         while True:
             await pool.wait_idle()
-            delivered.update(driver for driver in drivers.values() if driver.settled)
+            delivered.update(driver for driver in drivers.values() if driver.calls.settled)
             waiting = [driver for driver in drivers.values() if driver not in delivered]
             if now() > until:
                 waiting = [driver for driver in waiting if driver.live]
             if not waiting and pool.idle:
                 return
-            flushing = {asyncio.ensure_future(driver.flushed()): driver for driver in waiting}
+            flushing = {asyncio.ensure_future(driver.calls.flushed()): driver for driver in waiting}
             try:
                 done, _ = await asyncio.wait(flushing, timeout=_POLL_INTERVAL)
                 delivered.update(flushing[task] for task in done)
@@ -97,7 +97,7 @@ class Acceptor(ServerBackend):
                 await asyncio.wait(flushing)
 
     def end(self, reason: Reason) -> None:
-        # Clients that come back now must find no server, and not one that turns them away.
+        # Clients that come back now must find no server, and not one that rejects them.
         self._ended = True
         for driver in list(self.clients.drivers.values()):
             driver.end_for_good(reason)
@@ -114,7 +114,7 @@ class Acceptor(ServerBackend):
     # -- links
 
     def accept(self, link: Link) -> LinkReceiver:
-        """Return a receiver that greets the client on a new link."""
+        """Return a receiver for a new link, which makes the handshake."""
         handshake = ServerHandshake(self._limits, self._connector.authkey)
         receiver = ServerHandshakeReceiver(
             link, handshake, self._handshake_timeout, self._decide, self._receivers.discard
@@ -159,18 +159,17 @@ class Acceptor(ServerBackend):
 
     def _resume(self, receiver: ServerHandshakeReceiver, hello: Hello, driver: SessionDriver) -> None:
         if not driver.session.can_resume(hello.received):
-            # An attempt that the client gave up long ago, and that was found in the backlog only now.
+            # The client gave this attempt up long ago, and it was found in the backlog only now.
             self._reject(receiver, Reason(OTHER, f"the session cannot go on from frame {hello.received}"))
             return
-        if driver.live:
-            driver.drop_link()  # the client noticed first that it is broken
+        driver.drop_link()  # if there is one, the client noticed first that it is broken
         receiver.handshake.accept(hello.session_id, resumed=True, received=driver.session.received)
         receiver.send()
         logger.info("client %r came back from %s", hello.client_id, receiver.link.peer.address)
         driver.resume(receiver.link, hello.received, receiver.handshake.rest())
 
     def _reject(self, receiver: ServerHandshakeReceiver, reason: Reason) -> None:
-        logger.warning("a client from %s was turned away: %s", receiver.link.peer.address, reason.text)
+        logger.warning("a client from %s was rejected: %s", receiver.link.peer.address, reason.text)
         receiver.handshake.reject(reason)
         receiver.send()
         receiver.link.close()

@@ -1,18 +1,15 @@
-"""One conversation in progress: drives a Session over one Link after another."""
+"""SessionDriver: drives one Session over one Link after another."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import queue
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 from ...abc import Link, PeerIdentity
-from ...aio.eager import set_result_now
 from ...aio.timer import NEVER, DeadlineTimer, clock_of
-from ...aio.waiters import Waiters
-from ...exceptions import ConnectionLost, HandlerError, PeerGone, RequestTimeout
+from ...exceptions import PeerGone, RequestTimeout
 from ...session import Event, Session
 from ...session.events import (
     BROKEN,
@@ -30,64 +27,35 @@ from ...session.events import (
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import Limits
-from ..backends import Channel
-from ..handling.context import inherited_deadline
-from ..handling.responses import Responder
 from ..handling.runner import HandlerSet
+from .calls import SessionCalls, set_results_now
 from .dispatcher import Dispatcher
 from .receivers import ClosingLink
-from .writer import BURST, THROW_BURST, Writer
+from .writer import BURST, Writer
 
-__all__ = ["SessionDriver", "set_results_now"]
-
-
-def set_results_now(results: Sequence[Event], at_once: bool) -> None:
-    """Set the results of the futures in these RESULT events, in order.
-
-    A task that waits for one goes on at once: see ``set_result_now``. Inside of a task no other task's step
-    can be run: there it is ``set_result`` alone.
-
-    Args:
-        at_once: False for ``set_result`` alone.
-
-    Raises:
-        KeyboardInterrupt, SystemExit: a task's step did. The other results are set all the same.
-    """
-    at_once = at_once and asyncio.current_task() is None
-    try:
-        for _, future, _, _, body in results:
-            if future.done():
-                continue  # cancelled
-            if at_once:
-                set_result_now(future, body)
-            else:
-                future.set_result(body)
-    except BaseException:
-        for _, future, _, _, body in results:
-            if not future.done():
-                future.set_result(body)
-        raise
-
+__all__ = ["SessionDriver"]
 
 logger = logging.getLogger("communica_like")
 
-T = TypeVar("T")
 
+class SessionDriver:
+    """One side of a session: it feeds what links receive to the session, and acts on its events.
 
-class SessionDriver(Channel):
-    """This side's half of the conversation with one other side. It is the receiver of its link.
+    It is the receiver of its link.
 
     Args:
         client_id: the client's id.
         limits: this side's limits.
         handlers: for the other side's messages.
-        closing_links: where links go that are not used any more.
-        keep: whether what was not accepted waits for a next session (a client's side), or is lost.
+        closing_links: where links go that the session has left.
+        keep: whether what was not accepted waits for a next session (on a client), or is lost.
         on_link_lost: called when the link broke; the session waits for another.
-        on_ended: called with the reason when the session is over.
+        on_ended: called with the reason when the session has ended.
 
     Attributes:
-        closed: what calls raise, when this side is closed or there will be no session any more.
+        calls: this side's calls.
+        dispatcher: runs the handlers.
+        identity: the other end of the last link.
         last_end: why the last session ended, as text.
         last_loss: why the last link was given up, as text.
     """
@@ -106,20 +74,12 @@ class SessionDriver(Channel):
         self.client_id = client_id
         self.limits = limits
         self.session = Session(limits)
-        self._alarm = DeadlineTimer(self._tick)
+        self._timer = DeadlineTimer(self._tick)
         self._writer = Writer(self.session)
         self.flush = self._writer.flush
-        self.dispatcher = Dispatcher(
-            self.session,
-            handlers.by_route,
-            Responder(self.session, handlers.missing),
-            client_id,
-            handlers.pool,
-            self.flush,
-            self._on_answer,
-        )
+        self.calls = SessionCalls(self.session, self._writer, keep, self._arm)
+        self.dispatcher = Dispatcher(self.session, handlers, client_id, self.flush, self._on_response)
         self.identity: PeerIdentity | None = None
-        self.closed: Exception | None = None
         self.last_end = ""
         self.last_loss = ""
         self._keep = keep
@@ -127,13 +87,6 @@ class SessionDriver(Channel):
         self._on_ended = on_ended
         self._loop = asyncio.get_running_loop()
         self._time = clock_of(self._loop)
-        # Whether requests seem to be made one at a time: then they are written at once.
-        self._lone = True
-        # What waits for room in the outbox. Large requests hold up no small ones.
-        self._requests = Waiters(queue.Full)
-        self._large_requests = Waiters(queue.Full)
-        self._throws = Waiters(queue.Full)
-        self._flush_waiter: asyncio.Future[None] | None = None
         self._closing_links = closing_links
 
     def __repr__(self) -> str:
@@ -148,12 +101,12 @@ class SessionDriver(Channel):
     @property
     def live(self) -> bool:
         """Whether there is a link."""
-        return self._link is not None
+        return self._writer.link is not None
 
     def establish(self, link: Link, session_id: bytes, limits: Limits, rest: bytes) -> None:
         """Begin a session on a link whose handshake is done; *rest* is what followed it."""
         events = self.session.establish(session_id, limits, self._time())
-        self._take(link)
+        self._use(link)
         self._handle(events)
         self._start_reading(rest)
 
@@ -163,174 +116,70 @@ class SessionDriver(Channel):
         Raises:
             RemoteProtocolError: the other side claims frames that were never sent.
         """
-        if self._link is not None:
-            self.drop_link()
+        self.drop_link()
         self.session.resume(received, self._time())
-        self._take(link)
+        self._use(link)
         self._start_reading(rest)
 
+    def drop_link(self) -> None:
+        """Abort the link, if there is one; the session waits for another."""
+        link, self._writer.link = self._writer.link, None
+        if link is not None:
+            self.session.lose_link(self._time())
+            ClosingLink(link, self._closing_links)
+            link.abort()
+            self._arm()
+
     def end(self, text: str, reason: Reason | None = None, *, tell: bool = False) -> None:
-        """The session is over: settle its requests and break the link.
+        """End the session and its requests, and close the link.
 
         Args:
             text: why, for the exceptions and the log.
             reason: why, for the other side if *tell*, and for on_ended.
         """
         self.last_end = text
-        session = self.session
         link = self._link
         if link is not None and tell and reason is not None:
-            session.say_goodbye(reason)
+            self.session.say_goodbye(reason)
             self.flush()
         self._writer.link = None
-        lost = session.end(keep=self._keep)
+        throws = self.calls.end_session(text, keep=self._keep)
         self.dispatcher.forget_session()
-        if lost.throws:
-            logger.error("%s: %d throws to %r were lost", text, lost.throws, self.client_id)
-        for tokens, sent in ((lost.unknown, True), (lost.unsent, False)):
-            for token in tokens:
-                if not token.done():
-                    token.set_exception(self.closed or ConnectionLost(text, sent=sent))
-        if not self._keep and self.closed is None:
-            # Who waits for room must not write to a session that never comes.
-            self.closed = ConnectionLost(text, sent=False)
+        if throws:
+            logger.error("%s: %d throws to %r were lost", text, throws, self.client_id)
         if link is not None:
             ClosingLink(link, self._closing_links)
-        self._alarm.set(NEVER)
+        self._timer.set(NEVER)
         self._settle()
         self._on_ended(self, reason)
 
     def end_for_good(self, reason: Reason) -> None:
-        """The entity closes: the session is over, nothing is kept, and no time is left."""
+        """End the session, and keep nothing for another one."""
         self._keep = False
         self.end(reason.text, reason, tell=True)
 
+    def refuse_calls(self, error: Exception) -> None:
+        """Make all calls raise *error*, and reject the other side's requests; still deliver throws."""
+        self.dispatcher.closing = True
+        self.calls.refuse(error)
+
     def fail_waiting(self, text: str, cause: Exception) -> None:
-        """Requests that wait for a session will not get one: end them. Throws wait on."""
-        for ident, token in list(self.session.pending.items()):
-            sent = self.session.was_sent_before(ident)
-            self.session.cancel(ident)
-            if not token.done():
-                error = ConnectionLost(text, sent=sent)
-                error.__cause__ = cause
-                token.set_exception(error)
+        """Make requests that wait for a session raise ConnectionLost; throws still wait for one."""
+        self.calls.fail_waiting(text, cause)
         self._settle()
-
-    # -- what entities call
-
-    async def request(
-        self,
-        route: bytes,
-        body: bytes,
-        timeout: float | None = None,
-        idempotent: bool = False,
-        key: str | None = None,
-    ) -> bytes:
-        if idempotent and not self._keep:
-            idempotent = False  # there is no next session to send it in
-        deadline = inherited_deadline.get()
-        if timeout is not None and timeout != NEVER:
-            own = self._time() + timeout
-            deadline = own if deadline is None else min(deadline, own)
-        session = self.session
-        future: asyncio.Future[bytes] = self._loop.create_future()
-        now = 0.0
-        if deadline is not None:
-            now = self._time()
-            if deadline <= now:
-                raise RequestTimeout("the time was over before it was sent")
-        if self.closed is not None:
-            raise self.closed.with_traceback(None)
-        ident = 0
-        if not self._requests.waiting:
-            ident = session.request(future, route, body, now, deadline, idempotent)
-        if not ident:
-            ident = await self._request_in_line(future, route, body, deadline, idempotent)
-        if deadline is not None:
-            self._look_at_the_clock()
-        if self._lone and len(session.pending) == 1 and not self._writer.held:
-            self.flush()
-        else:
-            self._writer.written(len(body), BURST)
-        try:
-            return await future
-        except asyncio.CancelledError:
-            # Cancelled here; the handler is told. If the answer is there already, nothing happens.
-            session.cancel(ident)
-            self._writer.written(0, BURST)
-            raise
-        except HandlerError as exc:
-            if deadline is not None and deadline <= self._time():
-                # What the handler did not catch is, as like as not, that its time is over.
-                raise RequestTimeout("no answer in time") from exc
-            raise
-        finally:
-            if deadline is not None or idempotent:
-                session.release(ident)
-
-    async def _request_in_line(
-        self,
-        future: asyncio.Future[bytes],
-        route: bytes,
-        body: bytes,
-        deadline: float | None,
-        idempotent: bool,
-    ) -> int:
-        def attempt() -> int:
-            if self.closed is not None:
-                raise self.closed.with_traceback(None)
-            now = self._time() if deadline is not None else 0.0
-            if not (ident := self.session.request(future, route, body, now, deadline, idempotent)):
-                raise queue.Full
-            return ident
-
-        small = len(body) <= self.session.agreed.chunk
-        return await self._wait_for_room(self._requests if small else self._large_requests, attempt, deadline)
-
-    def throw(
-        self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
-    ) -> Coroutine[Any, Any, None] | None:
-        # Those who wait come first.
-        if not self._throws.waiting and self._post(route, body):
-            return None
-        return self._throw_in_line(route, body, timeout)
-
-    async def _throw_in_line(self, route: bytes, body: bytes, timeout: float | None) -> None:
-        deadline = inherited_deadline.get()
-        if timeout is not None and timeout != NEVER:
-            own = self._time() + timeout
-            deadline = own if deadline is None else min(deadline, own)
-
-        def attempt() -> None:
-            if not self._post(route, body):
-                raise queue.Full
-
-        await self._wait_for_room(self._throws, attempt, deadline)
-
-    async def _wait_for_room(self, waiters: Waiters, attempt: Callable[[], T], deadline: float | None) -> T:
-        try:
-            return await waiters.wait(attempt, None if deadline is None else deadline - self._time())
-        except queue.Full as exc:
-            raise RequestTimeout("no room in the outbox in time") from exc
-
-    def _post(self, route: bytes, body: bytes) -> bool:
-        if self.closed is not None:
-            raise self.closed.with_traceback(None)
-        if not self.session.throw(route, body, 0.0):
-            return False
-        self._writer.written(len(body), THROW_BURST)
-        return True
 
     # -- the link's reports
 
     def data_received(self, data: bytes, at_once: bool = True) -> None:
+        """Data came. *at_once*: whether tasks may go on before this returns."""
         session = self.session
+        calls = self.calls
         events = session.receive(data, self._time())
-        if self._flush_waiter is not None:
-            self._tell_if_flushed()  # before there are more answers
-        self._lone = len(events) < 2
+        if calls.flush_waiter is not None:
+            calls.check_flushed()  # before there are more responses
+        calls.alone = len(events) < 2
         if session.only == RESULT:
-            if session.next_deadline < self._alarm.at:
+            if session.next_deadline < self._timer.at:
                 self._arm()
             set_results_now(events, at_once)
             return
@@ -340,7 +189,7 @@ class SessionDriver(Channel):
             if session.only == REQUEST and len(events) <= BURST:
                 self.dispatcher.dispatch(events)
             else:
-                # An acknowledgement may be written before all of these are dealt with.
+                # An acknowledgement may be written before all of these have been handled.
                 cost = session.last_cost()
                 session.hold(cost)
                 try:
@@ -358,10 +207,11 @@ class SessionDriver(Channel):
                 set_results_now(results, at_once)
 
     def link_writable(self) -> None:
-        self.flush()
+        """The link has room again."""
         self._settle()
 
     def link_broken(self, error: Exception | None) -> None:
+        """The link is gone."""
         if self._link is None:
             return
         self._writer.link = None
@@ -374,47 +224,17 @@ class SessionDriver(Channel):
         logger.info("link of %r lost: %s", self.client_id, self.last_loss)
         self._on_link_lost(self)
 
-    # -- closing
-
-    def refuse_calls(self, error: Exception) -> None:
-        """From now on all calls raise *error*; those that wait do so too. Throws are still delivered."""
-        self.closed = error
-        self.dispatcher.closing = True
-        for ident, token in list(self.session.pending.items()):
-            self.session.cancel(ident)
-            if not token.done():
-                token.set_exception(error)
-        self._notify_waiters()
-        self._writer.written(0, BURST)
-
-    @property
-    def settled(self) -> bool:
-        """Whether all throws and answers are delivered."""
-        return self.session.flushed
-
-    async def flushed(self) -> None:
-        """Wait until all throws and answers are delivered, if only for a moment."""
-        if self.session.flushed:
-            return
-        waiter = self._flush_waiter
-        if waiter is None:
-            waiter = self._flush_waiter = self._loop.create_future()
-        if self._link is not None:
-            self.session.ask_for_ack()
-            self.flush()
-        await asyncio.shield(waiter)
-
-    # -- reading
+    # -- events
 
     def _start_reading(self, rest: bytes) -> None:
         if rest:
-            # Tasks wait for the loop's next turn: what they do may end the attempt to connect that this is.
+            # Tasks wait for the loop's next turn: they might end the attempt to connect that this is.
             self.data_received(rest, at_once=False)
         else:
             self._settle()
 
     def _handle(self, events: list[Event]) -> None:
-        """Do what *events* say, but for results: they come last."""
+        """Act on *events*, except for results: they come last."""
         messages: list[Event] = []
         for event in events:
             kind = event[0]
@@ -443,7 +263,8 @@ class SessionDriver(Channel):
         elif kind == LINK_DEAD:
             self.last_loss = str(subject)
             logger.warning("link of %r is given up: %s", self.client_id, subject)
-            self._lose_link()
+            self.drop_link()
+            self._on_link_lost(self)
         elif kind == EXPIRED:
             self.end("the other side was unreachable for longer than the resume window")
         elif kind == DROPPED:
@@ -454,25 +275,18 @@ class SessionDriver(Channel):
             self.end(f"the other side breaks the protocol: {subject}", reason, tell=True)
 
     def _settle(self) -> None:
-        """After anything happened: write, wake who can go on, set the timer."""
+        """Write, wake callers that can go on, and set the timer: the end of whatever happened."""
+        session, calls = self.session, self.calls
         self.flush()
-        session = self.session
-        if session.next_deadline < self._alarm.at:
+        if session.next_deadline < self._timer.at:
             self._arm()
         if self.dispatcher.backlog and not session.congested:
-            # Not at once: handlers run on the event loop alone, never inside of a task.
+            # Handlers are run from the event loop alone, never inside of a task.
             self._loop.call_soon(self._work_off)
-        if (
-            self._requests.waiting or self._throws.waiting or self._large_requests.waiting
-        ) and session.has_room:
-            self._notify_waiters()
-        if self._flush_waiter is not None:
-            self._tell_if_flushed()
-
-    def _tell_if_flushed(self) -> None:
-        if self._flush_waiter is not None and self.session.flushed:
-            self._flush_waiter.set_result(None)
-            self._flush_waiter = None
+        if calls.waiting and session.has_room:
+            calls.notify()
+        if calls.flush_waiter is not None:
+            calls.check_flushed()
 
     def _work_off(self) -> None:
         self._writer.held = True
@@ -482,24 +296,17 @@ class SessionDriver(Channel):
             self._writer.held = False
             self._settle()
 
-    def _on_answer(self) -> None:
+    def _on_response(self) -> None:
         """A handler that had been suspended has ended."""
-        self._look_at_the_clock()
+        self._arm()
         self._writer.written(0, BURST)
-
-    def _notify_waiters(self) -> None:
-        self._requests.notify()
-        self._large_requests.notify()
-        self._throws.notify()
 
     # -- time
 
-    def _look_at_the_clock(self) -> None:
-        if self.session.next_deadline < self._alarm.at:
-            self._arm()
-
     def _arm(self) -> None:
-        self._alarm.set(self.session.next_deadline)
+        """Set the timer, if the session's next deadline is earlier."""
+        if self.session.next_deadline < self._timer.at:
+            self._timer.set(self.session.next_deadline)
 
     def _tick(self) -> None:
         self._handle(self.session.tick(self._time()))
@@ -507,20 +314,7 @@ class SessionDriver(Channel):
 
     # -- the link
 
-    def _take(self, link: Link) -> None:
+    def _use(self, link: Link) -> None:
         self._writer.link = link
         self.identity = self.dispatcher.peer = link.peer
         link.receiver = self
-
-    def _lose_link(self) -> None:
-        self.drop_link()
-        self._on_link_lost(self)
-
-    def drop_link(self) -> None:
-        """Give the link up; the session waits for another."""
-        link, self._writer.link = self._writer.link, None
-        if link is not None:
-            self.session.lose_link(self._time())
-            ClosingLink(link, self._closing_links)
-            link.abort()
-            self._arm()

@@ -73,14 +73,14 @@ logger = logging.getLogger("communica_like")
 
 
 class ClientHandshakeReceiver:
-    """Greets a server.
+    """The receiver of a client's link until its handshake is done.
 
     Args:
         handshake: the client's part.
-        on_welcome: called in the same turn in which the WELCOME came, so that nothing gets between.
+        on_welcome: called while the WELCOME is received, so that nothing comes between it and the session.
 
     Attributes:
-        done: ends when the client is in, or with the reason why not.
+        done: ends when the session has the link, or with the reason why it has not.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class ClientHandshakeReceiver:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def start(self, link: Link) -> None:
-        """Say hello."""
+        """Send the HELLO."""
         self._link = link
         self._send()
 
@@ -112,9 +112,10 @@ class ClientHandshakeReceiver:
             self.done.set_exception(exc)
 
     def link_writable(self) -> None:
-        """A greeting is too short to wait for that."""
+        """The link has room; a handshake is too short to need it."""
 
     def link_broken(self, error: Exception | None) -> None:
+        """The link broke."""
         if not self.done.done():
             exc = LinkError(f"the link broke during the handshake: {error or 'closed by the server'}")
             exc.__cause__ = error
@@ -127,13 +128,13 @@ class ClientHandshakeReceiver:
 
 
 class ServerHandshakeReceiver:
-    """Greets a client.
+    """The receiver of a server's link until its handshake is done.
 
     Args:
-        link: its link.
+        link: the client's link.
         handshake: the server's part.
         timeout: seconds that the client has.
-        on_hello: called with who it is; accepts or rejects through the handshake.
+        on_hello: called with the HELLO; accepts or rejects the client.
         on_end: called when the receiver is done with the link.
     """
 
@@ -160,7 +161,7 @@ class ServerHandshakeReceiver:
         try:
             self.handshake.receive(data)
         except (HandshakeError, ProtocolError) as exc:
-            logger.warning("a client from %s was turned away: %s", self.link.peer.address, exc)
+            logger.warning("a client from %s was rejected: %s", self.link.peer.address, exc)
             self.send()
             self.finish()
             self.link.close()
@@ -171,27 +172,28 @@ class ServerHandshakeReceiver:
             self._on_hello(self, self.handshake.hello)
 
     def link_writable(self) -> None:
-        """A greeting is too short to wait for that."""
+        """The link has room; a handshake is too short to need it."""
 
     def link_broken(self, error: Exception | None) -> None:
+        """The client is gone."""
         if not self._timer.cancelled():
             logger.debug("a client from %s left during the handshake: %s", self.link.peer.address, error)
             self.finish()
 
     def send(self) -> None:
-        """Send what the handshake has to say."""
+        """Send what the handshake has to send."""
         if self.handshake.outgoing:
             self.link.send(self.handshake.outgoing)
             self.handshake.outgoing = b""
 
     def finish(self) -> None:
-        """The handshake is over, in whatever way."""
+        """Stop the timer, and report that the receiver is done."""
         self._timer.cancel()
         self._on_end(self)
 
     def _give_up(self) -> None:
         logger.warning(
-            "a client from %s %s within %.1f s and was turned away",
+            "a client from %s %s within %.1f s and was rejected",
             self.link.peer.address,
             "did not complete the handshake" if self._heard else "said nothing",
             self._timeout,

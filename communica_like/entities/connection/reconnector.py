@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import NoReturn
 
 from ...abc import Connector, Link
 from ...exceptions import (
@@ -39,10 +40,8 @@ class Reconnector(ClientBackend):
         handshake_timeout: seconds for one attempt.
 
     Attributes:
-        channel: the session.
+        driver: drives the session.
     """
-
-    channel: SessionDriver
 
     def __init__(
         self,
@@ -53,10 +52,8 @@ class Reconnector(ClientBackend):
         handshake_timeout: float,
         handlers: HandlerSet,
     ) -> None:
-        super().__init__(connector, handshake_timeout)
-        self._backoff = backoff
         self._closing_links: set[ClosingLink] = set()
-        self.channel = SessionDriver(
+        self.driver = SessionDriver(
             client_id,
             limits,
             handlers,
@@ -65,55 +62,39 @@ class Reconnector(ClientBackend):
             on_link_lost=self._on_link_lost,
             on_ended=self._on_ended,
         )
+        super().__init__(connector, handshake_timeout, client_id, self.driver.calls)
+        self._backoff = backoff
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
         self._replaced: HandshakeError | None = None
         self._last_link: Link | None = None
 
-    async def run(self) -> None:
-        """Connect, and connect again whenever the link breaks, until cancelled.
-
-        Raises:
-            ClientIdInUse: another client took over.
-            ConnectionLost, LinkError, HandshakeError: of a connector that does not reconnect.
-            Exception: a mistake that no reconnect cures.
-
-        Calls raise it, too.
-        """
-        try:
-            if self._connector.reconnects:
-                await self._keep_connected()
-            else:
-                await self._connect_once()
-        except Exception as exc:
-            logger.error("client %r stops: %s", self.channel.client_id, exc or repr(exc))
-            self.channel.refuse_calls(exc)
-            raise
-
     def refuse_calls(self, error: Exception) -> None:
-        self.channel.refuse_calls(error)
+        self.driver.refuse_calls(error)
 
     def end(self, reason: Reason) -> None:
-        self.channel.end_for_good(reason)
+        self.driver.end_for_good(reason)
 
     async def disconnect(self, timeout: float, linger: bool) -> None:
         await wait_closed(self._closing_links, timeout, linger)
 
     async def _keep_connected(self) -> None:
-        session = self.channel.session
+        if not self._connector.reconnects:
+            await self._connect_once()
+        session = self.driver.session
         delays = self._backoff.delays()
         while self._replaced is None:
             try:
                 await self._connect()
             except LinkRefused as exc:
-                self._on_failed(exc)
+                self._failed(exc)
                 self._server_gone(exc)
             except HandshakeError as exc:
-                self._on_failed(exc)
+                self._failed(exc)
                 self._server_gone(exc)
-                self.channel.fail_waiting(f"the server does not let this client in: {exc}", exc)
+                self.driver.fail_waiting(f"the server does not let this client in: {exc}", exc)
             except (LinkError, ProtocolError) as exc:
-                self._on_failed(exc)
+                self._failed(exc)
             else:
                 began = self._time()
                 await self._lost.wait()
@@ -125,24 +106,18 @@ class Reconnector(ClientBackend):
         self.last_error = self._replaced
         raise self._replaced
 
-    async def _connect_once(self) -> None:
-        driver = self.channel
+    async def _connect_once(self) -> NoReturn:
+        driver = self.driver
         try:
             await self._connect()
+            await self._lost.wait()
+            if driver.session.state is State.SUSPENDED:
+                driver.end(f"the link broke, and there is no other one: {driver.last_loss}")
+            raise self._replaced or ConnectionLost(driver.last_end, sent=False)
         except CommunicaError as exc:
-            self._stopped(exc, str(exc))
+            self.last_error = exc
+            driver.fail_waiting(driver.last_end or str(exc), exc)
             raise
-        await self._lost.wait()
-        if driver.session.state is State.SUSPENDED:
-            driver.end(f"the link broke, and there is no other one: {driver.last_loss}")
-        error = self._replaced or ConnectionLost(driver.last_end, sent=False)
-        self._stopped(error, driver.last_end)
-        raise error
-
-    def _stopped(self, error: CommunicaError, text: str) -> None:
-        self.last_error = error
-        self._changed.set()
-        self.channel.fail_waiting(text, error)
 
     def _on_link_lost(self, driver: SessionDriver) -> None:
         self._connected.clear()
@@ -157,11 +132,10 @@ class Reconnector(ClientBackend):
         self._lost.set()
 
     async def _connect(self) -> None:
-        driver, session = self.channel, self.channel.session
-        if driver.live:
-            # The last attempt succeeded just when its time was over. What HELLO says of the session must
-            # stay true until the answer.
-            driver.drop_link()
+        driver, session = self.driver, self.driver.session
+        # The last attempt may have succeeded just when its time was over. What HELLO says of the session must
+        # stay true until the response.
+        driver.drop_link()
         handshake = ClientHandshake(
             driver.client_id, driver.limits, self._connector.authkey, session.session_id, session.received
         )
@@ -187,23 +161,23 @@ class Reconnector(ClientBackend):
             raise
 
     def _enter(self, link: Link, welcome: Welcome, rest: bytes) -> None:
-        driver, session = self.channel, self.channel.session
+        driver, session = self.driver, self.driver.session
         if welcome.resumed and session.session_id != welcome.session_id:
             raise ProtocolError("the session to resume ended during the handshake")
+        self._succeeded()
         self._last_link = link
         how = "came back to" if welcome.resumed else "connected to"
         logger.info("client %r %s %s", driver.client_id, how, link.peer.address)
-        self._on_connected()
         if welcome.resumed:
             driver.resume(link, welcome.received, rest)
             return
         if session.state is not State.NEW:
             driver.end("the server does not know the session: it was restarted, or gave it up")
-            self._connected.set()
+            self._succeeded()
             self._lost.clear()
         driver.establish(link, welcome.session_id, welcome.limits, rest)
 
     def _server_gone(self, error: CommunicaError) -> None:
         self.gone_since = self.gone_since or self._time()
-        if self.channel.session.state is not State.NEW:
-            self.channel.end(f"the server is gone: {error}")
+        if self.driver.session.state is not State.NEW:
+            self.driver.end(f"the server is gone: {error}")

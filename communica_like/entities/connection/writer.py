@@ -1,4 +1,4 @@
-"""A session's way onto its link: at once, in bursts, or with what else comes in the same turn."""
+"""When a session's data is written to its link: at once, in bursts, or at the end of the loop's turn."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["BURST", "THROW_BURST", "Writer"]
 # A long burst is written in pieces, so that the other side begins with the first while this side still
 # works on the next.
 BURST: Final = 32
-"""Requests or answers that make a piece."""
+"""Requests or responses that make a piece."""
 THROW_BURST: Final = 128
 """Throws that make a piece."""
-_PIECE: Final = 64 * 1024
+_PIECE_SIZE: Final = 64 * 1024
 """Bytes that make a piece."""
 
 
@@ -43,7 +43,7 @@ class Writer:
         self._bytes += size
         if self.held:
             return
-        if self._messages >= burst or self._bytes >= _PIECE:
+        if self._messages >= burst or self._bytes >= _PIECE_SIZE:
             self.flush()
         elif not self._scheduled:
             self._scheduled = True

@@ -6,13 +6,28 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import inf, isnan
 
 from ...abc import PeerIdentity
 
-__all__ = ["Context", "inherited_deadline"]
+__all__ = ["Context", "deadline_after", "inherited_deadline"]
 
 inherited_deadline: ContextVar[float | None] = ContextVar("inherited_deadline", default=None)
 """The deadline of the request that is being handled, by the event loop's clock; None: there is none."""
+
+
+def deadline_after(timeout: float | None, now: float) -> float | None:
+    """Return when a call ends that has *timeout* seconds: no later than the request that is being handled.
+
+    Raises:
+        ValueError: the timeout is not a number.
+    """
+    deadline = inherited_deadline.get()
+    if timeout is None or timeout == inf:
+        return deadline
+    if isnan(timeout):
+        raise ValueError("a timeout is a number of seconds, not nan")
+    return now + timeout if deadline is None else min(deadline, now + timeout)
 
 
 @dataclass(frozen=True, slots=True)

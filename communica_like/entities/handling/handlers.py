@@ -188,5 +188,5 @@ def _call(function: Function, *args: Any) -> Any:
     try:
         return function(*args)
     except StopIteration as exc:
-        # A future cannot hold it, and the caller would wait forever.
+        # A future does not take it, and the caller would hang.
         raise RuntimeError("handler raised StopIteration") from exc

@@ -1,4 +1,4 @@
-"""What becomes of a handler's result, or of its exception: answers for requesters, lines for the log."""
+"""Results and exceptions of handlers -> responses for requesters, records for the log."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ logger = logging.getLogger("communica_like.handlers")
 
 
 class ResponseSink(Protocol):
-    """What answers go to: a session, or whatever stands in for one."""
+    """Where responses go: a session, or the dispatcher of an inbox."""
 
     @property
     def peer_limits(self) -> Limits:
-        """What the requester takes."""
+        """The limits of the requester."""
 
     def answer(self, ident: int, body: bytes, /) -> None:
         """Send a result."""
 
     def fail(self, ident: int, failure: Failure, /) -> None:
-        """Say that there is none, and why."""
+        """Send a failure."""
 
 
 class Responder:
-    """Responder the other side's requests; logs what goes wrong with its throws.
+    """Responds to requests, and logs failed throws.
 
     Args:
-        session: gets the answers.
-        missing: returns the failure for a route that has no handler; Simple entities' is ``""``.
+        sink: takes the responses.
+        missing: returns the failure of a request for an unknown route; Simple entities' is ``""``.
     """
 
-    def __init__(self, session: ResponseSink, missing: Missing) -> None:
-        self._session = session
+    def __init__(self, sink: ResponseSink, missing: Missing) -> None:
+        self._sink = sink
         self._missing = missing
 
-    def give(self, ident: int, handler: Handler, result: Any) -> None:
-        """The handler returned *result*."""
+    def respond(self, ident: int, handler: Handler, result: Any) -> None:
+        """Send what the handler returned."""
         try:
             body = handler.dump(result)
             if type(body) is not bytes:
@@ -59,30 +59,30 @@ class Responder:
             shown = exc if _remote_traceback(exc) else None
             logger.error("%s; it is a %s", text, type(result).__qualname__, exc_info=shown)
             return
-        limit = self._session.peer_limits.max_message
+        limit = self._sink.peer_limits.max_message
         if len(body) > limit:
             text = f"the answer of {handler.name} has {len(body)} bytes; the requester accepts {limit}"
             logger.error("%s", text)
             self._fail(ident, Failure(TOO_BIG, text))
             return
-        self._session.answer(ident, body)
+        self._sink.answer(ident, body)
 
     def handler_failed(self, kind: int, ident: int, handler: Handler, error: BaseException) -> None:
-        """The handler raised *error*; *ident* is 0 if nobody waits for an answer."""
+        """Send what the handler raised; log it if *ident* is 0, or if it is no error of the requester."""
         failure = _failure_of(error)
         if kind == REQUEST and ident:
             self._fail(ident, failure)
             if failure.kind == UNKNOWN:
-                # Who cannot be described cannot be logged with a traceback either.
+                # An error that cannot be described cannot be logged with a traceback either.
                 shown = error if failure.traceback else None
                 logger.error("handler %s raised %s", handler.name, failure.message, exc_info=shown)
         else:
-            what = "a request that nobody waits for" if kind == REQUEST else "a throw"
+            what = "a request that was given up" if kind == REQUEST else "a throw"
             shown = error if _remote_traceback(error) else None
             logger.error("%s failed in handler %s: %s", what, handler.name, failure.message, exc_info=shown)
 
     def load_failed(self, kind: int, ident: int, handler: Handler, error: Exception) -> None:
-        """The data could not be loaded for the handler."""
+        """Send that the data cannot be loaded; log it for a throw."""
         text = f"the data cannot be loaded for {handler.name}: {_failure_of(error).message}"
         if kind == REQUEST:
             self._fail(ident, Failure(SERIALIZER, text))
@@ -90,24 +90,24 @@ class Responder:
             logger.error("a throw failed: %s", text)
 
     def no_handler(self, kind: int, ident: int, route: bytes) -> None:
-        """Tell the requester, or the log, that *route* has no handler."""
+        """Send that no handler has this route; log it for a throw."""
         failure = self._missing(route.decode("utf-8", "replace"))
         if kind == REQUEST:
             self._fail(ident, failure)
         else:
             logger.error("a throw failed: %s", failure.message)
 
-    def turn_away(self, ident: int) -> None:
-        """The entity is closing; the request is not handled."""
+    def reject(self, ident: int) -> None:
+        """Send that the entity is closing, and the request is not handled."""
         self._fail(ident, Failure(CLOSING, "the other side is closing"))
 
     def _fail(self, ident: int, failure: Failure) -> None:
-        limit = self._session.peer_limits.max_message
+        limit = self._sink.peer_limits.max_message
         if len(failure.message) + len(failure.traceback) > limit // 8:
-            # So large that even the other side's largest message might not hold it.
+            # It might not fit even into the largest message that the other side accepts.
             size = max(limit // 64, 16)
             failure = failure._replace(message=failure.message[:size], traceback=failure.traceback[-size:])
-        self._session.fail(ident, failure)
+        self._sink.fail(ident, failure)
 
 
 def _failure_of(error: BaseException) -> Failure:
@@ -115,13 +115,13 @@ def _failure_of(error: BaseException) -> Failure:
         expected = isinstance(error, ReqError | RespError)
         return Failure.of(error, "" if expected else _remote_traceback(error))
     except Exception as exc:
-        # User code that cannot even be described must not cost the requester its answer.
+        # An exception whose description fails must not cost the requester its response.
         name, why = type(error).__qualname__, type(exc).__qualname__
         return Failure(UNKNOWN, f"<{name}, whose description raised {why}>")
 
 
 def _remote_traceback(error: BaseException) -> str:
-    # From the handler's own frames on: those of this library would tell the requester nothing.
+    # Begin with the handler's own frames: those of this library tell the requester nothing.
     frames = error.__traceback__
     while frames is not None and frames.tb_next is not None and _is_ours(frames.tb_frame):
         frames = frames.tb_next

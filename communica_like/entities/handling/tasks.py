@@ -1,9 +1,8 @@
-"""Tasks for ``async def`` handlers, paid for only by those that suspend.
+"""Eager tasks for ``async def`` handlers, paid for only by those that suspend.
 
-A handler is run until its first suspension at once, as the current task of a host that is parked.
-Most never suspend: then the same host serves the next one. One that does suspend is taken over by its
-host, which is from then on its task, like any that ``asyncio.create_task`` makes: ``current_task()``,
-``asyncio.timeout()``, task groups and cancellation work in it from its first line.
+The nearest standard thing is ``asyncio.Task(eager_start=True)`` of Python 3.12, which makes a task for each
+handler. Here one parked task is the current task of one handler after another, until one suspends: that one
+keeps it. ``current_task()``, ``asyncio.timeout()``, task groups and cancellation work from its first line.
 """
 
 from __future__ import annotations
@@ -37,35 +36,34 @@ def warn_if_slow(handler: Handler, seconds: float) -> None:
 
 
 class EagerTaskPool:
-    """One parked host, and the hosts that have a handler.
+    """One parked task, and those that have a handler.
 
     Attributes:
-        spare: the parked host, the same one again until it is taken. One whose task is being cancelled is
-            of no use.
+        spare: the parked task, until it is taken; None: ``park`` makes one. It is of no use while it
+            is being cancelled.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.spare: EagerTask | None = None
         self._running: dict[EagerTask, Handler] = {}
-        self._idle_waiter: asyncio.Future[None] | None = None
+        self._ended = asyncio.Event()
 
     def park(self) -> EagerTask:
-        """Return a new parked host."""
+        """Return a new parked task."""
         self.spare = EagerTask(self._loop, self._on_step, self._on_gone)
         return self.spare
 
     def taken(self, host: EagerTask, handler: Handler) -> None:
-        """The parked host is running a handler now."""
+        """Move the parked task to those that have a handler."""
         self.spare = None
         self._running[host] = handler
 
     def ended(self, host: EagerTask) -> None:
-        """The handler has ended."""
+        """Drop a task whose handler has ended."""
         self._running.pop(host, None)
-        if not self._running and self._idle_waiter is not None:
-            self._idle_waiter.set_result(None)
-            self._idle_waiter = None
+        if not self._running:
+            self._ended.set()
 
     @property
     def idle(self) -> bool:
@@ -75,9 +73,8 @@ class EagerTaskPool:
     async def wait_idle(self) -> None:
         """Wait until no handler is suspended."""
         while self._running:
-            if self._idle_waiter is None:
-                self._idle_waiter = self._loop.create_future()
-            await asyncio.shield(self._idle_waiter)
+            self._ended.clear()
+            await self._ended.wait()
 
     async def close(self, timeout: float) -> None:
         """Cancel all handlers, and give them *timeout* seconds to end."""
@@ -123,7 +120,7 @@ class EagerTask(Coroutine[Any, Any, None]):
     """A parked task that can take a coroutine over. It is the coroutine that its task runs.
 
     Args:
-        on_step: called after each further step with the host and the time at which the step began.
+        on_step: called after each further step with this task and the time at which the step began.
         on_gone: called when the task is cancelled while it is parked.
 
     Attributes:
@@ -132,7 +129,7 @@ class EagerTask(Coroutine[Any, Any, None]):
             host's task. After an exception, ``renew`` must be called before the next coroutine.
         result: see ``begin``; the caller takes it away.
         task: the task.
-        gate: where it waits to be adopted; done when it was, or was cancelled.
+        gate: what the parked task waits for: a coroutine to adopt, or its cancellation.
     """
 
     def __init__(
@@ -167,7 +164,7 @@ class EagerTask(Coroutine[Any, Any, None]):
         Args:
             context: what ``begin`` ran in.
             awaited: what it returned.
-            on_done: hears, once, how the coroutine ended.
+            on_done: called once, with the result or the exception of the coroutine.
         """
         # As a task does, so that others may await the same future before this one's task does.
         self._blocking = getattr(awaited, "_asyncio_future_blocking", None)
@@ -213,7 +210,7 @@ class EagerTask(Coroutine[Any, Any, None]):
         self._runner.close()
 
     def __await__(self) -> Generator[Any, Any, None]:
-        raise TypeError("a EagerTask is run by its own task")
+        raise TypeError("an EagerTask is run by its own task")
 
     def _take_awaited(self) -> Any:
         awaited, self._awaited = self._awaited, _NOTHING
@@ -233,7 +230,7 @@ class EagerTask(Coroutine[Any, Any, None]):
             raise
         except BaseException as exc:
             self._end(None, exc)
-            # It has been reported; the task has nothing to add.
+            # on_done has reported it; the task has nothing to add.
             raise StopIteration from None
         if awaited is FINISHED:
             result, self.result = self.result, None

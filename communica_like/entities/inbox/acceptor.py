@@ -35,7 +35,8 @@ class InboxAcceptor(ServerBackend):
 
     def __init__(self, address: str, inbox: SharedInbox, limits: Limits, handlers: HandlerSet) -> None:
         self._address = address
-        self._dispatcher = InboxDispatcher(handlers.by_route, handlers.missing, limits)
+        self._dispatcher = InboxDispatcher(handlers, limits)
+        self._pool = handlers.pool
         self._consumer = inbox.consumer(self._dispatcher)
 
     @property
@@ -63,14 +64,12 @@ class InboxAcceptor(ServerBackend):
     async def drain(self) -> None:
         await self._consumer.stop()
         self._dispatcher.give_back()
-        await self._dispatcher.wait_idle()
+        await self._pool.wait_idle()
 
     def end(self, reason: Reason) -> None:
         self._dispatcher.give_back()
 
     async def disconnect(self, timeout: float, linger: bool) -> None:
-        """Cancel the handlers that still run, and close the connection. What they did is done again."""
-        await self._dispatcher.cancel_all(timeout)
         await self._consumer.close()
 
     async def _open_again(self, task: asyncio.Task[Any], logged: str) -> None:

@@ -1,34 +1,32 @@
-"""A client's calls into a shared inbox."""
+"""Requests and throws of a client, into a shared inbox, and the responses that come back."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import queue
 import secrets
 import time
-from typing import Final, TypeVar
+from typing import Final
 
 from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
 from ...aio.eager import set_result_now
-from ...aio.timer import NEVER
 from ...aio.waiters import Waiters
 from ...exceptions import ConnectionLost, HandlerError, MessageTooBig, RequestTimeout
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import MESSAGE_COST, Limits
 from ..backends import Channel
-from ..handling.context import inherited_deadline
+from ..handling.context import deadline_after
 
 __all__ = ["InboxCalls"]
 
-_LONGEST_KEY: Final = 255
+_MAX_KEY: Final = 255  # bytes
 
-T = TypeVar("T")
+Futures = dict[int, asyncio.Future[bytes]]
 
 
 class InboxCalls(Channel):
-    """The calls of one client: they go into an inbox, and responses come back.
+    """The calls of one client: they go into an inbox, and responses and confirmations come back.
 
     Args:
         client_id: the client's id.
@@ -36,33 +34,27 @@ class InboxCalls(Channel):
         inbox: where calls go.
 
     Attributes:
-        sender: the client's end of the inbox.
-        closed: what calls raise, when this side is closed.
+        publisher: the client's end of the inbox.
     """
 
     def __init__(self, client_id: str, limits: Limits, inbox: SharedInbox) -> None:
         self.client_id = client_id
-        self.limits = limits
-        self.sender: Publisher = inbox.publisher(self)
-        self.closed: Exception | None = None
+        self.publisher: Publisher = inbox.publisher(self)
+        self._limits = limits
+        self._closed: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._keys = secrets.token_hex(16)
         self._last = 0
-        self._requests: dict[int, asyncio.Future[bytes]] = {}
-        self._throws: dict[int, asyncio.Future[None]] = {}
-        self._under_way = 0
+        self._requests: Futures = {}
+        self._throws: Futures = {}
+        self._under_way = 0  # bytes
         self._room = Waiters(queue.Full)
-        self._no_throws: asyncio.Future[None] | None = None
-
-    def __repr__(self) -> str:
-        return f"<InboxCalls {self.client_id}>"
+        self._no_throws = asyncio.Event()
 
     @property
     def live(self) -> bool:
         """Whether there is a connection to the broker."""
-        return self.sender.connected
-
-    # -- what entities call
+        return self.publisher.connected
 
     async def request(
         self,
@@ -72,57 +64,26 @@ class InboxCalls(Channel):
         idempotent: bool = False,
         key: str | None = None,
     ) -> bytes:
-        deadline = self._deadline(timeout)
-        ident = await self._enter(body, deadline, key)
-        answer = self._requests[ident] = self._loop.create_future()
+        deadline = deadline_after(timeout, self._loop.time())
         try:
-            self._send(ident, True, route, body, deadline, key)
-            return await self._outcome(answer, deadline, "no answer in time")
-        except asyncio.CancelledError:
-            self.sender.forget(ident, cancel=True)
-            raise
+            return await self._call(self._requests, route, body, deadline, key, "no answer in time")
         except HandlerError as exc:
             if deadline is not None and deadline <= self._loop.time():
-                # What the handler did not catch is, as like as not, that its time is over.
+                # Most likely the handler failed because its own deadline passed.
                 raise RequestTimeout("no answer in time") from exc
             raise
-        finally:
-            del self._requests[ident]
-            self._leave(ident, body)
 
     async def throw(
         self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
     ) -> None:
         """Send a throw, and wait until the broker has it."""
-        deadline = self._deadline(timeout)
-        ident = await self._enter(body, deadline, key)
-        taken = self._throws[ident] = self._loop.create_future()
+        deadline = deadline_after(timeout, self._loop.time())
+        late = "the broker did not confirm it in time; it may have it"
         try:
-            self._send(ident, False, route, body, deadline, key)
-            await self._outcome(taken, deadline, "the broker did not confirm it in time; it may have it")
+            await self._call(self._throws, route, body, deadline, key, late)
         finally:
-            del self._throws[ident]
-            self._leave(ident, body)
-            if not self._throws and self._no_throws is not None:
-                self._no_throws.set_result(None)
-                self._no_throws = None
-
-    # -- closing
-
-    def refuse_calls(self, error: Exception) -> None:
-        """From now on all calls raise *error*, and requests that wait; throws may still be confirmed."""
-        self.closed = error
-        for ident, answer in self._requests.items():
-            self.sender.forget(ident, cancel=True)
-            if not answer.done():
-                answer.set_exception(error)
-        self._room.notify()
-
-    def end(self, reason: Reason) -> None:
-        """Nothing that waits will be confirmed any more."""
-        for taken in self._throws.values():
-            if not taken.done():
-                taken.set_exception(ConnectionLost(f"the broker did not confirm it: {reason.text}"))
+            if not self._throws:
+                self._no_throws.set()
 
     @property
     def settled(self) -> bool:
@@ -132,95 +93,117 @@ class InboxCalls(Channel):
     async def flushed(self) -> None:
         """Wait until the broker has all throws."""
         while self._throws:
-            if self._no_throws is None:
-                self._no_throws = self._loop.create_future()
-            await asyncio.shield(self._no_throws)
+            self._no_throws.clear()
+            await self._no_throws.wait()
 
-    # -- the sender's reports
+    # -- closing
+
+    def refuse(self, error: Exception) -> None:
+        """Make all calls raise *error*, waiting requests too; throws may still be confirmed."""
+        self._closed = error
+        for ident, response in self._requests.items():
+            self.publisher.forget(ident, cancel=True)
+            if not response.done():
+                response.set_exception(error)
+        self._room.notify()
+
+    def end(self, reason: Reason) -> None:
+        """Make throws that wait raise ConnectionLost: they will not be confirmed."""
+        for confirmed in self._throws.values():
+            if not confirmed.done():
+                confirmed.set_exception(ConnectionLost(f"the broker did not confirm it: {reason.text}"))
+
+    # -- the publisher's reports
 
     def answered(self, ident: int, kind: int, body: bytes) -> None:
-        answer = self._requests.get(ident)
-        if answer is None or answer.done():
+        """A response has come."""
+        response = self._requests.get(ident)
+        if response is None or response.done():
             return
         if kind == ANSWER and len(self._requests) == 1:
-            set_result_now(answer, body)
+            set_result_now(response, body)
         elif kind == ANSWER:
-            answer.set_result(body)
+            response.set_result(body)
         elif kind == DEAD:
-            answer.set_exception(ConnectionLost(body.decode("utf-8", "replace"), sent=True))
+            response.set_exception(ConnectionLost(body.decode("utf-8", "replace"), sent=True))
         else:
-            answer.set_exception(Failure.decode(kind, body).exception())
+            response.set_exception(Failure.decode(kind, body).exception())
 
     def confirmed(self, ident: int) -> None:
-        taken = self._throws.get(ident)
-        if taken is not None and not taken.done():
-            taken.set_result(None)
+        """The broker has a message."""
+        confirmed = self._throws.get(ident)
+        if confirmed is not None and not confirmed.done():
+            confirmed.set_result(b"")
 
     def too_big(self, ident: int, text: str) -> None:
+        """The broker has refused a message because of its size."""
         call = self._requests.get(ident) or self._throws.get(ident)
         if call is not None and not call.done():
             call.set_exception(MessageTooBig(text))
 
     # -- one call
 
-    def _deadline(self, timeout: float | None) -> float | None:
-        deadline = inherited_deadline.get()
-        if timeout is not None and timeout != NEVER:
-            if math.isnan(timeout):
-                raise ValueError("a timeout is a number of seconds, not nan")
-            own = self._loop.time() + timeout
-            deadline = own if deadline is None else min(deadline, own)
-        if deadline is not None and deadline <= self._loop.time():
-            raise RequestTimeout("the time was over before it was sent")
-        return deadline
+    async def _call(
+        self, calls: Futures, route: bytes, body: bytes, deadline: float | None, key: str | None, late: str
+    ) -> bytes:
+        """Send a message when there is room, and wait for what comes of it.
 
-    async def _enter(self, body: bytes, deadline: float | None, key: str | None) -> int:
-        """Wait for room, and return the number of the message."""
-        if len(body) > self.limits.max_message:
-            raise MessageTooBig(f"{len(body)} bytes; this side sends at most {self.limits.max_message}")
+        Args:
+            calls: the calls of its kind.
+            late: what a RequestTimeout says when the deadline passes after that.
+        """
+        is_request = calls is self._requests
+        await self._take_room(body, deadline, key)
+        self._last += 1
+        ident = self._last
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        calls[ident] = future
+        timer = None
+        cancel = False
+        try:
+            expires = None
+            if deadline is not None:
+                timer = self._loop.call_at(deadline, self._on_deadline, future, late)
+                if is_request:
+                    expires = time.time() + deadline - self._loop.time()
+            key = f"{self._keys}-{ident}" if key is None else key
+            self.publisher.send(Message(ident, is_request, route, body, key, self.client_id, expires))
+            return await future
+        except asyncio.CancelledError:
+            cancel = is_request
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+            del calls[ident]
+            self.publisher.forget(ident, cancel=cancel)
+            self._under_way -= len(body) + MESSAGE_COST
+            self._room.notify()
+
+    async def _take_room(self, body: bytes, deadline: float | None, key: str | None) -> None:
+        if len(body) > self._limits.max_message:
+            raise MessageTooBig(f"{len(body)} bytes; this side sends at most {self._limits.max_message}")
         if key is not None and not isinstance(key, str):
             raise TypeError(f"a key is a str, not {type(key).__name__}")
-        if key is not None and not 0 < len(key.encode()) <= _LONGEST_KEY:
-            raise ValueError(f"a key has 1 to {_LONGEST_KEY} bytes of UTF-8, not {key!r}")
+        if key is not None and not 0 < len(key.encode()) <= _MAX_KEY:
+            raise ValueError(f"a key has 1 to {_MAX_KEY} bytes of UTF-8, not {key!r}")
+        timeout = None if deadline is None else deadline - self._loop.time()
+        if timeout is not None and timeout <= 0:
+            raise RequestTimeout("the time was over before it was sent")
+
+        def attempt() -> None:
+            if self._closed is not None:
+                raise self._closed.with_traceback(None)
+            if self._under_way >= self._limits.outbox:
+                raise queue.Full
+            self._under_way += len(body) + MESSAGE_COST
+
         try:
-            timeout = None if deadline is None else deadline - self._loop.time()
-            await self._room.wait(lambda: self._take_room(body), timeout)
+            await self._room.wait(attempt, timeout)
         except queue.Full as exc:
             raise RequestTimeout("no room in the outbox in time") from exc
-        self._last += 1
-        return self._last
 
-    def _take_room(self, body: bytes) -> None:
-        if self.closed is not None:
-            raise self.closed.with_traceback(None)
-        if self._under_way >= self.limits.outbox:
-            raise queue.Full
-        self._under_way += len(body) + MESSAGE_COST
-
-    def _send(
-        self, ident: int, is_request: bool, route: bytes, body: bytes, deadline: float | None, key: str | None
-    ) -> None:
-        expires = None
-        if is_request and deadline is not None:
-            expires = time.time() + deadline - self._loop.time()
-        key = f"{self._keys}-{ident}" if key is None else key
-        self.sender.send(Message(ident, is_request, route, body, key, self.client_id, expires))
-
-    async def _outcome(self, future: asyncio.Future[T], deadline: float | None, text: str) -> T:
-        if deadline is None:
-            return await future
-        alarm = self._loop.call_at(deadline, self._time_is_over, future, text)
-        try:
-            return await future
-        finally:
-            alarm.cancel()
-
-    def _leave(self, ident: int, body: bytes) -> None:
-        self.sender.forget(ident)
-        self._under_way -= len(body) + MESSAGE_COST
-        self._room.notify()
-
-    def _time_is_over(self, future: asyncio.Future[T], text: str) -> None:
+    def _on_deadline(self, future: asyncio.Future[bytes], late: str) -> None:
         if not future.done():
-            obstacle = self.sender.obstacle
-            future.set_exception(RequestTimeout(f"{text}: {obstacle}" if obstacle else text))
+            obstacle = self.publisher.obstacle
+            future.set_exception(RequestTimeout(f"{late}: {obstacle}" if obstacle else late))

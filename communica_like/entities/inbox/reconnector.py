@@ -27,9 +27,6 @@ class InboxReconnector(ClientBackend):
         inbox, client_id, limits: see InboxCalls.
         backoff: how long to wait between attempts.
         handshake_timeout: seconds for one attempt.
-
-    Attributes:
-        channel: the client's calls.
     """
 
     channel: InboxCalls
@@ -43,36 +40,22 @@ class InboxReconnector(ClientBackend):
         backoff: Backoff,
         handshake_timeout: float,
     ) -> None:
-        super().__init__(connector, handshake_timeout)
-        self.channel = InboxCalls(client_id, limits, inbox)
+        super().__init__(connector, handshake_timeout, client_id, InboxCalls(client_id, limits, inbox))
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
         self.gone_since = self._time()
 
-    async def run(self) -> None:
-        """Connect, and connect again whenever the connection is lost, until cancelled.
-
-        Raises:
-            Exception: a mistake that no other attempt cures. Calls raise it, too.
-        """
-        try:
-            await self._keep_connected()
-        except Exception as exc:
-            logger.error("client %r stops: %s", self.channel.client_id, exc or repr(exc))
-            self.channel.refuse_calls(exc)
-            raise
-
     def refuse_calls(self, error: Exception) -> None:
-        self.channel.refuse_calls(error)
+        self.channel.refuse(error)
 
     def end(self, reason: Reason) -> None:
         self.channel.end(reason)
 
     async def disconnect(self, timeout: float, linger: bool) -> None:
-        await self.channel.sender.close()
+        await self.channel.publisher.close()
 
     async def _keep_connected(self) -> None:
-        sender, client_id = self.channel.sender, self.channel.client_id
+        publisher = self.channel.publisher
         delays = self._backoff.delays()
         task = asyncio.current_task()
         assert task is not None
@@ -81,21 +64,21 @@ class InboxReconnector(ClientBackend):
             try:
                 await self._connect()
             except LinkError as exc:
-                self._on_failed(exc)
+                self._failed(exc)
             else:
                 delays = self._backoff.delays()
-                self._on_connected()
-                logger.info("client %r is connected to %s", client_id, sender.peer.address)
-                reason = await sender.lost()
+                self._succeeded()
+                logger.info("client %r is connected to %s", self.client_id, publisher.peer.address)
+                reason = await publisher.lost()
                 self._connected.clear()
                 self.gone_since = self._time()
-                logger.warning("client %r has no connection, for now: %s", client_id, reason)
-                await sender.close()
+                logger.warning("client %r has no connection, for now: %s", self.client_id, reason)
+                await publisher.close()
             await asyncio.sleep(next(delays))
 
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(self._handshake_timeout):
-                await self.channel.sender.connect()
+                await self.channel.publisher.connect()
         except TimeoutError as exc:
             raise LinkError(f"no answer from the broker within {self._handshake_timeout} s") from exc

@@ -1,8 +1,9 @@
-"""A stream socket as a line for frames: any thread sends and never waits, one at a time receives."""
+"""FramedSocket: messages with their length before them, over a stream socket that never blocks."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -12,112 +13,111 @@ from typing import Final
 
 from ...system import fork
 
-__all__ = ["LARGEST_FRAME", "READ_SIZE", "FrameSocket"]
+__all__ = ["LARGEST_FRAME", "QUICK", "FramedSocket", "give_way"]
 
 LARGEST_FRAME: Final = 2**32 - 1  # bytes
-READ_SIZE: Final = 64 * 1024
-"""The most that is received at once."""
+QUICK: Final = 0.00015
+"""Seconds to look again before going to sleep: longer than the other side takes to answer."""
 
+give_way: Final[Callable[[], object]] = getattr(os, "sched_yield", lambda: None)
+"""Let another process have this processor, which may be the one that is waited for."""
+
+_READ_SIZE: Final = 64 * 1024
 _LENGTH: Final = struct.Struct("!I")
 # As tuples, for map. To make room for 64 KiB takes longer than to receive a few bytes.
-_LARGE_READ: Final = (READ_SIZE,)
+_LARGE_READ: Final = (_READ_SIZE,)
 _SMALL_READ: Final = (4096,)
 
 
-class FrameSocket:
-    """Frames with their length before them, both ways. Somebody else sees to it that it receives, and sends.
+class FramedSocket:
+    """Frames with their length before them, both ways. What the socket does not take is kept for ``flush``.
 
-    Whatever is raised in the main thread by a signal, no frame is sent or received in part. One that is
-    received at that moment may be delivered twice.
+    Whatever a signal raises in the main thread, no frame is sent or received in part. One that is received
+    at that moment may be delivered twice.
 
     Args:
         sock: connected; this object owns it from now on.
-        received: called with each frame.
-        unsent: called, with a lock held, when something is left for ``flush``.
+        received: called with each frame, without its length.
 
     Attributes:
+        unsent: bytes that the socket has not taken yet.
         more: whether there was as much as could be received at once; there may be more.
     """
 
-    def __init__(
-        self, sock: socket.socket, received: Callable[[bytes], object], unsent: Callable[[], object]
-    ) -> None:
+    def __init__(self, sock: socket.socket, received: Callable[[bytes], object]) -> None:
         sock.setblocking(False)
         self._socket = sock
         self._received = received
-        self._tell_unsent = unsent
         self._lock = threading.Lock()
         self._buffer = bytearray()
         self._read_size = _SMALL_READ
-        self._unsent: deque[memoryview] = deque()
-        self._ending = False
-        self._over = False
+        self._closed = False
+        self.unsent: deque[memoryview] = deque()
         self.more = False
         self._descriptor = sock.fileno()
         fork.add(self._descriptor)
 
     def fileno(self) -> int:
-        """The socket's descriptor."""
+        """Return the socket's descriptor."""
         return self._descriptor
 
     # -- from any thread
 
-    def send(self, frame: bytes) -> bool:
-        """Send a frame; what the socket does not take now, later. Return False if the line has ended."""
-        with self._lock:
-            if self._over or self._ending:
-                return False
-            data = _LENGTH.pack(len(frame)) + frame
-            if self._unsent:
-                self._unsent.append(memoryview(data))
-                return True
-            sent: list[int] = []
-            try:
-                _send(self._socket, data, sent)
-            except OSError:
-                return False  # whoever receives finds that out, too
-            finally:
-                self._keep_rest(data, sent)
-            return True
+    def send(self, data: bytes, *, wait: bool = True) -> bool:
+        """Send frames; keep what the socket does not take.
 
-    def try_send(self, frame: bytes) -> bool:
-        """Send a frame if the socket takes all of it, or some of it, now; else return False.
+        Args:
+            wait: whether they may wait behind what is unsent. If not, and the socket takes none of it now,
+                this returns False, and they are not sent.
 
         Raises:
-            OSError: the line has ended.
+            OSError: the connection has ended.
         """
         with self._lock:
-            if self._over or self._ending:
-                raise ConnectionAbortedError("the line has ended")
-            if self._unsent:
-                return False
-            data = _LENGTH.pack(len(frame)) + frame
             sent: list[int] = []
             try:
-                _send(self._socket, data, sent)
+                if not self.unsent:
+                    _send(self._socket, data, sent)
+                elif not wait:
+                    return False
             finally:
-                if sent:
-                    self._keep_rest(data, sent)
-            return bool(sent)
+                count = sum(sent)
+                if count < len(data) and (wait or count):
+                    self.unsent.append(memoryview(data)[count:])
+            return wait or count > 0
+
+    def flush(self) -> bool:
+        """Send what was not sent; return whether nothing is left.
+
+        Raises:
+            OSError: the connection has ended.
+        """
+        with self._lock:
+            while self.unsent:
+                sent: list[int] = []
+                rest = self.unsent[0]
+                try:
+                    _send(self._socket, rest, sent)
+                finally:
+                    if sent and sent[0] < len(rest):
+                        self.unsent[0] = rest[sent[0] :]
+                    elif sent:
+                        self.unsent.popleft()
+                if not sent:
+                    return False
+            return True
 
     def hang_up(self) -> None:
-        """Break the line. This takes no locks."""
+        """Break the connection. Takes no locks."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
-    @property
-    def unsent(self) -> bool:
-        """Whether anything is still to be sent."""
-        return bool(self._unsent)
-
-    def hung_up(self) -> bool:
-        """Whether the other side is gone, and nothing that it sent is left to be read."""
-        try:
-            return not self._socket.recv(1, socket.MSG_PEEK)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError:
-            return True
+    def close(self) -> None:
+        """Close the socket. Takes no locks; nothing may be receiving."""
+        if not self._closed:
+            self._closed = True
+            fork.discard(self._descriptor)
+            self._socket.close()
 
     # -- from one thread at a time
 
@@ -130,7 +130,7 @@ class FrameSocket:
         self.more = False
         try:
             if self._buffer:
-                self._deliver()  # what somebody was interrupted in
+                self.deliver()
             size = len(self._buffer)
             # In one step, between whose parts no signal is handled.
             deque(map(self._buffer.__iadd__, map(self._socket.recv, self._read_size)), 0)
@@ -139,44 +139,21 @@ class FrameSocket:
                 return -1
             self.more = count == self._read_size[0]
             self._read_size = _LARGE_READ if self.more else _SMALL_READ
-            self._deliver()
+            self.deliver()
             return count
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:
             return -1
 
-    def flush(self) -> bool:
-        """Send what was not sent; return whether nothing is left. Not in the main thread."""
-        with self._lock:
-            while self._unsent:
-                try:
-                    count = self._socket.send(self._unsent[0])
-                except (BlockingIOError, InterruptedError):
-                    return False
-                if count == len(self._unsent[0]):
-                    self._unsent.popleft()
-                else:
-                    self._unsent[0] = self._unsent[0][count:]
-            return True
-
-    def close(self) -> None:
-        """Close the socket. Nobody may be receiving."""
-        with self._lock:
-            self._over = True
-            self._unsent.clear()
-            fork.discard(self._descriptor)
-            self._socket.close()
-
-    # --
-
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
+        """Deliver the frames that were received: also those that an interrupted call left."""
         buffer = self._buffer
         while len(buffer) >= _LENGTH.size:
             end = _LENGTH.size + _LENGTH.unpack_from(buffer)[0]
             if len(buffer) < end:
                 break
-            if end <= READ_SIZE:
+            if end <= _READ_SIZE:
                 data = bytes(buffer[_LENGTH.size : end])
             else:
                 with memoryview(buffer) as view:
@@ -184,15 +161,8 @@ class FrameSocket:
             self._received(data)
             del buffer[:end]
 
-    def _keep_rest(self, data: bytes, sent: list[int]) -> None:
-        # The lock is held.
-        count = sum(sent)
-        if count < len(data):
-            self._unsent.append(memoryview(data)[count:])
-            self._tell_unsent()
 
-
-def _send(sock: socket.socket, data: bytes, sent: list[int]) -> None:
+def _send(sock: socket.socket, data: bytes | memoryview, sent: list[int]) -> None:
     """Send what the socket takes, and add to *sent* how much that is: in one step for signals."""
     try:
         sent.extend(map(sock.send, (data,)))

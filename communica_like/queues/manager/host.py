@@ -1,4 +1,4 @@
-"""QueueHost: a multiprocessing manager that holds queues, in threads of this process."""
+"""QueueHost: holds queues in threads of this process, as a multiprocessing manager."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class QueueHost:
     Args:
         address: the path of a Unix socket, or host and port. None: a socket in this user's private directory;
             where there are no Unix sockets, a port on the loopback interface.
-        authkey: what clients have to know; None: 32 random bytes. Who knows it may do to this process what he
-            likes, since the protocol of managers is made of pickles.
+        authkey: what clients have to know; None: 32 random bytes. A process that knows it can run code in
+            this one, since the protocol of managers is made of pickles.
         max_items: how many items a queue holds if its first user does not say; 0: as many as memory does.
         registry: what clients may create beside queues, in the form that ``BaseManager.register`` makes.
 
@@ -38,6 +38,7 @@ class QueueHost:
 
     Raises (``__aenter__``):
         AddressInUse: a live server serves the address. It is unharmed; what a dead one left is used again.
+        InsecureAddress: everybody knows the key, and the address is not a Unix socket.
         LinkError: the address cannot be used.
         ValueError: the path is too long for a socket.
     """
@@ -90,7 +91,7 @@ class QueueHost:
         await self.close()
 
     async def close(self) -> None:
-        """End all connections, and the queues. Clients that wait get ConnectionLost.
+        """End all connections, and the queues. Calls of clients that wait raise ConnectionLost.
 
         If this is cancelled, the rest is done in the background.
         """

@@ -1,4 +1,4 @@
-"""The connection of a ManagerQueue to a queue of another program's manager, such as ipcq's."""
+"""IpcqClient: the connection of a ManagerQueue to another program's manager, such as ipcq's."""
 
 from __future__ import annotations
 
@@ -11,124 +11,142 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ...aio.waiters import Line, Place
-from ...exceptions import CommunicaError, ConnectionLost, FeatureNotAvailable, LinkError
-from ...managers.client import Address, address_text, dial, request
-from ...managers.connection import SocketConnection, limit_time
-from .protocol import Item
-from .remote import Claim, Claims, Offer, RemoteQueue
+from ...aio.waiters import Waiters
+from ...exceptions import Closed, CommunicaError, ConnectionLost, FeatureNotAvailable, LinkError
+from ...managers.client import dial, request
+from ...managers.connection import SocketConnection
+from ...managers.peer import Address, address_text
+from ...system import fork
+from .protocol import Frame, Item, Kind
+from .remote import Lease, RemoteQueue
 
-__all__ = ["ForeignClient"]
+__all__ = ["IpcqClient"]
 
-_PATIENCE: Final = 1.0  # seconds for an answer that takes no waiting
-_FETCH_PATIENCE: Final = 5.0
-_SLICE: Final = 0.25  # seconds that one get waits at the other side
-_ROOM_LOOK: Final = 0.05
+_CALL_TIMEOUT: Final = 1.0  # seconds for an answer that takes no waiting
+_FETCH_TIMEOUT: Final = 5.0
+_FETCH_WAIT: Final = 0.25  # seconds that one get waits at the other side
+_ROOM_POLL_INTERVAL: Final = 0.05
 
 
-class ForeignClient(RemoteQueue):
-    """Proxies' calls on a queue.Queue, or what else it is, over there.
+class IpcqClient(RemoteQueue):
+    """A queue.Queue of another program's manager, called as proxies do.
 
-    That has no claims: what it hands out is gone from it. So while anybody waits here, a thread calls its
-    get, for a quarter of a second at a time; if an item comes and nobody waits any more, it is kept for the
-    next one who asks here, and put back, behind the others, when this is closed. If this process dies in the
+    That one knows no leases: what it hands out is gone from it. So while a task waits here, a thread calls
+    its get, for a quarter of a second at a time. If an item comes and no task waits any more, it is kept for
+    the next get here, and put back, behind the others, when this is closed. If this process dies in the
     meantime the item is lost.
 
     Args:
         address, authkey: of the manager.
         ident: of the queue.
-        getters, putters: those who wait here.
     """
 
-    def __init__(self, address: Address, authkey: bytes, ident: Any, getters: Line, putters: Line) -> None:
+    def __init__(self, address: Address, authkey: bytes, ident: Any) -> None:
         self._address = address
         self._authkey = authkey
-        self._getters = getters
-        self._putters = putters
+        self._getters = Waiters(queue.Empty, self._watch_items, self._ignore_items)
+        self._putters = Waiters(queue.Full, self._watch_room, self._ignore_room)
         self._lock = threading.Lock()  # of the calls' connection
         self._kept: deque[Item] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._room_look: asyncio.TimerHandle | None = None
+        self._room_timer: asyncio.TimerHandle | None = None
         self._wanted = threading.Event()
         self._failure: Exception | None = None
-        self._closed = False
+        self._lost = self._closed = False
+        self._process = fork.generation
         self._ident = self._create(ident)
         self._calls = self._accepted()
         self._thread: threading.Thread | None = None
 
+    @property
+    def lost(self) -> bool:
+        return self._lost
+
     # -- from any thread
+
+    def get_nowait(self, lease: Lease) -> None:
+        try:
+            lease.item = self._kept.popleft()
+        except IndexError:
+            lease.item = Item.of(self._call("get", False))
+        lease.number = 1
 
     def put_nowait(self, item: Item) -> None:
         self._call("put", item, False)
 
-    def post(self, item: Item) -> None:
-        self.put_nowait(item)
+    def ack(self, lease: Lease) -> None:
+        pass  # it was gone from there when it came
 
-    def get_nowait(self, claims: Claims) -> None:
-        claims.append(self.quick_take())
+    def back(self, lease: Lease, *, acked: bool) -> None:
+        if lease.item is not None:
+            self._kept.appendleft(lease.item)
+            if self._closed:
+                self._put_back_late()
 
-    def qsize(self) -> int:
-        return int(self._call("qsize")) + len(self._kept)
+    def size(self) -> Frame:
+        size = int(self._call("qsize")) + len(self._kept)
+        return Frame(Kind.COUNT, 0, None, size, size)
 
     def task_done(self) -> None:
         raise self._no_tasks()
 
-    def taken(self, claim: Claim) -> None:
-        pass  # it was when it came
+    # -- from the event loop. These calls are short, and made in one step: one that is cancelled was not made.
 
-    def unclaim(self, claim: Claim) -> None:
-        assert claim.item is not None
-        self._kept.appendleft(claim.item)
-        if self._closed:
-            self._put_back_late()
+    async def get(self, lease: Lease, timeout: float | None) -> None:
+        if not self._getters.waiting:
+            try:
+                self.get_nowait(lease)
+                return
+            except queue.Empty:
+                if timeout is not None and timeout <= 0:
+                    raise
+        with self._getters.place() as place:
+            await place.wait(partial(self._take_kept, lease), timeout)
 
-    def untake(self, claim: Claim) -> None:
-        self.unclaim(claim)
-
-    # -- from the event loop. These calls are short, and made in one step, so that a cancelled one was not
-    # made.
+    async def put(self, item: Item, timeout: float | None) -> None:
+        await self._putters.wait(partial(self.put_nowait, item), timeout)
 
     async def join(self) -> None:
         raise self._no_tasks()
 
-    async def offer(self, item: Item) -> Offer:
-        return Offer(item)
+    def hang_up(self) -> None:
+        if self._process != fork.generation:
+            return  # its thread and its locks are the parent's
+        # The thread puts back what it has, and ends.
+        self._closed = True
+        self._wanted.set()
+        if self._thread is None and self._lock.acquire(blocking=False):
+            self._calls.close()
+            self._lock.release()
 
-    def quick_take(self) -> Claim:
+    def close(self) -> None:
+        self._closed = True
+        self._wanted.set()
+        self._ignore_room()
+        with contextlib.suppress(ConnectionLost, Closed):  # the queue that they belong to is gone
+            self._put_back(partial(self._call, "put"))
+        with self._lock:
+            self._lost = True
+            self._calls.close()
+        self._getters.close()
+        self._putters.close()
+
+    async def wait_closed(self) -> None:
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, _CALL_TIMEOUT + _FETCH_WAIT)
+
+    # -- those who wait
+
+    def _take_kept(self, lease: Lease) -> None:
         try:
-            item = self._kept.popleft()
+            lease.item = self._kept.popleft()
+            lease.number = 1
         except IndexError:
-            item = Item.of(self._call("get", False))
-        return Claim(self, 0, item)
-
-    def quick_fill(self, offer: Offer) -> bool:
-        self.put_nowait(offer.item)
-        return True
-
-    async def try_take(self, place: Place) -> Claim:
-        return self.quick_take()
-
-    async def take_now(self) -> Claim:
-        return self.quick_take()
-
-    async def try_fill(self, offer: Offer) -> None:
-        self.put_nowait(offer.item)
-
-    def take(self) -> Claim:
-        try:
-            return Claim(self, 0, self._kept.popleft())
-        except IndexError:
-            if self.lost:
+            if self._lost:
                 raise self._gone(self._failure, sent=False) from self._failure
             raise queue.Empty from None
 
-    def fill(self, offer: Offer) -> None:
-        self.put_nowait(offer.item)
-
-    def withdraw(self, offer: Offer) -> None:
-        pass
-
-    def watch_items(self) -> None:
+    def _watch_items(self) -> None:
         self._loop = asyncio.get_running_loop()
         if self._thread is None:
             self._thread = threading.Thread(
@@ -137,36 +155,24 @@ class ForeignClient(RemoteQueue):
             self._thread.start()
         self._wanted.set()
 
-    def ignore_items(self) -> None:
+    def _ignore_items(self) -> None:
         self._wanted.clear()
+        if self._closed:
+            self._wanted.set()
 
-    def watch_room(self) -> None:
-        if self._room_look is None:  # nobody tells of room
-            self._room_look = asyncio.get_running_loop().call_later(_ROOM_LOOK, self._look_for_room)
+    def _watch_room(self) -> None:
+        if self._room_timer is None:  # the other side does not tell of room
+            loop = asyncio.get_running_loop()
+            self._room_timer = loop.call_later(_ROOM_POLL_INTERVAL, self._look_for_room)
 
-    def ignore_room(self) -> None:
-        if self._room_look is not None:
-            self._room_look.cancel()
-            self._room_look = None
+    def _ignore_room(self) -> None:
+        if self._room_timer is not None:
+            self._room_timer.cancel()
+            self._room_timer = None
 
-    def hang_up(self) -> None:
-        # The thread puts back what it has, and ends.
-        self._closed = True
-        self._wanted.set()
-
-    def close(self) -> None:
-        self._closed = True
-        self._wanted.set()
-        self.ignore_room()
-        with contextlib.suppress(ConnectionLost):  # the queue that they belong to is gone
-            self._put_back(partial(self._call, "put"))
-        with self._lock:
-            self.lost = True
-            self._calls.close()
-
-    def wait_closed(self) -> None:
-        if self._thread is not None:
-            self._thread.join(_PATIENCE + _SLICE)
+    def _look_for_room(self) -> None:
+        self._room_timer = None
+        self._putters.notify()
 
     # -- the other side
 
@@ -175,7 +181,7 @@ class ForeignClient(RemoteQueue):
         return address_text(self._address)
 
     def _create(self, ident: Any) -> str:
-        connection = dial(self._address, self._authkey)
+        connection = dial(self._address, self._authkey, foreign=True)
         try:
             made = request(connection, None, "create", "get_queue", ident)
         except LinkError:
@@ -188,10 +194,9 @@ class ForeignClient(RemoteQueue):
         return str(made[0])
 
     def _accepted(self) -> SocketConnection:
-        connection = dial(self._address, self._authkey)
+        connection = dial(self._address, self._authkey, foreign=True)
         try:
             request(connection, None, "accept_connection", threading.current_thread().name)
-            limit_time(connection.socket, _PATIENCE)
         except BaseException:
             connection.close()
             raise
@@ -199,18 +204,20 @@ class ForeignClient(RemoteQueue):
 
     def _call(self, method: str, *arguments: Any) -> Any:
         with self._lock:
-            if self.lost:
+            if self._lost or (self._closed and method != "put"):
                 raise self._gone(sent=False)
             try:
-                return request(self._calls, self._ident, method, *arguments)
+                return request(self._calls, self._ident, method, *arguments, timeout=_CALL_TIMEOUT)
             except (queue.Empty, queue.Full):
                 raise
             except Exception as exc:  # whatever goes wrong there; a late answer would pass for the next
-                self.lost = True
+                self._lost = True
                 self._calls.close()
                 raise self._gone(exc, sent=method == "put") from exc
 
-    def _gone(self, cause: Exception | None = None, *, sent: bool) -> ConnectionLost:
+    def _gone(self, cause: Exception | None = None, *, sent: bool) -> Exception:
+        if self._closed:
+            return Closed("the queue is closed")
         text = f"the manager at {self._where} is gone, or does not answer"
         return ConnectionLost(f"{text}: {cause!r}" if cause is not None else text, sent)
 
@@ -243,13 +250,12 @@ class ForeignClient(RemoteQueue):
         except (CommunicaError, OSError) as exc:
             self._tell_lost(exc)
             return
-        limit_time(connection.socket, _FETCH_PATIENCE)
         try:
             while not self._closed:
                 self._wanted.wait()
                 if self._kept:
-                    self._wanted.clear()  # before it is told, since whoever comes then sets it
-                    self._tell(self._getters.call_up)
+                    self._wanted.clear()  # before it is told: the next getter sets it
+                    self._tell(self._getters.notify)
                 elif not self._closed:
                     self._fetch(connection)
             self._put_back(partial(request, connection, self._ident, "put"))  # what came meanwhile
@@ -260,22 +266,19 @@ class ForeignClient(RemoteQueue):
 
     def _fetch(self, connection: SocketConnection) -> None:
         try:
-            self._kept.append(Item.of(request(connection, self._ident, "get", True, _SLICE)))
+            found = request(connection, self._ident, "get", True, _FETCH_WAIT, timeout=_FETCH_TIMEOUT)
+            self._kept.append(Item.of(found))
         except queue.Empty:
             pass
 
     def _tell_lost(self, cause: Exception) -> None:
         self._failure = cause
-        self.lost = True
-        self._tell(self._getters.call_up)
+        self._lost = True
+        self._tell(self._getters.notify)
 
     def _tell(self, call: Callable[[], object]) -> None:
         try:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(call)
         except RuntimeError:
-            pass  # the loop is closed, and nobody waits in it
-
-    def _look_for_room(self) -> None:
-        self._room_look = None
-        self._putters.call_up()
+            pass  # the loop is closed, and its tasks are gone

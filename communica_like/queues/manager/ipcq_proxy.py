@@ -1,152 +1,152 @@
-"""A thread that calls a HostedQueue as it would call a queue.Queue, and waits in it."""
+"""IpcqProxy: calls on a HostedQueue for a program that uses the manager's own protocol."""
 
 from __future__ import annotations
 
-import contextlib
 import queue
-import socket
 import threading
-import time
-from multiprocessing.connection import wait
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...managers.connection import SocketConnection
 from .hosted_queue import HostedQueue
 from .protocol import Frame, Item, Kind
+from .server_loop import ServerLoop
 
-__all__ = ["BlockingCaller"]
+__all__ = ["IpcqProxy", "ProxiedQueue"]
 
 
-class BlockingCaller:
-    """Calls for a program that uses the manager's own protocol, with no last word on what it was given.
+class IpcqProxy:
+    """Makes the calls of one thread of another program, in a thread of the host.
+
+    The loop makes them on the queues. While a call waits, the loop reads the program's connection, too, which
+    has nothing to say then but its end.
 
     Args:
-        connection: the program's; while a call waits, its end is noticed.
+        connection: the program's.
+        loop: the host's.
 
-    Raises (all calls that return something, or wait):
+    Raises (all calls):
         SystemExit: the connection ended, and so does its thread. No item was taken, none was put.
     """
 
-    apart = True
-
-    def __init__(self, connection: SocketConnection) -> None:
+    def __init__(self, connection: SocketConnection, loop: ServerLoop) -> None:
         self._connection = connection
-        self._wake_end, self._waker = socket.socketpair()
-        self._waker.setblocking(False)
-        self._lock = threading.Lock()
+        self._descriptor = connection.fileno()
+        self._loop = loop
         self._number = 0
-        self._answer: Frame | None = None
-        self._unanswered: tuple[HostedQueue, int] | None = None
+        self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._queue: HostedQueue | None = None  # of the call that was made last
+        self._leased = False
 
     def get(self, source: HostedQueue, block: bool, timeout: float | None) -> Item:
-        """Take an item; it is given back if ``answered(False)`` follows."""
-        number = self._begin(source)
-        if not block or (timeout is not None and timeout <= 0):
-            source.try_item(self, number)
-            self._wait(None)
-        else:
-            source.ask_item(self, number)
-            self._wait(timeout)
-            source.withdraw(self, number)  # it may have come just now
-        item = self._answer.item if self._answer is not None else None
-        if item is None:
-            self._unanswered = None
+        """Lease an item, until it is sent to the program."""
+        answer = self._ask(source, source.get, timeout=timeout if block else 0.0)
+        if answer.item is None:
             raise queue.Empty
-        return item
+        self._leased = True
+        return answer.item
 
     def put(self, sink: HostedQueue, obj: Any, block: bool, timeout: float | None) -> None:
         """Put an object."""
         item = obj if isinstance(obj, Item) else Item.of(obj)
-        number = self._begin(sink)
-        if not block or (timeout is not None and timeout <= 0):
-            sink.try_room(self, number)
-            self._wait(None)
-        else:
-            sink.ask_room(self, number)
-            self._wait(timeout)
-            sink.withdraw(self, number)
-        self._unanswered = None
-        if self._answer is None or self._answer.kind is not Kind.ROOM:
+        answer = self._ask(sink, sink.put, item, timeout=timeout if block else 0.0)
+        if answer.kind is not Kind.ROOM:
             raise queue.Full
-        sink.fill(self, number, item)
+        self._loop.call(partial(sink.commit, self, self._number))
 
     def join(self, source: HostedQueue) -> None:
         """Wait until work on all that was put is done."""
-        source.ask_join(self, self._begin(source))
-        self._wait(None)
-        self._unanswered = None
+        self._ask(source, source.join)
 
-    def qsize(self, source: HostedQueue) -> int:
-        """Return how many items there are."""
-        source.ask_size(self, self._begin(source))
-        self._wait(None)
-        self._unanswered = None
-        return self._answer.value if self._answer is not None else 0
+    def task_done(self, source: HostedQueue) -> None:
+        """Count the work on an item as done."""
+        if self._ask(source, source.task_done).kind is Kind.REFUSED:
+            raise ValueError("task_done() called too many times")
+
+    def size(self, source: HostedQueue) -> Frame:
+        """Return how many items there are, and places taken."""
+        return self._ask(source, source.size)
+
+    def send(self, answer: Any) -> None:
+        """Send an answer to the program: acknowledge its item, or give it back if that fails."""
+        try:
+            SocketConnection.send(self._connection, answer)
+        except BaseException:
+            self.answered(False)
+            raise
+        self.answered(True)
 
     def answered(self, sent: bool) -> None:
-        """The answer was sent to the program, or it could not be."""
-        if self._unanswered is not None:
-            source, number = self._unanswered
-            self._unanswered = None
-            if sent:
-                source.taken(self, number)
-            else:
-                source.back(self, number)
+        """Acknowledge the item of the last answer, or give it back."""
+        if self._leased and self._queue is not None:
+            self._leased = False
+            self._loop.call(partial(self._queue.ack if sent else self._queue.back, self, self._number))
 
-    def leave(self) -> None:
-        """The program is gone."""
-        self.answered(False)
-        self._wake_end.close()
-        self._waker.close()
+    # -- the queue's side: see Client
 
-    # -- the queue's side: see Claimer
+    def tell(self, kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0) -> None:
+        if kind is Kind.LATER:
+            return
+        self._loop.dismiss(self)
+        self._answers.put(Frame(kind, number, item, size, used))
 
-    def tell(self, kind: Kind, number: int, item: Item | None = None, value: int = 0) -> None:
-        with self._lock:
-            if number == self._number:
-                self._answer = Frame(kind, number, item, value)
-                with contextlib.suppress(OSError):  # it is awake, or gone
-                    self._waker.send(b"\0")
+    # -- the loop's side: see Member
 
-    def alive(self) -> bool:
-        # It is in the middle of a call, and has nothing to say but its end.
-        return not self._connection.closed and not wait([self._connection], 0)
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def receive(self, to_the_end: bool) -> bool:
+        return False
+
+    def send_rest(self) -> bool:
+        return True
+
+    def ended(self) -> None:
+        if self._queue is not None:
+            self._queue.leave(self)
+        self._answers.put(None)
 
     # --
 
-    def _begin(self, queue: HostedQueue) -> int:
-        with self._lock:
-            self._number += 1
-            self._answer = None
-            self._unanswered = queue, self._number
-            return self._number
+    def _ask(
+        self, queue_: HostedQueue, call: Callable[..., object], *arguments: Any, timeout: float | None = None
+    ) -> Frame:
+        self._queue = queue_
+        self._number += 1
+        self._loop.call(partial(self._begin, call, self._number, *arguments))
+        answer: Frame | None
+        try:
+            answer = self._answers.get(timeout=None if timeout is None else max(0.0, timeout))
+        except queue.Empty:
+            self._loop.call(partial(queue_.now, self, self._number))
+            answer = self._answers.get()
+        if answer is None:
+            raise SystemExit(0)
+        return answer
 
-    def _wait(self, timeout: float | None) -> None:
-        """Wait until there is an answer, or the time is over."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while self._answer is None:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            ready = wait([self._wake_end, self._connection], left)
-            if self._wake_end in ready:
-                self._wake_end.recv(4096)
-            elif self._connection in ready:
-                raise SystemExit(0)  # see alive
-            elif not ready:
-                return
+    def _begin(self, call: Callable[..., object], number: int, *arguments: Any) -> None:
+        self._loop.admit(self)
+        call(self, number, *arguments)
 
 
-class _ProxiedQueue:
-    """What a proxy's calls are made on: a queue.Queue, as far as ipcq shows of one."""
+class ProxiedQueue:
+    """What a proxy's calls are made on: a queue.Queue, as far as ipcq shows of one.
 
-    def __init__(self, hosted: HostedQueue, callers: threading.local) -> None:
+    Args:
+        hosted: the queue.
+        proxies: where each thread of the host has its IpcqProxy, as ``current``.
+    """
+
+    def __init__(self, hosted: HostedQueue, proxies: threading.local) -> None:
         self._hosted = hosted
-        self._callers = callers
+        self._proxies = proxies
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        self._caller().put(self._hosted, item, block, timeout)
+        self._proxy().put(self._hosted, item, block, timeout)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Item:
-        return self._caller().get(self._hosted, block, timeout)
+        return self._proxy().get(self._hosted, block, timeout)
 
     def put_nowait(self, item: Any) -> None:
         self.put(item, False)
@@ -155,39 +155,20 @@ class _ProxiedQueue:
         return self.get(False)
 
     def qsize(self) -> int:
-        return self._caller().qsize(self._hosted)
+        return self._proxy().size(self._hosted).size
 
     def empty(self) -> bool:
         return not self.qsize()
 
     def full(self) -> bool:
-        return 0 < self._hosted.max_items <= self.qsize()
+        return 0 < self._hosted.max_items <= self._proxy().size(self._hosted).used
 
     def task_done(self) -> None:
-        if not self._hosted.task_done():
-            raise ValueError("task_done() called too many times")
+        self._proxy().task_done(self._hosted)
 
     def join(self) -> None:
-        self._caller().join(self._hosted)
+        self._proxy().join(self._hosted)
 
-    def _caller(self) -> BlockingCaller:
-        caller: BlockingCaller = self._callers.current
-        return caller
-
-
-class _ProxyConnection:
-    """A connection that tells the caller what became of an answer."""
-
-    def __init__(self, connection: SocketConnection, caller: BlockingCaller) -> None:
-        self._caller = caller
-        self._connection = connection
-        self.recv = connection.recv
-        self.close = connection.close
-
-    def send(self, message: Any) -> None:
-        try:
-            self._connection.send(message)
-        except BaseException:
-            self._caller.answered(False)
-            raise
-        self._caller.answered(True)
+    def _proxy(self) -> IpcqProxy:
+        proxy: IpcqProxy = self._proxies.current
+        return proxy

@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
 import threading
-from collections.abc import Awaitable, Callable
 from importlib import import_module
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from ...abc import Guarantees, Serializer
-from ...aio.waiters import Line
+from ...aio.waiters import Waiters
 from ...exceptions import Closed, MessageTooBig, SerializerError
 from ...serializers import PickleSerializer
 from ..base import WaitingQueue
-from .arrivals import Arrivals
 from .protocol import Item
-from .remote import Claim, Claims
+from .remote import Lease
 
 if TYPE_CHECKING:
     from .remote import RemoteQueue
 
 __all__ = ["ManagerQueue"]
 
-T = TypeVar("T")
-
 _LARGEST: Final = 2**32 - 64  # bytes; a frame's length has 32 bits
 
 
+class _NotOpen(Exception):
+    """There is no connection yet."""
+
+
 class ManagerQueue(WaitingQueue):
-    """A queue in a QueueHost of another process, or of this one; or in the manager of an ipcq server.
+    """A queue in a QueueHost, of any process; or in the manager of an ipcq server.
 
     It connects when it is first used, or entered by ``async with``, and again after the host was lost and is
     back.
@@ -39,13 +38,14 @@ class ManagerQueue(WaitingQueue):
     With the default serializer the items are objects, to programs that use ipcq as well: each gets what the
     other one put. With any other serializer the items are bytes, which such a program gets and puts as they
     are. At a QueueHost items are bytes in any case, and nothing is unpickled there but what ipcq's programs
-    send. Whoever knows the key is trusted: see multiprocessing's documentation on pickles and connections.
+    send. To know the key is to be trusted: a program that knows it can run code at a host or server of
+    queues, and in all readers that use the default serializer.
 
     At a QueueHost nothing is lost by a cancelled or timed-out get, nor by a reader that is killed: what a
-    reader has not returned from ``get`` goes back to where it was in the queue. Whoever is killed in ``put``
-    has put the item or not. While nothing comes, nothing is asked.
+    reader has not returned from ``get`` goes back to where it was in the queue. A writer that is killed in
+    ``put`` has put the item or not. While nothing comes, nothing is asked.
 
-    ipcq's manager does not know who has taken what. While somebody waits here, an item that is taken for him
+    ipcq's manager does not know who has taken what. While a task waits here, an item that is taken for it
     and then not wanted is kept for the next get here, which may have got a later one already; ``async with``
     puts it back at its end, behind the others. An item that is on its way to a process that is killed is
     lost. Puts, and gets with a ``timeout=``, are calls that block the event loop until the manager has
@@ -55,23 +55,29 @@ class ManagerQueue(WaitingQueue):
     the order in which the host hears of them, though one's put may have returned before the other's began.
     An item that was on its way to a ``get`` which then gave up, or to a reader that is killed, goes back to
     its place, before all that are still there: a reader that has later ones already gets it after them. Of
-    a reader that is killed, on this machine, it is back before anybody who asks after that is answered.
+    a reader that is killed, on this machine, it is back before any question asked after that is answered.
+
+    A queue with ``max_items`` counts items that are on their way to a reader until it has them. An item is
+    put when ``put`` returns; a reader that asks after that finds it.
 
     Args:
         address: of the host: the path of a Unix socket, or host and port.
         authkey: the host's.
-        ident: which of its queues: a str, bytes, an int, or None. It is made when somebody first asks for it.
+        ident: which of its queues: a str, bytes, an int, or None. It is made when it is first asked for.
         max_items: how many items it holds if it is made now; 0: as many as the host says. Another program's
             manager is not told.
         serializer: by default PickleSerializer().
         max_item_size: bytes of the largest dumped item that is put here, or None for 4 GiB.
 
     Raises (all methods, but ``close``):
-        LinkRefused: nobody serves the address.
+        LinkRefused: no process serves the address.
         AuthenticationError: the key is another one.
+        InsecureAddress: everybody knows the key, and the address is not a Unix socket.
+        PeerNotTrusted: the process that serves the address is another user's.
         ConnectionLost: the host ended, or does not answer. If ``sent`` is False nothing was put or taken.
         LinkError: any other failure to connect.
-        RuntimeError: this process was forked off after the queue was used: open it anew.
+        RuntimeError: this process was forked off after the queue was used: open it anew. Or the event loop
+            cannot watch sockets (Windows's ProactorEventLoop): use a SelectorEventLoop.
 
     The ``_nowait`` methods and ``qsize`` wait for the host's answer, 5 s at most, after which it is
     ConnectionLost.
@@ -101,10 +107,11 @@ class ManagerQueue(WaitingQueue):
         self._process = os.getpid()
         self._remote: RemoteQueue | None = None
         self._opening = threading.Lock()
-        self._arrivals: Arrivals[RemoteQueue] = Arrivals(self._if_open, self._open)
-        getters = Line(queue.Empty, self._told("watch_items"), self._told("ignore_items"))
-        putters = Line(queue.Full, self._told("watch_room"), self._told("ignore_room"))
-        super().__init__(serializer or PickleSerializer(), getters, putters)
+        self._opening_for: asyncio.AbstractEventLoop | None = None
+        self._failure: Exception | None = None
+        # Tasks wait here for the connection alone. What they put and get comes in order at the host.
+        self._entering = Waiters(_NotOpen, self._begin_to_open, self._forget_failure)
+        super().__init__(serializer or PickleSerializer(), self._entering, self._entering)
         self._takes_objects = isinstance(self._serializer, PickleSerializer)
 
     @property
@@ -117,81 +124,22 @@ class ManagerQueue(WaitingQueue):
         self._open().put_nowait(self._item_of(item))
 
     def get_nowait(self) -> Any:
-        claims = Claims()
-        self._claim_nowait(claims)
-        return self._taken(claims[0])
+        lease = Lease()
+        self._lease_nowait(lease)
+        return self._taken(lease)
 
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        await self._open_still(self._put(self._item_of(item), timeout))
-
-    async def _put(self, item: Item, timeout: float | None) -> None:
-        clock = asyncio.get_running_loop().time
-        deadline = None if timeout is None else clock() + timeout
+        data, deadline = self._item_of(item), _deadline(timeout)
         remote = await self._entered()
-        with self._putters.place() as place:
-            offer = await remote.offer(item)
-            try:
-                if place.first:
-                    try:
-                        if remote.quick_fill(offer):
-                            return
-                        if deadline is not None:  # the answer must not be left out
-                            await remote.try_fill(offer)
-                            return
-                    except queue.Full:
-                        if deadline is not None and clock() >= deadline:
-                            raise
-                await place.wait(lambda: remote.fill(offer), deadline and deadline - clock())
-            except BaseException:
-                remote.withdraw(offer)
-                raise
+        await remote.put(data, _left(deadline))
 
     async def get(self, *, timeout: float | None = None) -> Any:
-        return self._taken(await self._open_still(self._claimed(timeout)))
-
-    def _post(self, item: Any) -> None:
-        """Put an item as ``put_nowait`` does; it may return before the host has the item.
-
-        All whom the caller tells of it find it there, nevertheless. The items of a host that ends are lost in
-        any case.
-        """
-        self._open().post(self._item_of(item))
-
-    def _claim_nowait(self, claims: Claims) -> None:
-        """Add the claim of an item to *claims*, as ``get_nowait`` takes an item."""
-        self._open().get_nowait(claims)
-
-    async def _claim(self, claims: Claims, *, timeout: float | None = None) -> None:
-        """The same, as ``get`` takes an item for which ``get_nowait`` came too early."""
-        remote = await self._entered()
-        claims.append(await self._getters.enter(remote.take, timeout))
-        if claims.unwanted:
-            claims.back()
-
-    async def _claimed(self, timeout: float | None) -> Claim:
-        clock = asyncio.get_running_loop().time
-        deadline = None if timeout is None else clock() + timeout
-        remote = await self._entered()
-        if timeout is not None and timeout <= 0 and not len(self._getters):
-            return await remote.take_now()
-        with self._getters.place() as place:
-            if place.first:
-                try:
-                    claim = remote.quick_take()
-                    if claim is None and deadline is not None:  # the answer must not be left out
-                        claim = await remote.try_take(place)
-                    if claim is not None:
-                        return claim
-                except queue.Empty:
-                    if deadline is not None and clock() >= deadline:
-                        raise
-            return await place.wait(remote.take, deadline and deadline - clock())
-
-    def _taken(self, claim: Claim) -> Any:
-        return self._object_of(claim.take())
+        lease = Lease()
+        await self._lease(lease, timeout=timeout)
+        return self._taken(lease)
 
     def qsize(self) -> int:
-        return self._open().qsize()
+        return self._open().size().size
 
     def empty(self) -> bool:
         """Return whether ``get_nowait`` would have found nothing; it may be otherwise by now."""
@@ -200,19 +148,19 @@ class ManagerQueue(WaitingQueue):
     def full(self) -> bool:
         """Return whether ``put_nowait`` would have found no room; it may be otherwise by now."""
         remote = self._open()
-        return 0 < remote.capacity <= remote.qsize()
+        return 0 < remote.capacity <= remote.size().used
 
     def task_done(self) -> None:
-        """Say that the work on an item that was taken is done; whoever waits in ``join`` hears of the last.
+        """Count the work on an item that was taken as done. The last one ends ``join``.
 
         Raises:
-            ValueError: it was said for all items already.
+            ValueError: it was called for all items already.
             FeatureNotAvailable: the queue is in another program's manager, such as ipcq's.
         """
         self._open().task_done()
 
     async def join(self) -> None:
-        """Wait until ``task_done`` was called, in whatever process, for all that was put, by whomever.
+        """Wait until ``task_done`` was called, in any process, for all that was put.
 
         Raises:
             FeatureNotAvailable: the queue is in another program's manager, such as ipcq's.
@@ -220,15 +168,13 @@ class ManagerQueue(WaitingQueue):
         Cancelling it does no harm.
         """
         remote = await self._entered()
-        await self._open_still(remote.join())
+        await remote.join()
 
     def close(self) -> None:
-        """Let go of the queue; whoever waits here ends with Closed. Items stay where they are."""
+        """Let go of the queue; calls that wait here end with Closed. Items stay where they are."""
         if not self._closed:
             super().close()
-            self._arrivals.turn_away(Closed("the queue is closed"))
-            if self._remote is not None and os.getpid() == self._process:
-                self._remote.close()  # a forked child has no part in it
+            self._hang_up(wait=True)
 
     async def __aenter__(self) -> ManagerQueue:
         await self._entered()
@@ -239,12 +185,41 @@ class ManagerQueue(WaitingQueue):
     ) -> None:
         self.close()
         if self._remote is not None and os.getpid() == self._process:
-            await asyncio.to_thread(self._remote.wait_closed)
+            await self._remote.wait_closed()
 
-    def _hang_up(self) -> None:
-        """Nobody has this queue any more: end the connection. From any thread; takes no locks."""
-        if self._remote is not None and os.getpid() == self._process:
-            self._remote.hang_up()
+    # -- also for the blocking queue
+
+    def _lease_nowait(self, lease: Lease) -> None:
+        """Lease an item, as ``get_nowait`` does; ``_taken`` takes it."""
+        lease.remote = remote = self._open()
+        remote.get_nowait(lease)
+
+    async def _lease(self, lease: Lease, *, timeout: float | None = None) -> None:
+        """Lease an item, as ``get`` does."""
+        deadline = _deadline(timeout)
+        lease.remote = remote = await self._entered()
+        await remote.get(lease, _left(deadline))
+        if lease.unwanted:  # since before it was asked for
+            remote.back(lease, acked=False)
+
+    def _taken(self, lease: Lease) -> Any:
+        """Return the object of an item, which is out of the queue then; also if it cannot be loaded."""
+        assert lease.item is not None
+        try:
+            try:
+                return self._object_of(lease.item)
+            finally:
+                lease.ack()
+        except SerializerError:
+            raise
+        except BaseException:
+            lease.back()
+            raise
+
+    def _hang_up(self, *, wait: bool = False) -> None:
+        """End the connection. With *wait*, do so in order; without, from any thread, at any time."""
+        if self._remote is not None:
+            self._remote.close() if wait and os.getpid() == self._process else self._remote.hang_up()
 
     # -- items
 
@@ -266,52 +241,72 @@ class ManagerQueue(WaitingQueue):
 
     # -- the connection
 
-    def _told(self, method: str) -> Callable[[], None]:
-        def tell() -> None:
-            if self._remote is not None and not self._closed:
-                getattr(self._remote, method)()
-
-        return tell
-
     def _open(self) -> RemoteQueue:
         """Return the connection, made now if need be: this may take some seconds."""
         self._check_open()
         self._check_process()  # and not under a lock that may have been held when it was forked
         with self._opening:
             if self._remote is None or self._remote.lost:
+                if self._remote is not None:
+                    self._remote.close()
                 # multiprocessing takes longer to import than all of this library.
                 opener = import_module("communica_like.queues.manager.open")
-                remote: RemoteQueue = opener.open_queue(
-                    self.address, self._authkey, self.ident, self._max_items, self._getters, self._putters
-                )
-                self._remote = remote
+                self._remote = opener.open_queue(self.address, self._authkey, self.ident, self._max_items)
                 if self._closed:  # meanwhile, perhaps too early to find it here
-                    remote.close()
+                    self._remote.close()
                     raise Closed("the queue is closed")
-            return self._remote
+            remote: RemoteQueue = self._remote
+            return remote
 
     async def _entered(self) -> RemoteQueue:
-        """Return the connection, when it is there, to whoever has come first."""
-        remote = await self._arrivals.enter()
-        self._check_open()  # it may have been closed in the turn in which it was opened
-        return remote
+        """Return the connection, when it is there, to one task after the other, as they came."""
+        return await self._entering.wait(self._current, None)
 
-    def _if_open(self) -> RemoteQueue | None:
-        """Return the connection, if there is one."""
+    def _current(self) -> RemoteQueue:
         self._check_open()
+        if self._failure is not None:
+            raise self._failure
         if self._remote is None or self._remote.lost:
-            return None
+            raise _NotOpen
         self._check_process()
         return self._remote
 
-    async def _open_still(self, asking: Awaitable[T]) -> T:
-        """Return the awaitable's result; ConnectionLost because of ``close`` is Closed."""
+    def _begin_to_open(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._opening_for is not loop:
+            self._opening_for = loop
+            # Not in the loop's executor, for which the end of the loop would wait.
+            threading.Thread(target=self._open_for, args=(loop,), daemon=True).start()
+
+    def _open_for(self, loop: asyncio.AbstractEventLoop) -> None:
+        failure: Exception | None = None
         try:
-            return await asking
-        except ConnectionError:
-            self._check_open()
-            raise
+            self._open()
+        except Exception as exc:
+            failure = exc
+        try:
+            loop.call_soon_threadsafe(self._opened, loop, failure)
+        except RuntimeError:
+            pass  # the loop is closed, and its tasks are gone
+
+    def _opened(self, loop: asyncio.AbstractEventLoop, failure: Exception | None) -> None:
+        if self._opening_for is loop:
+            self._opening_for = None
+            self._failure = failure  # of all that wait now
+            if not self._entering.notify():
+                self._failure = None
+
+    def _forget_failure(self) -> None:
+        self._failure = None
 
     def _check_process(self) -> None:
         if os.getpid() != self._process:
             raise RuntimeError("the queue was opened before this process was forked: open it anew")
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else asyncio.get_running_loop().time() + timeout
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else deadline - asyncio.get_running_loop().time()

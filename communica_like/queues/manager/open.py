@@ -4,44 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...aio.waiters import Line
 from ...exceptions import LinkError
-from ...managers.client import ATTACH_QUEUE, Address, address_text, dial
-from ...managers.connection import limit_time
+from ...managers.client import dial, request
+from ...managers.peer import Address, address_text
 from .client import HostClient
-from .ipcq_client import ForeignClient
-from .protocol import VERSION
+from .ipcq_client import IpcqClient
+from .protocol import ATTACH_QUEUE, VERSION
 from .remote import RemoteQueue
 
 __all__ = ["open_queue"]
 
 
-def open_queue(
-    address: Address, authkey: bytes, ident: Any, max_items: int, getters: Line, putters: Line
-) -> RemoteQueue:
+def open_queue(address: Address, authkey: bytes, ident: Any, max_items: int) -> RemoteQueue:
     """Return a connection to a queue. Blocking, but not for more than some seconds.
 
     Raises:
-        LinkRefused, AuthenticationError, LinkError: as ``dial``.
+        LinkRefused, AuthenticationError, InsecureAddress, LinkError: as ``dial``.
     """
     where = address_text(address)
-    connection = dial(address, authkey)
+    connection = dial(address, authkey, foreign=True)
     try:
-        connection.send((None, ATTACH_QUEUE, (VERSION, ident, max_items), {}))
-        kind, answer = connection.recv()
-    except (EOFError, OSError) as exc:
+        if connection.foreign:
+            connection.close()
+            return IpcqClient(address, authkey, ident)
+        capacity = request(connection, None, ATTACH_QUEUE, VERSION, ident, max_items)
+        return HostClient(connection.detach(), where, capacity)
+    except BaseException as exc:
         connection.close()
-        raise LinkError(f"the manager at {where} did not answer: {exc!r}") from exc
-    except BaseException:
-        connection.close()
-        raise
-    if kind == "#RETURN":
-        sock = connection.detach()
-        limit_time(sock, 0)
-        return HostClient(sock, where, answer, getters, putters)
-    connection.close()
-    unknown = (f"{ATTACH_QUEUE!r} unrecognized", f"no attribute {ATTACH_QUEUE!r}")
-    if not any(text in str(answer) for text in unknown):
-        raise LinkError(f"the manager at {where} refuses the queue {ident!r}: {answer}")
-    # It does not know the function, so it is no QueueHost.
-    return ForeignClient(address, authkey, ident, getters, putters)
+        if isinstance(exc, LinkError) or not isinstance(exc, Exception):
+            raise
+        raise LinkError(f"the manager at {where} refuses the queue {ident!r}: {exc}") from exc

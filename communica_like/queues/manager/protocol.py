@@ -1,32 +1,24 @@
 """What a QueueHost and a ManagerQueue say to each other after the manager's handshake: bytes, no pickles.
 
-A frame is a kind, the number of the request that it belongs to, and what its kind needs. The client chooses
-the numbers, and never uses one twice.
+A frame is its length, a kind, the number of the request that it belongs to, and what its kind needs. The
+client chooses the numbers, and never uses one twice.
 
 ==========  =========================================================================================
-ASK_ITEM    Give me an item, when there is one. -> ITEM
-TRY_ITEM    The same, now. -> ITEM or REFUSED
-GLANCE      As ASK_ITEM, with a word before it if there is none yet, or a large one. -> ITEM, or LATER and
-            then ITEM, or COMING with its size and then ITEM. It may be asked again under the same number,
-            until the ITEM has come.
-TAKEN       The item of this number is mine: forget it.
-ASK_ROOM    Keep room for an item, when there is some. -> ROOM
-TRY_ROOM    The same, now. -> ROOM or REFUSED
-FILL        An item for the room of this number.
-OFFER       A large item for the room to come; held until then. -> HELD
-FILL_HELD   The room of this number is for the offered item, whose number follows.
-TRY_PUT     Put an item, now. -> DONE or REFUSED
-MAY_POST    May I POST? Not into a queue that may be full. -> DONE or REFUSED
-POST        Put an item; there is no answer.
-UNTAKE      The item of this number, whether it was TAKEN or not, is not wanted after all.
-BACK        What was asked for, given, kept or held under this number is not wanted any more.
+GET         Lease me an item, when there is one. -> ITEM; or LATER, which is a hint, and then ITEM
+PUT         Hold this item, and keep room for it, when there is some. -> ROOM; or LATER, and then ROOM
+NOW         Answer the GET or PUT of this number at once: as it asks, or REFUSED.
+ACK         The leased item of this number is mine: forget it.
+COMMIT      Put the item of this number, for which there is ROOM.
+POST        Put an item; there is no answer. Only into a queue without a limit.
+BACK        What was asked for, leased or held under this number is not wanted any more.
+UNACK       The item of this number is not wanted after all, though an ACK was sent, or may have been.
 SIZE        How many items are there? -> COUNT
 TASK_DONE   Work on an item is done. -> DONE or REFUSED
 JOIN        Tell me when work on all items that were put is done. -> DONE
 ==========  =========================================================================================
 
-So an item has left the queue when its reader says TAKEN, and is in the queue when its writer says FILL. What
-is between the two when a connection ends is as if it had not been asked for.
+So an item has left the queue when its reader says ACK, and is in the queue when its writer says COMMIT or
+POST. What is between the two when a connection ends is as if it had not been asked for.
 """
 
 from __future__ import annotations
@@ -38,56 +30,51 @@ from typing import Any, Final, NamedTuple
 
 from ...exceptions import RemoteProtocolError
 
-__all__ = ["LARGE", "VERSION", "Frame", "Item", "Kind", "join_frame", "split_frame"]
+__all__ = ["ATTACH_QUEUE", "LARGE", "VERSION", "Frame", "Item", "Kind", "join_frame", "split_frame"]
 
-VERSION: Final = 1
-LARGE: Final = 32 * 1024  # bytes; what takes longer to send than it is worth to wait for
+ATTACH_QUEUE: Final = "communica_like_queue"
+"""The server's function after which a connection carries frames: VERSION, ident, max_items -> capacity."""
 
-_HEADER: Final = struct.Struct("!BQ")
-_NUMBER: Final = struct.Struct("!Q")
+VERSION: Final = 2
+
+LARGE: Final = 32 * 1024
+"""Bytes of the largest item that is POSTed: what a Unix socket takes whole or not at all."""
+
+_HEADER: Final = struct.Struct("!IBQ")
+_AFTER_LENGTH: Final = struct.Struct("!BQ")
+_COUNTS: Final = struct.Struct("!QQ")
 
 
 class Kind(IntEnum):
     """What a frame says."""
 
-    ASK_ITEM = 1
-    TRY_ITEM = 2
-    TAKEN = 3
-    ASK_ROOM = 4
-    TRY_ROOM = 5
-    FILL = 6
-    OFFER = 7
-    FILL_HELD = 8
-    TRY_PUT = 9
-    BACK = 10
-    SIZE = 11
-    GLANCE = 12
-    TASK_DONE = 13
-    JOIN = 14
-    MAY_POST = 15
-    POST = 16
-    UNTAKE = 17
+    GET = 1
+    PUT = 2
+    NOW = 3
+    ACK = 4
+    COMMIT = 5
+    POST = 6
+    BACK = 7
+    UNACK = 8
+    SIZE = 9
+    TASK_DONE = 10
+    JOIN = 11
     ITEM = 32
     ROOM = 33
-    HELD = 34
-    DONE = 35
-    REFUSED = 36
-    COUNT = 37
-    LATER = 38
-    COMING = 39
+    DONE = 34
+    REFUSED = 35
+    COUNT = 36
+    LATER = 37
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}  # quicker than Kind(code)
-_WITH_ITEM: Final = frozenset(
-    {Kind.FILL, Kind.OFFER, Kind.TRY_PUT, Kind.POST, Kind.UNTAKE, Kind.ITEM}
-)
-_WITH_NUMBER: Final = frozenset({Kind.FILL_HELD, Kind.COUNT, Kind.COMING})
+_WITH_ITEM: Final = frozenset({Kind.PUT, Kind.POST, Kind.UNACK, Kind.ITEM})
 
 
 class Item(NamedTuple):
     """An item, as bytes.
 
-    Whoever pickles it pickles the object that it stands for: so it comes out of the manager's own protocol at
+    To pickle it is to pickle the object that it stands for. So it comes out of the manager's own protocol at
     a program that knows nothing of this class, and nothing is unpickled on the way.
 
     Attributes:
@@ -114,35 +101,44 @@ class Item(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One message."""
+    """One message.
+
+    Attributes:
+        size, used: of COUNT: how many items the queue holds, and how many places are taken, by items, by
+            those that are leased, and by those for which room is kept.
+    """
 
     kind: Kind
     number: int
     item: Item | None = None
-    value: int = 0
+    size: int = 0
+    used: int = 0
 
 
-def join_frame(kind: Kind, number: int, item: Item | None = None, value: int = 0) -> bytes:
-    """Return a frame as bytes."""
-    header = _HEADER.pack(kind, number)
+def join_frame(kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0) -> bytes:
+    """Return a frame as bytes, its length among them."""
     if item is not None:
-        return b"%b%c%b" % (header, item.pickled, item.data)
-    return header + _NUMBER.pack(value) if kind in _WITH_NUMBER else header
+        length = _AFTER_LENGTH.size + 1 + len(item.data)
+        return b"%b%c%b" % (_HEADER.pack(length, kind, number), item.pickled, item.data)
+    if kind is Kind.COUNT:
+        length = _AFTER_LENGTH.size + _COUNTS.size
+        return _HEADER.pack(length, kind, number) + _COUNTS.pack(size, used)
+    return _HEADER.pack(_AFTER_LENGTH.size, kind, number)
 
 
 def split_frame(data: bytes) -> Frame:
-    """Return the frame in *data*.
+    """Return the frame in *data*, which is without its length.
 
     Raises:
         RemoteProtocolError: there is none.
     """
     try:
-        code, number = _HEADER.unpack_from(data)
+        code, number = _AFTER_LENGTH.unpack_from(data)
         kind = _KINDS[code]
         if kind in _WITH_ITEM:
-            return Frame(kind, number, Item(bool(data[_HEADER.size]), data[_HEADER.size + 1 :]))
-        if kind in _WITH_NUMBER:
-            return Frame(kind, number, None, _NUMBER.unpack(data[_HEADER.size :])[0])
+            return Frame(kind, number, Item(bool(data[9]), data[10:]))
+        if kind is Kind.COUNT:
+            return Frame(kind, number, None, *_COUNTS.unpack_from(data, 9))
     except (struct.error, LookupError) as exc:
-        raise RemoteProtocolError(f"no frame of a queue: {data[:20]!r} ({exc})") from exc
+        raise RemoteProtocolError(f"not a frame of a queue: {data[:20]!r} ({exc})") from exc
     return Frame(kind, number)

@@ -1,20 +1,20 @@
-"""The manager's server of a QueueHost: queues by their idents, for our clients and for ipcq's."""
+"""QueueServer: the manager's server of a QueueHost, for our clients and for ipcq's."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from collections.abc import Mapping
+from multiprocessing.reduction import ForkingPickler
 from types import MappingProxyType
 from typing import Any, Final
 
-from ...managers.client import ATTACH_QUEUE
 from ...managers.connection import SocketConnection
 from ...managers.server import ManagerServer
 from .hosted_queue import HostedQueue
-from .ipcq_proxy import BlockingCaller, _ProxiedQueue, _ProxyConnection
-from .protocol import VERSION
-from .server_loop import FrameLoop
+from .ipcq_proxy import IpcqProxy, ProxiedQueue
+from .protocol import ATTACH_QUEUE, VERSION
+from .server_loop import ServerLoop
 from .service import QueueService
 
 __all__ = ["QueueServer"]
@@ -42,23 +42,23 @@ class QueueServer(ManagerServer):
         max_items: int = 0,
         registry: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
     ) -> None:
-        # What a proxy is, is the clients' affair.
-        queues = {"get_queue": (self._proxied, _EXPOSED, None, None)}
+        queues = {"get_queue": (self._proxied_queue, _EXPOSED, None, None)}
         super().__init__(listening, address, authkey, {**queues, **registry})
         self.public.append(ATTACH_QUEUE)
         self._max_items = max_items
         self._queues: dict[Any, HostedQueue] = {}
-        self._proxies: dict[Any, _ProxiedQueue] = {}
-        self._loop = FrameLoop(f"communica_like queues {address}")
-        self._callers = threading.local()
-        self._mutex = threading.Lock()
+        self._proxied: dict[Any, ProxiedQueue] = {}
+        self._loop = ServerLoop(f"communica_like queues {address}")
+        self._proxies = threading.local()
+        self._queues_lock = threading.Lock()
 
     def queue(self, ident: Any, max_items: int = 0) -> HostedQueue:
         """Return the queue of this ident."""
-        _check_ident(ident)
-        with self._mutex:
+        if not isinstance(ident, str | bytes | int | None):
+            raise TypeError(f"the ident of a queue is a str, bytes, an int or None, not {ident!r}")
+        with self._queues_lock:
             if ident not in self._queues:
-                self._queues[ident] = HostedQueue(self._loop, max_items or self._max_items)
+                self._queues[ident] = HostedQueue(self._loop.when_heard, max_items or self._max_items)
             return self._queues[ident]
 
     def start(self) -> None:
@@ -72,35 +72,27 @@ class QueueServer(ManagerServer):
         self._loop.stop()
         super().stop()
 
-    # -- our clients
-
     def communica_like_queue(self, conn: SocketConnection, version: int, ident: Any, max_items: int) -> None:
-        """Serve a ManagerQueue."""
+        """Serve a ManagerQueue: from now on its connection carries frames."""
         if version != VERSION:
             raise ValueError(f"a client of version {version}; this server has version {VERSION}")
         hosted = self.queue(ident, max_items)
-        conn.send(("#RETURN", hosted.max_items))
-        QueueService(self.keep(conn), hosted, self._loop)
-
-    # -- programs that use the manager's own protocol
+        answer = bytes(ForkingPickler.dumps(("#RETURN", hosted.max_items)))
+        service = QueueService(self.keep(conn), hosted, self._loop)
+        # The length that is before a frame is before multiprocessing's messages, too.
+        self._loop.call(lambda: service.begin(len(answer).to_bytes(4) + answer))
 
     def serve_client(self, conn: Any) -> None:
         """Serve the proxies of one thread of another program, until it ends."""
-        caller = BlockingCaller(conn)
-        self._callers.current = caller
+        proxy = IpcqProxy(conn, self._loop)
+        self._proxies.current = proxy
+        conn.send = proxy.send
         try:
-            super().serve_client(_ProxyConnection(conn, caller))  # type: ignore[arg-type]
+            super().serve_client(conn)
         finally:
-            caller.leave()
+            proxy.answered(False)
 
-    def _proxied(self, ident: Any = None) -> _ProxiedQueue:
+    def _proxied_queue(self, ident: Any = None) -> ProxiedQueue:
         hosted = self.queue(ident)
-        with self._mutex:
-            if ident not in self._proxies:
-                self._proxies[ident] = _ProxiedQueue(hosted, self._callers)
-            return self._proxies[ident]
-
-
-def _check_ident(ident: Any) -> None:
-    if not isinstance(ident, str | bytes | int | None):
-        raise TypeError(f"the ident of a queue is a str, bytes, an int or None, not {ident!r}")
+        with self._queues_lock:  # one for each queue: proxies may be dropped without a word
+            return self._proxied.setdefault(ident, ProxiedQueue(hosted, self._proxies))

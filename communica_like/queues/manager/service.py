@@ -1,94 +1,99 @@
-"""One connection of a ManagerQueue, on the side of the QueueHost."""
+"""QueueService: one connection of a ManagerQueue, on the side of the QueueHost."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Callable
+from typing import Final
 
 from ...exceptions import RemoteProtocolError
-from .framed_socket import FrameSocket
+from .framed_socket import FramedSocket
 from .hosted_queue import HostedQueue
-from .protocol import Frame, Item, Kind, join_frame, split_frame
-from .server_loop import FrameLoop
+from .protocol import Item, Kind, join_frame, split_frame
+from .server_loop import ServerLoop
 
 __all__ = ["QueueService"]
+
+_MOST_READS: Final = 128  # in a round: more than what a socket holds when the round begins
 
 
 class QueueService:
     """Does what one client asks of one queue.
 
+    When the client is gone, the queue takes back what the client has not acknowledged.
+
     Args:
         sock: this object owns it from now on.
         queue: the queue.
-        loop: receives what the client says. When the client is gone, what it has not taken for good is given
-            back.
+        loop: reads what the client says.
     """
 
-    apart = False
-
-    def __init__(self, sock: socket.socket, queue: HostedQueue, loop: FrameLoop) -> None:
-        self.frames = FrameSocket(sock, self._received, lambda: loop.send_rest(self))
+    def __init__(self, sock: socket.socket, queue: HostedQueue, loop: ServerLoop) -> None:
+        self._frames = FramedSocket(sock, self._received)
         self._queue = queue
-        self._held: dict[int, Item] = {}
-        loop.add(self)
+        self._loop = loop
+
+    def begin(self, greeting: bytes = b"") -> None:
+        """Have the loop read it; then send a greeting. So the client's first word is heard in time."""
+        self._loop.admit(self)
+        self._send(greeting)
+
+    # -- the queue's side: see Client
+
+    def tell(self, kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0) -> None:
+        self._send(join_frame(kind, number, item, size, used))
+
+    # -- the loop's side: see Member
+
+    def fileno(self) -> int:
+        return self._frames.fileno()
+
+    def receive(self, to_the_end: bool) -> bool:
+        for _ in range(_MOST_READS):
+            count = self._frames.receive()
+            if count <= 0:
+                return count == 0
+            if not (self._frames.more or to_the_end):
+                break
+        return True
+
+    def send_rest(self) -> bool:
+        try:
+            return self._frames.flush()
+        except OSError:
+            return True  # the end, which is found by receiving
 
     def ended(self) -> None:
-        """The client is gone."""
         self._queue.leave(self)
+        self._frames.close()
 
-    # -- the queue's side: see Claimer
+    # --
 
-    def tell(self, kind: Kind, number: int, item: Item | None = None, value: int = 0) -> None:
-        self.frames.send(join_frame(kind, number, item, value))
-
-    def alive(self) -> bool:
-        return not self.frames.hung_up()
-
-    # -- the client's side
+    def _send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # the end, which is found by receiving
+            self._frames.send(data)
+        if self._frames.unsent:
+            self._loop.watch_room(self)
 
     def _received(self, data: bytes) -> None:
         frame = split_frame(data)
-        queue, number, item = self._queue, frame.number, frame.item
-        match frame.kind:
-            case Kind.TAKEN:  # these come most often
-                queue.taken(self, number)
-            case Kind.ASK_ITEM:
-                queue.ask_item(self, number)
-            case Kind.POST if item is not None and not queue.max_items:
-                queue.post(item)
-            case Kind.GLANCE:
-                queue.glance(self, number)
-            case Kind.TRY_ITEM:
-                queue.try_item(self, number)
-            case Kind.TRY_ROOM:
-                queue.try_room(self, number)
-            case Kind.FILL if item is not None:
-                queue.fill(self, number, item)
-            case Kind.ASK_ROOM:
-                queue.ask_room(self, number)
-            case Kind.OFFER if item is not None:
-                self._held[number] = item
-                self.tell(Kind.HELD, number)
-            case Kind.FILL_HELD if frame.value in self._held:
-                queue.fill(self, number, self._held.pop(frame.value))
-            case Kind.TRY_PUT if item is not None:
-                queue.try_put(self, number, item)
-            case Kind.MAY_POST:
-                self.tell(Kind.DONE if queue.expect_posts(self) else Kind.REFUSED, number)
-            case Kind.UNTAKE if item is not None:
-                queue.untake(self, number, item)
-            case Kind.BACK:
-                self._held.pop(number, None)
-                queue.back(self, number)
-            case Kind.TASK_DONE:
-                self.tell(Kind.DONE if queue.task_done() else Kind.REFUSED, number)
-            case Kind.JOIN:
-                queue.ask_join(self, number)
-            case Kind.SIZE:
-                queue.ask_size(self, number)
-            case _:
-                raise RemoteProtocolError(f"not from a client: {frame_text(frame)}")
+        call = _CALLS.get(frame.kind)
+        if call is None:
+            raise RemoteProtocolError(f"not from a client: {frame.kind.name} {frame.number}")
+        call(self._queue, self, frame.number, *(() if frame.item is None else (frame.item,)))
 
 
-def frame_text(frame: Frame) -> str:
-    """Return what a log may say of a frame."""
-    return f"{frame.kind.name} {frame.number}"
+_CALLS: Final[dict[Kind, Callable[..., object]]] = {
+    Kind.GET: HostedQueue.get,
+    Kind.PUT: HostedQueue.put,
+    Kind.NOW: HostedQueue.now,
+    Kind.ACK: HostedQueue.ack,
+    Kind.COMMIT: HostedQueue.commit,
+    Kind.POST: HostedQueue.post,
+    Kind.BACK: HostedQueue.back,
+    Kind.UNACK: HostedQueue.unack,
+    Kind.SIZE: HostedQueue.size,
+    Kind.TASK_DONE: HostedQueue.task_done,
+    Kind.JOIN: HostedQueue.join,
+}

@@ -60,7 +60,7 @@ class TypeWaiters:
         self._asleep_since = 0.0
 
     async def wait(self, message_type: int, attempt: Callable[[], T], timeout: float | None) -> T:
-        """Return the result of the first *attempt* that finds a message of this type. See Waiters.wait."""
+        """Return the result of the first *attempt* that finds a message of this type."""
         waiters = self._by_type.get(message_type)
         if waiters is None:
             waiters = self._by_type[message_type] = Waiters(queue.Empty, partial(self._watch, message_type))

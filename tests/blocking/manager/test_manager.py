@@ -259,12 +259,8 @@ def test_a_server_that_is_killed_or_shut_down_ends_all_that_wait(folder: str) ->
             threads = [threading.Thread(target=wait, args=call) for call in calls]
             for thread in threads:
                 thread.start()
-            getters, putters = empty._core._getters, full._core._putters
-            remote: Any = full._core._remote
-            deadline = time.monotonic() + PATIENCE
-            while (len(getters), len(putters), len(remote._waiting)) != (2, 1, 2):  # until all wait
-                assert time.monotonic() < deadline
-                time.sleep(0.001)
+            until_they_wait(empty, 2)
+            until_they_wait(full, 2)
             assert errors.empty()
             child.kill() if kill else child.end()
             for thread in threads:
@@ -273,6 +269,15 @@ def test_a_server_that_is_killed_or_shut_down_ends_all_that_wait(folder: str) ->
             client.shutdown()
             with pytest.raises(Closed):
                 full.get()
+
+
+def until_they_wait(items: Any, tasks: int) -> None:
+    """Wait until so many threads wait in a queue, and the host knows."""
+    deadline = time.monotonic() + PATIENCE
+    while (remote := items._core._remote) is None or remote._channel._tasks != tasks:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    items.qsize()
 
 
 def test_a_server_at_the_end_of_the_interpreter(folder: str) -> None:

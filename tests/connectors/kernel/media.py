@@ -20,7 +20,7 @@ NAMES = ("posixmq", "sysv", "fifo")
 
 @contextmanager
 def maker(medium: str) -> Iterator[MakeConnector]:
-    """Give a function that makes connectors of this medium, for addresses that nobody has."""
+    """Give a function that makes connectors of this medium, for addresses that are free."""
     with tempfile.TemporaryDirectory(prefix="cl-") as folder:
 
         def make(authkey: bytes | None = None) -> Connector:

@@ -98,7 +98,7 @@ async def test_both_killed_while_much_is_on_its_way(connector: Connector, state:
 
 
 async def test_a_client_that_stands_still_while_the_server_sends(connector: Connector, state: Path) -> None:
-    """It holds up nobody; others come and go; and its end is noticed."""
+    """It does not hold up others, and its end is noticed."""
     async with serving(connector) as served:
         async with Actor("connect", connector.dump_state()) as client:
             await client.line()
@@ -139,12 +139,12 @@ async def test_a_server_aborts_a_client_that_stands_still(connector: Connector, 
     await start_over(connector, state, seen)
 
 
-async def test_a_client_dies_between_knock_and_answer(connector: Connector, state: Path) -> None:
+async def test_a_client_dies_between_request_and_answer(connector: Connector, state: Path) -> None:
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
         async with Actor("connect", connector.dump_state()) as client:
-            await client.line()  # its request is in the doorbell
+            await client.line()  # its request is in the server's queue
             seen = queues_of(state)
             await client.kill()
         server.send(signal.SIGCONT)
@@ -156,7 +156,7 @@ async def test_a_client_dies_between_knock_and_answer(connector: Connector, stat
     await start_over(connector, state, seen)
 
 
-async def test_a_server_dies_between_knock_and_answer(connector: Connector, state: Path) -> None:
+async def test_a_server_dies_between_request_and_answer(connector: Connector, state: Path) -> None:
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
@@ -168,18 +168,18 @@ async def test_a_server_dies_between_knock_and_answer(connector: Connector, stat
     await start_over(connector, state, seen)
 
 
-async def test_a_client_gives_up_between_knock_and_answer(connector: Connector, state: Path) -> None:
+async def test_a_client_gives_up_between_request_and_answer(connector: Connector, state: Path) -> None:
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
-        [doorbell] = entries_of(state)
+        [server_entry] = entries_of(state)
         link = await connector.connect(near := Recorder())
-        seen = [each for each in queues_of(state) if each != doorbell]
+        seen = [each for each in queues_of(state) if each != server_entry]
         link.send(b"hello")
         link.abort()
         await near.until_broken()
         assert near.error is None
-        await eventually(lambda: entries_of(state) == [doorbell])
+        await eventually(lambda: entries_of(state) == [server_entry])
         assert still_there(seen) == []
         server.send(signal.SIGCONT)
         link = await connector.connect(near := Recorder())

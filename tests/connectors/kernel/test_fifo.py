@@ -48,7 +48,7 @@ def test_values(tmp_path: Path) -> None:
         connector.path = "/b"  # type: ignore[misc]
 
 
-async def test_the_doorbell_is_there_while_it_is_served(state: Path, tmp_path: Path) -> None:
+async def test_the_pipe_is_there_while_it_is_served(state: Path, tmp_path: Path) -> None:
     path = tmp_path / "rendezvous"
     async with serving(FifoConnector(str(path))):
         assert stat.S_ISFIFO(path.stat().st_mode)

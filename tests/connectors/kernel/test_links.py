@@ -135,7 +135,7 @@ async def test_abort_while_closing(connector: Connector) -> None:
         assert len(far.data) < len(BLOB)
 
 
-async def test_whoever_is_turned_away_at_once(connector: Connector) -> None:
+async def test_a_client_that_is_turned_away_at_once(connector: Connector) -> None:
     """A server that closes aborts a link while it is given it."""
 
     class Refusal(Recorder):
@@ -186,7 +186,7 @@ async def test_nothing_is_left(connector: Connector, state: Path) -> None:
     before = descriptors()
     seen: set[str] = set()
     async with serving(connector) as served:
-        [doorbell] = entries_of(state)
+        [server_entry] = entries_of(state)
         for number in range(6):
             near = Recorder()
             link = await connector.connect(near)
@@ -198,7 +198,7 @@ async def test_nothing_is_left(connector: Connector, state: Path) -> None:
             [link, far_link][number % 2].close() if number < 4 else [link, far_link][number % 2].abort()
             await near.until_broken()
             await far.until_broken()
-        await eventually(lambda: entries_of(state) == [doorbell])
+        await eventually(lambda: entries_of(state) == [server_entry])
     assert len(seen) > 6
     assert still_there([each for each in seen if not each.startswith("pipe-")]) == []
     await eventually(lambda: descriptors() <= before)

@@ -1,4 +1,4 @@
-"""A server at its doorbell, and what must not harm it."""
+"""A server that takes connect requests, and what must not harm it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from communica_like.abc import Connector
-from communica_like.connectors.kernel import listener as amqp_listener
+from communica_like.connectors.kernel import listener as listener_module
 from communica_like.connectors.kernel.fifo_pipes import FifoPair
+from communica_like.connectors.kernel.listener import RendezvousListener
 from communica_like.connectors.kernel.posixmq_queues import PosixMQPair
 from communica_like.connectors.kernel.rendezvous import ConnectRequest
 from communica_like.connectors.kernel.sysv_queues import SysVPair
 from communica_like.exceptions import LinkError, LinkRefused
 from communica_like.system import AddressLock, ProcessId
 from tests.connectors.actor import Actor
-from tests.connectors.kernel.doorbells import doorbell, works
+from tests.connectors.kernel.rendezvous_queues import rendezvous_queue, works
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving
 from tests.private_state import entries_of
 
@@ -29,8 +30,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has them 
 PAIRS: dict[str, Any] = {"posixmq": PosixMQPair, "sysv": SysVPair, "fifo": FifoPair}
 
 
-def knocks(connector: Connector) -> list[bytes]:
-    """What is no request, or one that nobody waits for."""
+def bad_requests(connector: Connector) -> list[bytes]:
+    """What is no request, or one whose client is not waiting."""
     own, init, token = ProcessId.own(), ProcessId.of(1), "0" * 24
     endpoints = {"sysv": ["1", "2", token]}.get(connector.scheme, [token])
     dead = own._replace(start=own.start + 1)
@@ -59,33 +60,33 @@ async def test_what_a_server_leaves_that_is_only_just_dying(
             made.unlink()
         return []
 
-    made: Any = doorbell(connector, create=True)
-    monkeypatch.setattr(amqp_listener, "reap", reap)
+    made: Any = rendezvous_queue(connector, create=True)
+    monkeypatch.setattr(listener_module, "reap", reap)
     async with serving(connector) as served:
         assert reaps == 4
         await works(connector, served)
     made.close()
 
 
-async def test_garbage_and_stale_knocks(connector: Connector) -> None:
+async def test_garbage_and_stale_requests(connector: Connector) -> None:
     async with serving(connector) as served:
-        async with doorbell(connector) as rendezvous:
-            for data in [*knocks(connector), b""]:
-                await rendezvous.put(data, timeout=PATIENCE)
-            await eventually(lambda: rendezvous.qsize() == 0)
+        async with rendezvous_queue(connector) as requests:
+            for data in [*bad_requests(connector), b""]:
+                await requests.put(data, timeout=PATIENCE)
+            await eventually(lambda: requests.qsize() == 0)
         await works(connector, served)
         assert len(served.links) == 1
 
 
-async def test_a_knock_that_names_the_wrong_process(connector: Connector) -> None:
+async def test_a_request_that_names_the_wrong_process(connector: Connector) -> None:
     """The kernel watches whom the request names; whether the link lasts is up to those who have it."""
     async with serving(connector) as served:
         pair = PAIRS[connector.scheme].make()
-        async with Actor("lurk", "-") as other, doorbell(connector) as knocking:
+        async with Actor("lurk", "-") as other, rendezvous_queue(connector) as requests:
             await other.line()
             process = ProcessId.of(other.pid)
             assert process is not None
-            await knocking.put(ConnectRequest(process, pair.endpoints).encode())
+            await requests.put(ConnectRequest(process, pair.endpoints).encode())
             _, far = await served.link()
             await other.kill()
             await far.until_broken()
@@ -94,23 +95,23 @@ async def test_a_knock_that_names_the_wrong_process(connector: Connector) -> Non
         await works(connector, served)
 
 
-async def test_a_flood_of_knocks_does_not_stop_the_loop(
+async def test_a_flood_of_requests_does_not_stop_the_loop(
     connector: Connector, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = 0
-    really_open = amqp_listener.RendezvousListener._open
+    really_open = RendezvousListener._open_link
 
-    def count(door: amqp_listener.RendezvousListener, data: bytes) -> None:
+    def count(listener: RendezvousListener, data: bytes) -> None:
         nonlocal opened
         opened += 1
-        really_open(door, data)
+        really_open(listener, data)
 
-    monkeypatch.setattr(amqp_listener.RendezvousListener, "_open", count)
+    monkeypatch.setattr(RendezvousListener, "_open_link", count)
     async with (
         serving(connector) as served,
-        Actor("ring", connector.dump_state(), "-") as other,
+        Actor("flood", connector.dump_state(), "-") as other,
     ):
-        assert await other.line() == "ringing"
+        assert await other.line() == "flooding"
         most = 0
         async with asyncio.timeout(30):
             while opened < 100:
@@ -125,7 +126,7 @@ async def test_a_flood_of_knocks_does_not_stop_the_loop(
 async def test_the_state_directory_is_removed_under_it(
     connector: Connector, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(amqp_listener, "_ROUND", 0.02)
+    monkeypatch.setattr(listener_module, "_CHECK_INTERVAL", 0.02)
     async with serving(connector) as served:
         link = await connector.connect(near := Recorder())
         far_link, far = await served.link()
@@ -137,7 +138,7 @@ async def test_the_state_directory_is_removed_under_it(
         far_link.send(b"hello")
         assert await near.until(5) == b"hello"
         await eventually(lambda: AddressLock.owner(connector.dump_state()) is not None)
-        assert len(entries_of(state)) == 1, "the doorbell is in it again"
+        assert len(entries_of(state)) == 1, "the server's queue is in it again"
         await works(connector, served)
         link.close()
         await near.until_broken()
@@ -155,7 +156,7 @@ async def test_no_room_to_write_it_down(
         if what == "announce":
             patch.setattr(AddressLock, "announce", fail)
         else:
-            patch.setattr(amqp_listener, "register_reused", fail)
+            patch.setattr(listener_module, "register_reused", fail)
         with pytest.raises(LinkError, match="No space"):
             await connector.listen(lambda link: Recorder())
     assert entries_of(state) == []
@@ -168,12 +169,12 @@ async def test_no_room_to_write_it_down(
         await works(connector, served)
 
 
-async def test_close_with_clients_at_theamqp_listener(connector: Connector, state: Path) -> None:
+async def test_close_with_clients_at_its_listener(connector: Connector, state: Path) -> None:
     """They learn of it at once, and the close is not cut short by its being cancelled."""
     served = serving(connector)
     here = await served.__aenter__()
     nears = [Recorder() for _ in range(3)]
-    links = [await connector.connect(near) for near in nears]  # the door has not opened to them yet
+    links = [await connector.connect(near) for near in nears]  # the server has not opened them yet
     closing = asyncio.ensure_future(here.listener.close())
     await asyncio.sleep(0)
     closing.cancel()

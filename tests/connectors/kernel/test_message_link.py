@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from communica_like.abc import PeerIdentity
 from communica_like.connectors.kernel.message_link import MessageLink
 from communica_like.system import ProcessId
 from tests.connectors.recorder import Recorder
@@ -18,22 +17,33 @@ from tests.connectors.recorder import Recorder
 LARGEST = 100
 
 
+class FakePair:
+    """A pair whose queues are not used."""
+
+    inwards = outwards = None
+    largest = LARGEST
+
+
 class FakeLink(MessageLink):
     """A link that keeps what it puts, of which there is room for *room* messages."""
 
     def __init__(self, room: int = 10**9) -> None:
-        super().__init__(PeerIdentity("fake", "there"), ProcessId.own(), LARGEST)
+        pair: Any = FakePair()
+        super().__init__("fake", "there", ProcessId.own(), pair)
         self.room = room
         self.put: list[bytes] = []
         self.got: deque[bytes] = deque()
         self.waits = False
-        self.let_go = 0
+        self.released = 0
         self.receiver = self.recorder = Recorder()
+
+    def start(self) -> None:
+        """Begin to read: the tests do that."""
 
     def _put(self, message: bytes) -> bool:
         assert isinstance(message, bytes)
         assert len(message) <= self._largest
-        assert not self.let_go
+        assert not self.released
         if len(self.put) >= self.room:
             return False
         self.put.append(message)
@@ -42,11 +52,11 @@ class FakeLink(MessageLink):
     def _get(self) -> bytes | None:
         return self.got.popleft() if self.got else None
 
-    def _await_room(self, waiting: bool) -> None:
-        self.waits = waiting
+    def _watch_room(self, wanted: bool) -> None:
+        self.waits = wanted
 
-    def _let_go(self) -> None:
-        self.let_go += 1
+    def _release(self) -> None:
+        self.released += 1
 
     def give(self, *messages: bytes) -> None:
         """As if the other side had sent them."""
@@ -152,7 +162,7 @@ async def test_reading() -> None:
     link.got.extend([full] * 100)
     link._read(64)
     assert len(link.got) == 36, "others have their turn"
-    link._read(100, end=True)
+    link._read(100, drain=True)
     assert not link.got
     link.abort()
     await link.recorder.until_broken()
@@ -163,7 +173,7 @@ async def test_the_other_side_ends_it() -> None:
     link.send(b"never taken")
     link.give(b"x" * LARGEST, b"", b"after the end")
     assert link.recorder.data == b"x" * LARGEST
-    assert link.let_go == 1
+    assert link.released == 1
     link.send(b"into the void")
     link.close()
     link.abort()
@@ -171,7 +181,7 @@ async def test_the_other_side_ends_it() -> None:
     await link.recorder.until_broken()
     link.make_room(5)
     assert link.put == []
-    assert link.let_go == 1
+    assert link.released == 1
 
 
 @pytest.mark.parametrize("how", ["data", "writable"])
@@ -194,7 +204,7 @@ async def test_aborted_by_its_receiver(how: str) -> None:
     else:
         link.send(bytes(70_000))
         link.make_room(690)
-    assert link.let_go == 1
+    assert link.released == 1
     await link.recorder.until_broken()
 
 
@@ -205,5 +215,5 @@ async def test_the_process_ends() -> None:
     link._process._has_ended()
     assert link.recorder.data == b"lastwords" * 100
     await link.recorder.until_broken()
-    assert link.let_go == 1
+    assert link.released == 1
     assert "ended" in str(link.recorder.error)

@@ -92,7 +92,7 @@ def test_a_pair(state: Path) -> None:
 @pytest.mark.parametrize(
     "endpoints", [(), ("",), ("x" * 24,), ("0" * 24, "0" * 24), ("0" * 23 + "\n",), ("../" * 8,)]
 )
-def test_no_places(endpoints: tuple[str, ...]) -> None:
+def test_no_endpoints(endpoints: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="no pair"):
         PosixMQPair.of_client(*endpoints)
 
@@ -110,7 +110,7 @@ def test_half_a_pair(state: Path) -> None:
 
 def test_forty_clients_leave_room_for_the_users_queues(alone: Alone) -> None:
     def run() -> None:
-        PosixMQ(f"/cl-test-{os.getpid()}", 10, 1024).unlink()  # as a doorbell is
+        PosixMQ(f"/cl-test-{os.getpid()}", 10, 1024).unlink()  # as a server's queue is
         pairs = make(40)
         sizes = [room_of(pair) for pair in pairs]
         assert sizes == sorted(sizes, reverse=True), "the more there are, the smaller"

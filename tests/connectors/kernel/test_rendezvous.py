@@ -16,7 +16,7 @@ from communica_like.connectors import PosixMQConnector, SysVConnector
 from communica_like.exceptions import AddressInUse, FeatureNotAvailable, LinkRefused
 from communica_like.system import AddressLock
 from tests.connectors.actor import Actor
-from tests.connectors.kernel.doorbells import doorbell, foreign, works
+from tests.connectors.kernel.rendezvous_queues import foreign, rendezvous_queue, works
 from tests.connectors.recorder import PATIENCE, Recorder, eventually, serving
 from tests.private_state import entries_of
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux has them 
 
 async def test_nobody_serves(connector: Connector, state: Path) -> None:
     for _ in range(3):
-        with pytest.raises(LinkRefused, match="nobody serves"):
+        with pytest.raises(LinkRefused, match="no server listens"):
             await connector.connect(Recorder())
     async with serving(connector):
         pass
@@ -65,23 +65,23 @@ async def test_a_foreign_queue_is_neither_stolen_nor_destroyed(connector: Connec
         with pytest.raises(LinkRefused):
             await connector.connect(Recorder())
         assert other.get_nowait() == b"precious"
-        doorbell(connector).close()  # it has its name still
+        rendezvous_queue(connector).close()  # it has its name still
         assert entries_of(state) == []
         assert AddressLock.owner(connector.dump_state()) is None
     async with serving(connector) as served:
         await works(connector, served)
 
 
-async def test_a_full_doorbell(connector: Connector, state: Path) -> None:
-    """Whoever finds it full waits, is served in turn, and leaves nothing if it is cancelled."""
+async def test_a_full_rendezvous_queue(connector: Connector, state: Path) -> None:
+    """A client that finds it full waits, and leaves nothing if it is cancelled."""
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
         await server.stopped()
-        async with doorbell(connector) as rendezvous:
+        async with rendezvous_queue(connector) as requests:
             for size in (500, 20, 1):
                 with contextlib.suppress(queue.Full):
                     while True:
-                        rendezvous.put_nowait(b" " * size)
+                        requests.put_nowait(b" " * size)
         entries = entries_of(state)
         impatient = [asyncio.ensure_future(connector.connect(Recorder())) for _ in range(3)]
         await eventually(lambda: len(entries_of(state)) >= len(entries) + 6)

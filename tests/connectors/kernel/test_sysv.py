@@ -65,7 +65,7 @@ async def test_queues_removed_under_a_live_link(
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: raised.append(context))
     async with serving(connector) as served:
         for number, who in enumerate(["near", "far", "blocked"]):
-            doorbell = f"sysvmq {connector.key}"
+            server_entry = f"sysvmq {connector.key}"
             link = await connector.connect(near := Recorder())
             far_link, far = await served.link(number)
             far_link.send(b"hello")
@@ -73,23 +73,23 @@ async def test_queues_removed_under_a_live_link(
             if who == "blocked":
                 link.send(bytes(MIB))
             for entry in entries_of_queues(state):
-                if entry != doorbell:
+                if entry != server_entry:
                     SysVMQ(int(entry.split()[1]), create=False).unlink()
             (far_link if who == "far" else link).send(b"is anybody there?")
             async with asyncio.timeout(PATIENCE):
                 await near.broken.wait()
                 await far.broken.wait()
             assert near.error is far.error is None
-        await eventually(lambda: entries_of_queues(state) == [doorbell])
+        await eventually(lambda: entries_of_queues(state) == [server_entry])
     assert raised == []
     assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
-async def test_a_doorbell_removed_under_a_live_server(
+async def test_a_rendezvous_queue_removed_under_a_live_server(
     connector: SysVConnector, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It makes another one."""
-    monkeypatch.setattr("communica_like.connectors.kernel.listener._PAUSE", 0.01)
+    monkeypatch.setattr("communica_like.connectors.kernel.listener._RETRY_DELAY", 0.01)
     async with serving(connector) as served:
         SysVMQ(connector.key, create=False).unlink()
         await eventually(lambda: still_there([f"sysvmq {connector.key}"]))

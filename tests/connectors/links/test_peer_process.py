@@ -110,7 +110,7 @@ async def test_a_process_that_takes_its_time_to_end(monkeypatch: pytest.MonkeyPa
         looks += 1
         return True
 
-    monkeypatch.setattr(peer_process, "_GRACE", 0.001)
+    monkeypatch.setattr(peer_process, "_POLL_INTERVAL", 0.001)
     monkeypatch.setattr(ProcessId, "ending", property(ending))
     heard = Heard()
     with Forked(wait) as child:
@@ -124,8 +124,8 @@ async def test_a_process_that_takes_its_time_to_end(monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_process_whose_end_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer_process, "_GRACE", 0.001)
-    monkeypatch.setattr(peer_process, "_LONGEST", 0.01)
+    monkeypatch.setattr(peer_process, "_POLL_INTERVAL", 0.001)
+    monkeypatch.setattr(peer_process, "_EXIT_TIMEOUT", 0.01)
     monkeypatch.setattr(ProcessId, "ending", property(lambda process: True))
     heard = Heard()
     PeerProcess(ProcessId.own(), heard.end).conclude(heard.reports.append, wait=True)

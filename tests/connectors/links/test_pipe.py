@@ -108,7 +108,7 @@ async def test_abort_drops_what_was_not_sent(ends: Ends) -> None:
 
 
 async def test_writable_tells_of_a_reader_that_does_not_keep_up(ends: Ends) -> None:
-    near, ear, reading, _ = ends.half()
+    near, recorder, reading, _ = ends.half()
     sent = 0
     while near.writable:
         near.send(b"x" * 10_000)
@@ -117,18 +117,18 @@ async def test_writable_tells_of_a_reader_that_does_not_keep_up(ends: Ends) -> N
     received = 0
     os.set_blocking(reading, False)
     while received < sent - 20_000:
-        assert near.writable == ear.writable.is_set()
+        assert near.writable == recorder.writable.is_set()
         try:
             received += len(os.read(reading, 5_000))
         except BlockingIOError:
             pass
         await asyncio.sleep(0)
-    await eventually(ear.writable.is_set)
+    await eventually(recorder.writable.is_set)
     assert near.writable
 
 
 async def test_a_closing_link_does_not_become_writable(ends: Ends) -> None:
-    near, ear, reading, _ = ends.half()
+    near, recorder, reading, _ = ends.half()
     near.send(b"x" * MIB)
     near.close()
     received = 0
@@ -136,38 +136,38 @@ async def test_a_closing_link_does_not_become_writable(ends: Ends) -> None:
         received += len(data)
     assert received == MIB
     assert not near.writable
-    assert not ear.writable.is_set()
+    assert not recorder.writable.is_set()
 
 
 async def test_all_data_comes_before_the_end(ends: Ends) -> None:
-    _, ear, _, writing = ends.half()
+    _, recorder, _, writing = ends.half()
     os.set_blocking(writing, False)
     size = os.write(writing, os.urandom(MIB))  # as much as there is room
     ends.close(writing)
-    await ear.until_broken()
-    assert len(ear.data) == size
+    await recorder.until_broken()
+    assert len(recorder.data) == size
 
 
 @pytest.mark.parametrize("size", [1, MIB])
 async def test_nobody_reads_but_what_was_sent_is_read(ends: Ends, size: int) -> None:
-    near, ear, reading, writing = ends.half()
+    near, recorder, reading, writing = ends.half()
     if size == MIB:
         near.send(b"x" * size)  # the rest waits when the reader goes
     ends.close(reading)
     near.send(b"x" * size)
     os.write(writing, b"last words")
-    assert await ear.until(10) == b"last words"
+    assert await recorder.until(10) == b"last words"
     await eventually(lambda: not near.writable)
     near.send(b"into the void")
-    assert not ear.broken.is_set(), "there may be more to read"
+    assert not recorder.broken.is_set(), "there may be more to read"
     ends.close(writing)
-    await ear.until_broken()
-    assert ear.error is None
+    await recorder.until_broken()
+    assert recorder.error is None
 
 
 @pytest.mark.parametrize("end", ["close", "abort"])
 async def test_a_receiver_may_end_the_link_when_it_gets_data(ends: Ends, end: str) -> None:
-    near, ear, _, writing = ends.half()
+    near, recorder, _, writing = ends.half()
 
     class Ender(Recorder):
         def data_received(self, data: bytes) -> None:
@@ -182,7 +182,7 @@ async def test_a_receiver_may_end_the_link_when_it_gets_data(ends: Ends, end: st
     if end == "close":
         ends.close(writing)
     await ender.until_broken()
-    assert not ear.broken.is_set(), "the receiver was exchanged"
+    assert not recorder.broken.is_set(), "the receiver was exchanged"
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

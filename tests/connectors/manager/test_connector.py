@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from communica_like import ManagerConnector, SimpleClient, SimpleServer, connector_from
+from communica_like import LocalConnector, ManagerConnector, SimpleClient, SimpleServer, connector_from
 from communica_like.exceptions import (
     AddressInUse,
     AuthenticationError,
@@ -99,6 +99,17 @@ def test_urls(address: Any, url: str) -> None:
 def test_no_addresses(address: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
         ManagerConnector(address)
+
+
+def test_a_host_that_holds_a_port() -> None:
+    with pytest.raises(ValueError, match=r"the call is ManagerConnector\(\('127\.0\.0\.1', 5000\)\)"):
+        ManagerConnector(("127.0.0.1:5000", 1))
+
+
+def test_path() -> None:
+    assert ManagerConnector("/tmp/x").path == "/tmp/x"
+    assert ManagerConnector("x").path == LocalConnector("x").path
+    assert ManagerConnector(("localhost", 1)).path is None
 
 
 @pytest.mark.parametrize("url", ["manager://host:port", "manager://::1:5", "manager://:5", "manager://"])
@@ -228,7 +239,7 @@ async def test_nothing_is_unpickled_for_strangers(connector: ManagerConnector, f
 async def test_the_silent_stop_nobody_and_are_sent_away(
     connector: ManagerConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("communica_like.managers.server._HANDSHAKE_TIME", 1.0)
+    monkeypatch.setattr("communica_like.managers.server._HANDSHAKE_TIMEOUT", 1.0)
     async with serving(connector), contextlib.AsyncExitStack() as stack:
         silent = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(30)]
         for each in silent:

@@ -1,4 +1,4 @@
-"""Runs a program as sshd does: over a socket instead of pipes, and after a greeting that nobody asked for.
+"""Runs a program as sshd does: over a socket instead of pipes, and after a message of the day.
 
 ``python -m tests.connectors.stdio.remote_program PROGRAM ARGUMENT ...``
 """

@@ -23,7 +23,7 @@ WORKER = [sys.executable, "-m", "tests.connectors.stdio.worker_program"]
 def worker(*options: str, **arguments: Any) -> StdioConnector:
     """Return the connector of a child."""
     arguments.setdefault("cwd", ROOT)
-    arguments.setdefault("patience", PATIENCE)
+    arguments.setdefault("stop_timeout", PATIENCE)
     return StdioConnector([*WORKER, *options], **arguments)
 
 

@@ -47,7 +47,7 @@ def test_what_a_url_leaves_out() -> None:
         "env": {"B": "secret", "A": "b"},
         "cwd": Path("/"),
         "restart": True,
-        "patience": 1.5,
+        "stop_timeout": 1.5,
         "authkey": b"secret",
     }
     connector = StdioConnector("a b", on_stderr=print, **arguments)
@@ -58,7 +58,7 @@ def test_what_a_url_leaves_out() -> None:
     assert copy == connector
     assert copy.on_stderr is None
     assert copy.restart is copy.reconnects is True
-    for name, value in {"restart": False, "env": None, "patience": 2, "authkey": None}.items():
+    for name, value in {"restart": False, "env": None, "stop_timeout": 2, "authkey": None}.items():
         assert StdioConnector("a b", **{**arguments, name: value}) != connector
     assert StdioConnector().handshake_timeout == 60
     assert not StdioConnector().reconnects
@@ -78,8 +78,8 @@ def test_what_a_url_leaves_out() -> None:
         ({"command": b"a"}, TypeError, "list of words"),
         ({"command": 7}, TypeError, "list of words"),
         ({"command": ["a", 7]}, TypeError, "PathLike"),
-        ({"patience": -1}, ValueError, "patience"),
-        ({"patience": float("nan")}, ValueError, "patience"),
+        ({"stop_timeout": -1}, ValueError, "stop_timeout"),
+        ({"stop_timeout": float("nan")}, ValueError, "stop_timeout"),
         ({"on_stderr": 1}, TypeError, "cannot be called"),
         ({"authkey": b""}, ValueError, "authkey"),
     ],
@@ -145,7 +145,7 @@ async def test_a_terminal() -> None:
             cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-        assert b"refused: stdin is a terminal; a program that serves StdioConnector() is to be" in err
+        assert b"refused: stdin is a terminal; a client of StdioConnector(command) has to start" in err
         assert os.get_blocking(slave), "it is left as it was"
     finally:
         os.close(master)

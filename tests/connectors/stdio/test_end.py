@@ -49,7 +49,7 @@ async def test_its_death_ends_requests_with_its_exit_code_and_stderr(
         assert other.value.message == caught.value.message
     assert f"(pid {pid}) {found}" in caught.value.message
     assert "its stderr ends with:\nsomething is wrong\nvery wrong\n" in caught.value.message
-    # And so for whoever comes later.
+    # And so do later calls.
     for call in (client.request, client.throw):
         with pytest.raises(ConnectionLost) as later:
             await asyncio.wait_for(call(["echo", 1]), PATIENCE)
@@ -109,7 +109,7 @@ CLOSES = (
 async def test_a_child_that_closes_a_pipe_and_runs_on(stage: Stage, which: int, found: str) -> None:
     program = CLOSES.format(which=which)
     connector = StdioConnector(
-        [sys.executable, "-c", program], cwd=ROOT, patience=0.1, on_stderr=stage.on_stderr
+        [sys.executable, "-c", program], cwd=ROOT, stop_timeout=0.1, on_stderr=stage.on_stderr
     )
     link = await connector.connect(near := Recorder())
     await near.until(5)
@@ -138,17 +138,17 @@ async def test_a_heartbeat_that_stays_away(stage: Stage) -> None:
 
 async def test_a_child_that_ends_only_by_sigterm_or_sigkill(stage: Stage) -> None:
     for deaf in (False, True):
-        client = await stage.client(patience=0.2)
+        client = await stage.client(stop_timeout=0.2)
         pid = await client.request(["pid"])
         if deaf:
             await client.request(["deaf"])
         await client.throw(["sleep", 60])
-        await client.close(0.01)  # it has no time for delivery, and the child all of its patience
+        await client.close(0.01)  # it has no time for delivery, and the child all of its time
         await soon(lambda pid=pid: not os.path.exists(f"/proc/{pid}"))  # type: ignore[misc]
 
 
 async def test_close_waits_for_the_whole_escalation(stage: Stage) -> None:
-    client = await stage.client(patience=0.3)
+    client = await stage.client(stop_timeout=0.3)
     pid = await client.request(["pid"])
     await client.request(["deaf"])
     asking = asyncio.create_task(client.request(["sleep", 60]))
@@ -162,7 +162,7 @@ async def test_close_waits_for_the_whole_escalation(stage: Stage) -> None:
         await asking
 
 
-async def test_a_handler_has_patience_to_end(stage: Stage) -> None:
+async def test_a_handler_has_time_to_end(stage: Stage) -> None:
     client = await stage.client()
     await client.throw(["sleep", 0.5])
     await client.throw(["add", 1])
@@ -172,7 +172,7 @@ async def test_a_handler_has_patience_to_end(stage: Stage) -> None:
 
 @pytest.mark.parametrize("option", ["hold", "hold-out"])
 async def test_a_grandchild_that_holds_the_pipes(stage: Stage, option: str) -> None:
-    client = await stage.client(option, patience=0.3)
+    client = await stage.client(option, stop_timeout=0.3)
     holder = await stage.holder()
     pid = await client.request(["pid"])
     try:
@@ -248,7 +248,7 @@ async def test_nothing_is_left_of_many_children(stage: Stage) -> None:
     tasks = asyncio.all_tasks()
     pids = []
     for number in range(6):
-        client = await stage.client(patience=PATIENCE)
+        client = await stage.client(stop_timeout=PATIENCE)
         pids.append(await client.request(["pid"]))
         if number % 3 == 0:
             with pytest.raises(ConnectionLost):

@@ -45,11 +45,11 @@ def pipes() -> Iterator[Pipes]:
 
 async def test_one_link_comes_in_when_listen_has_returned(pipes: Pipes) -> None:
     links: list[Link] = []
-    ear = Recorder()
+    recorder = Recorder()
 
     def accept(link: Link) -> LinkReceiver:
         links.append(link)
-        return ear
+        return recorder
 
     listener = StdioListener(ParentLink(*pipes.link_ends), accept, "stdio://-")
     assert not links
@@ -59,14 +59,14 @@ async def test_one_link_comes_in_when_listen_has_returned(pipes: Pipes) -> None:
     link.send(b"hello")
     assert os.read(pipes.read, 100) == OPENING + b"hello"
     os.write(pipes.write, b"to you")
-    assert await ear.until(6) == b"to you"
+    assert await recorder.until(6) == b"to you"
     await listener.close()
     over = asyncio.create_task(listener.wait_over())
     await asyncio.sleep(0)
     assert not over.done(), "links outlive their listener"
     os.close(pipes.write)
-    await ear.until_broken()
-    assert isinstance(ear.error, PeerGone)
+    await recorder.until_broken()
+    assert isinstance(recorder.error, PeerGone)
     await asyncio.wait_for(over, PATIENCE)
 
 
@@ -86,9 +86,10 @@ async def test_the_pipes_become_what_they_were(pipes: Pipes, was_blocking: bool)
     for each in copies:
         os.set_blocking(each, was_blocking)
     link = ParentLink(*pipes.link_ends)
-    link.receiver = ear = Recorder()
+    link.receiver = recorder = Recorder()
+    link.accepted = True
     link.start()
     assert [os.get_blocking(each) for each in copies] == [False, False]
     link.abort()
     assert [os.get_blocking(each) for each in copies] == [was_blocking, was_blocking]
-    await ear.until_broken()
+    await recorder.until_broken()

@@ -27,7 +27,7 @@ async def heard() -> bytearray:
 @pytest.fixture
 async def client(heard: bytearray) -> AsyncIterator[SimpleClient]:
     connector = StdioConnector(
-        [*REMOTE, *WORKER, "impatient"], cwd=ROOT, patience=PATIENCE, on_stderr=heard.extend
+        [*REMOTE, *WORKER, "impatient"], cwd=ROOT, stop_timeout=PATIENCE, on_stderr=heard.extend
     )
     client = await asyncio.wait_for(SimpleClient(connector).init(), PATIENCE)
     yield client

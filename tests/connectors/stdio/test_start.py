@@ -57,7 +57,7 @@ async def test_requests_that_waited_for_a_child_that_fails(stage: Stage) -> None
 @pytest.mark.parametrize(
     "command, found",
     [
-        ("cat", "no entity on a StdioConnector.*: it gives back what it is sent"),
+        ("cat", "no entity on a StdioConnector.*: it echoes what it is sent"),
         ("yes", r"no entity on a StdioConnector.*: it wrote 'y\\ny\\n"),
         ("echo hello", r"ended with exit code 0; .* wrote to stdout 'hello\\n'"),
         ("true", "ended with exit code 0; it wrote nothing to stderr$"),

@@ -72,7 +72,7 @@ async def test_authkey(stage: Stage) -> None:
 # -- the standard files of the child
 
 
-async def test_whatever_prints_does_not_harm_the_wire(stage: Stage) -> None:
+async def test_prints_do_not_harm_the_stream(stage: Stage) -> None:
     client = await stage.client("banner")
     for _ in range(3):
         await client.request(["shout"])
@@ -122,7 +122,7 @@ async def test_env_and_cwd(stage: Stage, tmp_path: Path) -> None:
         assert await client.request(None) == [str(tmp_path.resolve()), "y", None]
 
 
-async def test_a_fork_of_the_child_does_not_hold_the_wire(stage: Stage) -> None:
+async def test_a_fork_of_the_child_does_not_hold_the_pipes(stage: Stage) -> None:
     client = await stage.client()
     fork = int(await client.request(["fork"]))
     await asyncio.wait_for(client.close(), PATIENCE / 2)
@@ -130,7 +130,7 @@ async def test_a_fork_of_the_child_does_not_hold_the_wire(stage: Stage) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-async def test_a_fork_of_the_parent_does_not_hold_the_wire(stage: Stage) -> None:
+async def test_a_fork_of_the_parent_does_not_hold_the_pipes(stage: Stage) -> None:
     client = await stage.client()
     reading, writing = os.pipe()
     fork = os.fork()

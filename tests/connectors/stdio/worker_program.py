@@ -31,8 +31,8 @@ def hold(escapes: bool) -> int:
 class Worker:
     """Does as it is told."""
 
-    def __init__(self, patience: float, authkey: bytes | None) -> None:
-        self.server = SimpleServer(StdioConnector(patience=patience, authkey=authkey), self.handle)
+    def __init__(self, stop_timeout: float, authkey: bytes | None) -> None:
+        self.server = SimpleServer(StdioConnector(stop_timeout=stop_timeout, authkey=authkey), self.handle)
         self.count = 0
 
     async def handle(self, order: list[Any]) -> Any:
@@ -112,7 +112,7 @@ class Worker:
         return hold(escapes)
 
     def fork(self) -> str:
-        """Use multiprocessing, whose child must not hold the wire."""
+        """Use multiprocessing, whose child must not hold the pipes."""
         reading, writing = multiprocessing.get_context("fork").Pipe(duplex=False)
         pid = os.fork()
         if pid == 0:

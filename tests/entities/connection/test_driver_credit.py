@@ -132,7 +132,7 @@ async def meeting() -> AsyncIterator[Meeting]:
     meeting.gate.set()
     await asyncio.wait_for(meeting.pool.wait_idle(), PATIENCE)
     await meeting.pool.close(1)
-    meeting.peer._alarm.set(float("inf"))
+    meeting.peer._timer.set(float("inf"))
 
 
 @pytest.mark.parametrize("order", ["small first", "with a cancel between", "large first"])
@@ -179,7 +179,7 @@ async def test_answers_that_come_with_the_greeting_wake_nobody_inside_of_it(meet
     seen: list[int] = []
 
     async def ask() -> None:
-        woken.append(await meeting.peer.request(b"", b"question"))
+        woken.append(await meeting.peer.calls.request(b"", b"question"))
 
     def resume() -> None:
         meeting.peer.resume(Sink(), meeting.other.received, meeting.other.data_to_send(0.0))

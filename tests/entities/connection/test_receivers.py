@@ -123,7 +123,7 @@ async def test_foreign_bytes(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ProtocolError):
         await client.receiver.done
     assert server.ended == 1
-    assert "from there was turned away" in logged(caplog)
+    assert "from there was rejected" in logged(caplog)
 
 
 async def test_links_that_break() -> None:

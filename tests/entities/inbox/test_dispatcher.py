@@ -13,6 +13,8 @@ import pytest
 from communica_like import Context, Limits, PeerIdentity, ReqError
 from communica_like.abc.inbox import ANSWER, Delivery, Message
 from communica_like.entities.handling.handlers import Handler
+from communica_like.entities.handling.runner import HandlerSet
+from communica_like.entities.handling.tasks import EagerTaskPool
 from communica_like.entities.inbox.dispatcher import InboxDispatcher
 from communica_like.serializers import JsonSerializer
 from communica_like.wire.failure import NO_ROUTE, REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
@@ -40,15 +42,27 @@ class Note(Delivery):
         self.deliveries = deliveries
         self.outcomes: list[Any] = []
 
-    def settle(self, kind: int = ANSWER, body: bytes | None = None) -> None:
+    def ack(self, kind: int = ANSWER, body: bytes | None = None) -> None:
         self.outcomes.append((kind, body))
 
-    def put_back(self) -> None:
+    def requeue(self) -> None:
         self.outcomes.append("back")
 
 
-def runner_of(function: Callable[..., Any]) -> InboxDispatcher:
-    return InboxDispatcher({b"r": Handler(function, JsonSerializer())}, no_route, Limits())
+def runner_of(function: Callable[..., Any], pool: EagerTaskPool | None = None) -> InboxDispatcher:
+    handlers = {b"r": Handler(function, JsonSerializer())}
+    return InboxDispatcher(HandlerSet(handlers, no_route, pool or EagerTaskPool()), Limits())
+
+
+async def take(runner: InboxDispatcher, *jobs: Note) -> None:
+    """Give it messages as a consumer does: from the event loop, not in a task."""
+
+    def feed() -> None:
+        for job in jobs:
+            runner.take(job)
+
+    asyncio.get_running_loop().call_soon(feed)
+    await asyncio.sleep(0)
 
 
 async def turns(count: int = 5) -> None:
@@ -72,8 +86,7 @@ async def test_answers_and_errors() -> None:
     runner = runner_of(handler)
     jobs = [Note(b"1"), Note(b"2"), Note(b"3"), Note(b"{"), Note(route=b"other")]
     thrown = [Note(b"1", asks=False), Note(b"2", asks=False), Note(b"{", asks=False)]
-    for job in (*jobs, *thrown):
-        runner.take(job)
+    await take(runner, *jobs, *thrown)
     for job in (*jobs, *thrown):
         await until_settled(job)
     assert jobs[0].outcomes == [(ANSWER, b"1")]
@@ -90,7 +103,7 @@ async def test_an_answer_that_the_broker_does_not_take() -> None:
     runner.largest_answer(1 << 40)
     jobs = [Note(b"1998"), Note(b"1999")]
     for job in jobs:
-        runner.take(job)
+        await take(runner, job)
         await until_settled(job)
     assert jobs[0].outcomes == [(ANSWER, b'"' + b"x" * 1998 + b'"')]
     assert (failure(jobs[1]).kind, "2001 bytes" in failure(jobs[1]).message) == (TOO_BIG, True)
@@ -100,8 +113,7 @@ async def test_what_is_expired_is_not_run() -> None:
     ran: list[Any] = []
     runner = runner_of(ran.append)
     late, early = Note(expires=time.time() - 0.001), Note(b"2", expires=time.time() + 60)
-    runner.take(late)
-    runner.take(early)
+    await take(runner, late, early)
     await until_settled(early)
     assert ran == [2]
     assert late.outcomes == [(ANSWER, None)]
@@ -114,13 +126,14 @@ async def test_a_handler_is_cancelled_when_the_time_is_over() -> None:
         seen.append(context)
         await asyncio.sleep(60)
 
-    runner = runner_of(handler)
+    pool = EagerTaskPool()
+    runner = runner_of(handler, pool)
     job = Note(expires=time.time() + 0.02)
-    runner.take(job)
+    await take(runner, job)
     await asyncio.wait_for(until_settled(job), 5)
     assert job.outcomes == [(ANSWER, None)]
     assert seen[0].remaining == 0.0
-    await runner.wait_idle()
+    assert pool.idle
 
 
 async def until_settled(job: Note) -> None:
@@ -135,20 +148,16 @@ async def test_cancellation_before_and_after_the_handler_began() -> None:
         begun.append(data)
         await asyncio.sleep(60)
 
-    runner = runner_of(handler)
-    running, fresh, waiting, suspect = Note(b"1"), Note(b"2"), Note(b"3"), Note(b"4", deliveries=5)
-    runner.take(running)
-    await turns()
-    runner.cancel(running)
-    runner.take(fresh)
-    runner.cancel(fresh)  # its task has not run yet
+    pool = EagerTaskPool()
+    runner = runner_of(handler, pool)
+    running, waiting, suspect = Note(b"1"), Note(b"2"), Note(b"3", deliveries=5)
+    await take(runner, running)
     runner.take(waiting)
     runner.take(suspect)
-    runner.cancel(waiting)
-    runner.cancel(suspect)
-    await asyncio.wait_for(runner.wait_idle(), 5)
-    await turns()
-    for job in (running, fresh, waiting, suspect):
+    for job in (running, waiting, suspect):
+        runner.cancel(job)
+    await asyncio.wait_for(pool.wait_idle(), 5)
+    for job in (running, waiting, suspect):
         assert job.outcomes == [(ANSWER, None)]
     assert begun == [1]
 
@@ -160,11 +169,11 @@ async def test_stop_and_close(caplog: pytest.LogCaptureFixture) -> None:
         await (release.wait() if data == 1 else asyncio.sleep(60))
         return data
 
-    runner = runner_of(handler)
+    pool = EagerTaskPool()
+    runner = runner_of(handler, pool)
     ends, hangs, waits, late = Note(b"1"), Note(b"2"), Note(b"3", deliveries=3), Note(b"4")
-    for job in (ends, hangs):
-        runner.take(job)
-        await turns()
+    await take(runner, ends, hangs)
+    await turns()
     runner.take(waits)
     runner.stop()
     runner.take(late)
@@ -175,9 +184,20 @@ async def test_stop_and_close(caplog: pytest.LogCaptureFixture) -> None:
     release.set()
     await until_settled(ends)
     assert ends.outcomes == [(ANSWER, b"1")]
-    await runner.cancel_all(1.0)
+    await pool.close(1.0)
     assert hangs.outcomes == ["back"]
     assert "was cut short: the server is closed" in caplog.text
+
+
+async def test_a_request_that_was_cancelled_does_not_come_back_when_the_server_closes() -> None:
+    pool = EagerTaskPool()
+    runner = runner_of(lambda data: asyncio.sleep(60), pool)
+    job = Note()
+    await take(runner, job)
+    runner.stop()
+    runner.cancel(job)
+    await pool.close(1.0)
+    assert job.outcomes == [(ANSWER, None)]
 
 
 async def test_a_handler_that_raises_cancelled_error_has_failed() -> None:
@@ -186,7 +206,7 @@ async def test_a_handler_that_raises_cancelled_error_has_failed() -> None:
 
     runner = runner_of(handler)
     job = Note()
-    runner.take(job)
+    await take(runner, job)
     await turns()
     assert failure(job).kind == UNKNOWN
 
@@ -206,8 +226,7 @@ async def test_what_came_back_often_is_handled_one_at_a_time_in_random_order() -
 
     runner = runner_of(handler)
     jobs = [Note(str(number).encode(), deliveries=2) for number in range(40)]
-    for job in jobs:
-        runner.take(job)
+    await take(runner, *jobs)
     for job in jobs:
         await until_settled(job)
     assert most == 1
@@ -221,8 +240,7 @@ async def test_answers_go_out_between_handlers_that_take_long() -> None:
 
     runner = runner_of(handler)
     jobs = [Note() for _ in range(4)]
-    for job in jobs:
-        runner.take(job)
+    await take(runner, *jobs)
     counts = []
     while sum(bool(job.outcomes) for job in jobs) < 4:
         counts.append(sum(bool(job.outcomes) for job in jobs))
@@ -233,5 +251,5 @@ async def test_answers_go_out_between_handlers_that_take_long() -> None:
 async def test_a_slow_handler_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     runner = runner_of(lambda data: time.sleep(0.11))
-    runner.take(Note())
+    await take(runner, Note())
     assert "held up the event loop" in caplog.text

@@ -259,7 +259,7 @@ async def test_closing_the_host_ends_all_and_leaves_nothing(folder: str) -> None
         silent = socket.socket(socket.AF_UNIX)
         silent.connect(str(host.address))
         async with asyncio.timeout(PATIENCE):
-            while not all(len(each._getters) for each in queues):
+            while not all(each._remote is not None and not each._remote.lost for each in queues):
                 await asyncio.sleep(0.001)
     for call in calls:
         with pytest.raises(ConnectionLost) as caught:
@@ -273,6 +273,46 @@ async def test_closing_the_host_ends_all_and_leaves_nothing(folder: str) -> None
         while {each.name for each in set(threading.enumerate()) - threads if "asyncio" not in each.name}:
             await asyncio.sleep(0.001)
     assert os.listdir(folder) == []
+
+
+async def test_an_idle_queue_finds_the_next_host(folder: str) -> None:
+    queues = [ManagerQueue(f"{folder}/s", b"key", number) for number in range(3)]
+    for turn in range(3):
+        async with QueueHost(f"{folder}/s", b"key"):
+            await queues[0].put(turn)
+            assert await queues[0].get() == turn
+            queues[1].put_nowait(turn)
+            assert queues[1].get_nowait() == turn
+            assert queues[2].qsize() == 0
+    for each in queues:
+        each.close()
+
+
+async def test_a_host_that_ends_gives_no_answers_to_proxies(folder: str) -> None:
+    class Manager(managers.BaseManager):
+        """As ipcq's client is made."""
+
+    Manager.register("get_queue")
+
+    def wait(call: Any, *arguments: Any) -> object:
+        try:
+            return call(*arguments)
+        except (EOFError, ConnectionError) as exc:
+            return exc
+
+    async with QueueHost(f"{folder}/s", b"key", max_items=1) as host:
+        manager = Manager(f"{folder}/s", b"key")
+        manager.connect()
+        empty, full = (manager.get_queue(ident) for ident in ("empty", "full"))  # type: ignore[attr-defined]
+        full.put("item")
+        calls = [asyncio.to_thread(wait, *call) for call in ((empty.get,), (full.put, "more"), (full.join,))]
+        waiting = [asyncio.ensure_future(call) for call in calls]
+        assert host._server is not None
+        async with asyncio.timeout(PATIENCE):
+            while len(host._server._loop._members) != len(calls):
+                await asyncio.sleep(0.001)
+    for answer in await asyncio.wait_for(asyncio.gather(*waiting), PATIENCE):
+        assert isinstance(answer, EOFError | ConnectionError), answer
 
 
 # -- strangers
@@ -323,12 +363,12 @@ async def test_what_a_client_puts_is_not_unpickled_by_the_host(host: QueueHost, 
 
 
 @pytest.mark.parametrize("frame", [
-    b"", b"\xff" * 9, b"\x01", b"\x20" + bytes(8), b"\x06" + bytes(8), b"\x08" + bytes(8), b"\x08" + bytes(16)
+    b"", b"\xff" * 9, b"\x01", b"\x02" + bytes(8), b"\x06" + bytes(8), b"\x20" + bytes(8), b"\x20" + bytes(16)
 ])  # fmt: skip
 async def test_a_client_that_breaks_the_protocol_is_sent_away(host: QueueHost, frame: bytes) -> None:
     def speak() -> None:
         with Client(str(host.address), authkey=b"key") as client:
-            client.send((None, "communica_like_queue", (1, None, 0), {}))
+            client.send((None, "communica_like_queue", (2, None, 0), {}))
             assert client.recv() == ("#RETURN", 0)
             client.send_bytes(frame)
             with pytest.raises((EOFError, ConnectionError)):
@@ -342,7 +382,8 @@ async def test_a_client_that_breaks_the_protocol_is_sent_away(host: QueueHost, f
 async def test_a_client_of_another_version(host: QueueHost) -> None:
     def speak() -> None:
         attach = "communica_like_queue"
-        calls: list[Any] = [(None, attach, each, {}) for each in ((99, None, 0), (1, 1.5, 0), ())]
+        wrong: list[tuple[Any, ...]] = [(1, None, 0), (99, None, 0), (2, 1.5, 0), ()]
+        calls: list[Any] = [(None, attach, each, {}) for each in wrong]
         calls += [(None, "shutdown", (), {}), 5]
         for call in calls:
             with Client(str(host.address), authkey=b"key") as client:

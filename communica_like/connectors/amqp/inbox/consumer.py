@@ -46,10 +46,10 @@ class AmqpDelivery(Delivery):
         self.tag = tag
         self._consumer = consumer
 
-    def settle(self, kind: int = ANSWER, body: bytes | None = None) -> None:
+    def ack(self, kind: int = ANSWER, body: bytes | None = None) -> None:
         self._consumer.ack(self, kind, body)
 
-    def put_back(self) -> None:
+    def requeue(self) -> None:
         self._consumer.requeue(self)
 
 

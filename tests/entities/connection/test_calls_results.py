@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from communica_like.entities.connection.driver import set_results_now
+from communica_like.entities.connection.calls import set_results_now
 from communica_like.session import Event
 from communica_like.session.events import RESULT
 

@@ -1,4 +1,4 @@
-"""Doorbells of kernel media, as any program of this user can open them."""
+"""The rendezvous queues of kernel media, as any program of this user can open them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from communica_like.queues import PipeQueue, PosixMQ, SysVMQ
 from communica_like.serializers import RawSerializer
 from tests.connectors.recorder import Recorder
 
-__all__ = ["doorbell", "foreign", "works"]
+__all__ = ["foreign", "rendezvous_queue", "works"]
 
 
-def doorbell(connector: Connector, create: bool = False) -> AsyncQueue:
-    """Open the doorbell, as any program of this user can; or make something of its name."""
+def rendezvous_queue(connector: Connector, create: bool = False) -> AsyncQueue:
+    """Open the server's queue, or create a queue of its name."""
     raw = RawSerializer()
     if isinstance(connector, PosixMQConnector):
         return PosixMQ(connector.name, 10, LARGEST_REQUEST, raw, create=create)
@@ -29,8 +29,8 @@ def doorbell(connector: Connector, create: bool = False) -> AsyncQueue:
 
 @contextlib.contextmanager
 def foreign(connector: Connector) -> Iterator[AsyncQueue]:
-    """A queue of the doorbell's name that no server made."""
-    made: Any = doorbell(connector, create=True)
+    """Create a queue of the name that a server's would have."""
+    made: Any = rendezvous_queue(connector, create=True)
     try:
         yield made
     finally:
@@ -39,7 +39,7 @@ def foreign(connector: Connector) -> Iterator[AsyncQueue]:
 
 
 async def works(connector: Connector, served: Any) -> None:
-    """A client comes in, and is heard."""
+    """Check that a client can connect and is heard."""
     number = len(served.links)
     link = await connector.connect(near := Recorder())
     link.send(b"hello")
