@@ -257,7 +257,7 @@ def lowest_versions(session: nox.Session) -> None:
     """Run the tests of what uses other packages, with the oldest versions that pyproject.toml allows."""
     extras = PYPROJECT["project"]["optional-dependencies"]
     named = [extra for name, extra in extras.items() if name not in ("all", "uvloop")]
-    requirements = [*chain.from_iterable(named), *group("test")]
+    requirements = [*PYPROJECT["project"]["dependencies"], *chain.from_iterable(named), *group("test")]
     session.install("-e", ".[all]", *map(lowest, requirements))
     compile_package(session)
     originals = install_originals(session, [lowest(requirement) for requirement in group("interop")])

@@ -26,7 +26,7 @@ def client_backend(
     """Return a new backend for a client, not connected yet."""
     inbox = connector.inbox()
     if inbox is not None:
-        return InboxReconnector(client_id, limits, backoff, inbox)
+        return InboxReconnector(connector, inbox, client_id, limits, backoff, handshake_timeout)
     return Reconnector(connector, client_id, limits, backoff, handshake_timeout, handlers)
 
 

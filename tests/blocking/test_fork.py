@@ -83,9 +83,9 @@ with RouteClient(connector) as client:
 def test_a_fresh_one_in_the_child(scene: Scene, portal: str) -> None:
     scene.serve()
     text = f"""
-client = RouteClient(connector, "parent", portal={portal}).init()
+client = RouteClient(connector, client_id="parent", portal={portal}).init()
 def child():
-    with RouteClient(connector, "child", portal={portal}) as other:
+    with RouteClient(connector, client_id="child", portal={portal}) as other:
         tell(lambda: other.request("echo", "child"))
     forgotten = RouteClient(connector, portal={portal}).init()
     forgotten.throw("note", 1)

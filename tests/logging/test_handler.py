@@ -6,7 +6,6 @@ import asyncio
 import logging
 import logging.config
 import logging.handlers
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ import pytest
 from communica_like import Limits, MemoryConnector, SimpleClient, connector_from
 from communica_like.blocking import Portal, SimpleServer
 from communica_like.blocking import SimpleClient as BlockingClient
-from communica_like.exceptions import FeatureNotAvailable
 from communica_like.logging import LogServer, ThrowHandler
 from tests.blocking.scene import PATIENCE, Scene, gone, soon
 from tests.logging.stage import Sink, serving, throwing
@@ -328,14 +326,11 @@ def test_below_a_memory_handler_and_a_queue(url: str) -> None:
         assert sink.texts() == ["kept back"]
 
 
-def test_what_cannot_be_a_handler(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_a_handler() -> None:
     known = set(logging._handlerList)  # type: ignore[attr-defined]
     with pytest.raises(ValueError):
         ThrowHandler("nonsense")
     with pytest.raises(TypeError):
         ThrowHandler(5)  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, "anyio.from_thread", None)
-    with pytest.raises(FeatureNotAvailable, match="blocking"):
-        ThrowHandler(url, portal=Portal())
     now = set(logging._handlerList)  # type: ignore[attr-defined]
     assert now <= known, "logging.shutdown() will not meet a half of one"

@@ -47,8 +47,8 @@ class _Waiting(RouteClient):
     journal: JournalWriter
     asking: asyncio.Task[Any]
 
-    async def init(self, timeout: float | None = 0) -> Self:
-        await super().init(timeout)
+    async def init(self, timeout: float | None = None, *, wait: bool = True) -> Self:
+        await super().init(timeout, wait=wait)
         await self.throw("pester", ["client", "pestered", None])
         self.asking = asyncio.get_running_loop().create_task(self.request("wait", "client"))
         return self

@@ -50,7 +50,7 @@ async def check_exactly_once_in_order(make: MakeMeeting) -> None:
 
             async def throw_from_server() -> None:
                 for number in range(1, count + 1):
-                    await server.throw(number, client.client_id)
+                    await server.throw(number, client_id=client.client_id)
                     if number % 20 == 0:
                         await asyncio.sleep(0)
 

@@ -127,7 +127,7 @@ def raises(kind: type[Exception], promise: str) -> Iterator[list[Exception]]:
         raise AssertionError(f"no {kind.__name__}: {promise}")
 
 
-async def refused(entity: Entity, kind: type[Exception], promise: str, timeout: float = 0) -> str:
+async def refused(entity: Entity, kind: type[Exception], promise: str, timeout: float | None = None) -> str:
     """Fail with *promise* unless the entity's ``init(timeout)`` raises soon; return the error as text."""
     try:
         with raises(kind, promise) as caught:

@@ -59,7 +59,7 @@ class _Server(RouteServer):
         add("give", lambda data: bytes(int(data)), RawSerializer())
         add("stop", lambda data: self.stop())
 
-    async def init(self, timeout: float | None = 0) -> Self:
+    async def init(self, timeout: float | None = None) -> Self:
         await super().init(timeout)
         self._journal.write("serving", [os.getpid(), self.address])
         return self

@@ -76,7 +76,7 @@ def test_routes_of_a_server(scene: Scene) -> None:
     def fail(data: Any) -> Any:
         raise ReqError("no", code=3)
 
-    client = RouteClient(connector_from(scene.url), "me", portal=Portal())
+    client = RouteClient(connector_from(scene.url), client_id="me", portal=Portal())
 
     @client.routes.handler("hear")
     def hear(data: Any) -> Any:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from communica_like import (
+    HandlerError,
     Limits,
     MessageTooBig,
     ReqError,
     RespError,
     Serializer,
     SerializerError,
-    UnknownError,
 )
 from communica_like.serializers import JsonSerializer
 from tests.entities.stage import eventually, logged, route_pair, simple_pair
@@ -86,19 +86,19 @@ def recurse(data: Any) -> Any:
 
 
 ERRORS: list[tuple[BaseException, type[Exception], str]] = [
-    (ValueError("x"), UnknownError, r"ValueError\('x'\)"),
+    (ValueError("x"), HandlerError, r"ValueError\('x'\)"),
     (Derived(), RespError, "^$"),
-    (SystemExit(3), UnknownError, r"SystemExit\(3\)"),
-    (asyncio.CancelledError("own"), UnknownError, "CancelledError"),
-    (GeneratorExit(), UnknownError, "GeneratorExit"),
-    (StopIteration(5), UnknownError, "StopIteration"),
-    (StopAsyncIteration(), UnknownError, "StopAsyncIteration"),
-    (Custom("own"), UnknownError, r"Custom\('own'\)"),
-    (BrokenRepr(), UnknownError, "BrokenRepr whose repr raised KeyError"),
-    (BrokenNotes(), UnknownError, "BrokenNotes"),
-    (BrokenText(), UnknownError, "BrokenText, whose description raised KeyError"),
-    (ExceptionGroup("group", [ValueError(1)]), UnknownError, "ExceptionGroup"),
-    (TimeoutError(), UnknownError, "TimeoutError"),
+    (SystemExit(3), HandlerError, r"SystemExit\(3\)"),
+    (asyncio.CancelledError("own"), HandlerError, "CancelledError"),
+    (GeneratorExit(), HandlerError, "GeneratorExit"),
+    (StopIteration(5), HandlerError, "StopIteration"),
+    (StopAsyncIteration(), HandlerError, "StopAsyncIteration"),
+    (Custom("own"), HandlerError, r"Custom\('own'\)"),
+    (BrokenRepr(), HandlerError, "BrokenRepr whose repr raised KeyError"),
+    (BrokenNotes(), HandlerError, "BrokenNotes"),
+    (BrokenText(), HandlerError, "BrokenText, whose description raised KeyError"),
+    (ExceptionGroup("group", [ValueError(1)]), HandlerError, "ExceptionGroup"),
+    (TimeoutError(), HandlerError, "TimeoutError"),
 ]
 
 
@@ -132,7 +132,7 @@ async def test_the_remote_traceback_begins_in_the_handler(suspended: bool) -> No
         raise ValueError("deep")
 
     async with simple_pair(handler) as (_, client):
-        with pytest.raises(UnknownError) as caught:
+        with pytest.raises(HandlerError) as caught:
             await client.request(1)
         lines = caught.value.traceback.splitlines()
         assert "in handler" in lines[1]
@@ -146,13 +146,13 @@ async def test_descriptions_too_large_are_cut(size: int) -> None:
         raise ValueError("é" * size)
 
     async with simple_pair(handler, limits=Limits(max_message=1024)) as (_, client):
-        with pytest.raises(UnknownError, match=r"ValueError\('é"):
+        with pytest.raises(HandlerError, match=r"ValueError\('é"):
             await asyncio.wait_for(client.request(1), 40)
 
 
 async def test_endless_recursion() -> None:
     async with simple_pair(recurse) as (_, client):
-        with pytest.raises(UnknownError, match="RecursionError"):
+        with pytest.raises(HandlerError, match="RecursionError"):
             await asyncio.wait_for(client.request(1), 40)
 
 
@@ -168,7 +168,7 @@ def test_a_keyboard_interrupt_ends_the_loop_after_the_answer() -> None:
         async with simple_pair(handler) as (_, client):
             try:
                 await client.request("interrupt")
-            except UnknownError as exc:
+            except HandlerError as exc:
                 answers.append(exc.message)
                 raise
             finally:
@@ -257,7 +257,7 @@ async def test_a_failed_throw_is_logged_by_who_ran_it(
     async with simple_pair(handler, handler) as (server, client):
         await client.throw(1)
         await client.throw(0)
-        await server.throw(1, client.client_id)
+        await server.throw(1, client_id=client.client_id)
         await eventually(lambda: logged(caplog).count("a throw failed in handler") == 3)
     assert logged(caplog).count("no good") == 2
     assert "SystemExit(1)" in logged(caplog)

@@ -95,7 +95,7 @@ async def test_nested_requests_inherit_the_time() -> None:
 
     async def handler(data: Any) -> Any:
         try:
-            await server.request(1, client.client_id)
+            await server.request(1, client_id=client.client_id)
         except RequestTimeout:
             return "in vain"
 

@@ -90,7 +90,7 @@ async def _ping_beside(make: MakeMeeting, size: int, pings: int) -> None:
                 ("answer", "give", str(size).encode(), bytes(size)),
             ):
                 for _ in range(3):  # the machine may have been suspended
-                    big = asyncio.ensure_future(client.request(route, data, _RAW))
+                    big = asyncio.ensure_future(client.request(route, data, serializer=_RAW))
                     slowest, took = await _ping(client, big, pings)
                     assert big.result() == expected, "it arrives unaltered"
                     if slowest < max(0.5 * took, 0.1):
