@@ -238,7 +238,7 @@ class SharedConnection(ChannelUser):
             for link in list(self.links.values()):
                 link.write()
 
-    def returned(self, method: bytes, body: bytes) -> None:
+    def returned(self, body: bytes) -> None:
         _, to, ident, _ = HEADER.unpack_from(body)
         link = self.links.get(bytes([(1 - to) & 1]) + ident)
         if link is not None:

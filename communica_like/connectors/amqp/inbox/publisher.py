@@ -210,7 +210,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         if self._kept.pop(ident, None) is not None:
             self._user.answered(ident, kind, body)
 
-    def returned(self, method: bytes, body: bytes) -> None:
+    def returned(self, body: bytes) -> None:
         self.connection_lost("the inbox was deleted")
 
     def channel_closed(self, reason: str) -> None:
