@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Self
 
 from ...abc import Connector
 from ..url import check_authkey
-from .connection import BrokerKey
+from .key import BrokerKey
 from .names import check_exchange, check_name
 from .url import BrokerUrl
 

@@ -11,11 +11,11 @@ from typing import ClassVar, Final
 from ...abc import ConnectorGuarantees, Link, LinkReceiver, Listener
 from ...exceptions import LinkError, LinkRefused
 from .broker_connector import BrokerConnector
+from .connection import acquire
 from .link import AmqpLink
 from .link_messages import CONNECT, HEADER, TO_SERVER
 from .listener import AmqpListener
 from .names import address_key, server_key
-from .shared_connection import acquire
 
 _ACCEPT_TIMEOUT: Final = 10.0  # seconds for a server to answer, if the caller has more
 _RETURN_TIMEOUT: Final = 5.0  # seconds that a server may be without a connection to the broker
@@ -107,13 +107,13 @@ class RmqConnector(BrokerConnector):
         try:
             header = HEADER.pack(CONNECT, TO_SERVER, link.key[1:], 0)
             introduction = connection.identity._replace(server=server)
-            connection.amqp.publisher(key, mandatory=True).publish(header, introduction.encode())
+            connection.publisher(key, mandatory=True).publish(header, introduction.encode())
             async with asyncio.timeout(_ACCEPT_TIMEOUT):
                 await link.opened
         except BaseException as exc:
             await asyncio.shield(link.withdraw())
             if isinstance(exc, TimeoutError):
-                text = f"no answer from a server at {connection.place} in {_ACCEPT_TIMEOUT:.0f} s"
+                text = f"no answer from a server at {connection.url.place} in {_ACCEPT_TIMEOUT:.0f} s"
                 raise LinkError(text) from exc
             raise
         return link

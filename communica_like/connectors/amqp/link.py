@@ -10,9 +10,9 @@ from ...exceptions import LinkError, LinkRefused
 from ...system import ProcessId
 from ..links.peer_process import PeerProcess
 from ..links.send_buffer import SendBuffer
+from .connection import Connection
 from .link_messages import ABORT, ACCEPT, CREDIT, DATA, END, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import BasicPublish
-from .shared_connection import SharedConnection
 
 _CREDIT: Final = 512 * 1024  # bytes of a link on their way through the broker
 _CREDIT_STEP: Final = _CREDIT // 4  # received bytes after which the other side is told
@@ -41,7 +41,7 @@ class AmqpLink(Link):
             RmqConnector.connect_again.
     """
 
-    def __init__(self, connection: SharedConnection, to: int, ident: bytes) -> None:
+    def __init__(self, connection: Connection, to: int, ident: bytes) -> None:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._to = to
@@ -65,7 +65,7 @@ class AmqpLink(Link):
         self.server = ""
         self.process: ProcessId | None = None
         self.away_since: float | None = None
-        self.peer = PeerIdentity(connection.scheme, connection.place)
+        self.peer = PeerIdentity(connection.url.scheme, connection.url.place)
         self.writable = True
         connection.links[self.key] = self
 
@@ -83,10 +83,10 @@ class AmqpLink(Link):
 
     def peer_introduced(self, introduction: Introduction) -> None:
         """The other side is known."""
-        connection = self._connection
-        self.peer = PeerIdentity(connection.scheme, f"{connection.place} {introduction.name}".rstrip())
-        self._data = connection.amqp.publisher(introduction.inbox, mandatory=True)
-        self._control = connection.amqp.publisher(introduction.inbox, mandatory=False)
+        connection, url = self._connection, self._connection.url
+        self.peer = PeerIdentity(url.scheme, f"{url.place} {introduction.name}".rstrip())
+        self._data = connection.publisher(introduction.inbox, mandatory=True)
+        self._control = connection.publisher(introduction.inbox, mandatory=False)
         self.server = introduction.server
         identity = connection.identity
         if introduction.machine and introduction.machine == identity.machine:
@@ -194,9 +194,7 @@ class AmqpLink(Link):
 
     def _has_room(self) -> bool:
         return (
-            self._data is not None
-            and self._connection.writable
-            and self._sent - self._acknowledged < _CREDIT
+            self._data is not None and self._connection.writable and self._sent - self._acknowledged < _CREDIT
         )
 
     def _send(self, data: bytes | memoryview) -> None:

@@ -14,10 +14,14 @@ of the link's stream: with DATA, those sent before; with END, all that were sent
 from __future__ import annotations
 
 import json
+import logging
+import struct
 from struct import Struct
 from typing import Final, NamedTuple, Self
 
 from ...system import ProcessId
+
+logger = logging.getLogger("communica_like")
 
 HEADER: Final = Struct("!BB16sQ")
 """Kind, end, id, offset."""
@@ -64,9 +68,7 @@ class Introduction(NamedTuple):
     def encode(self) -> bytes:
         """Return the introduction as bytes."""
         name = self.name[:_MAX_NAME]
-        return json.dumps(
-            [_VERSION, self.inbox, name, self.machine, str(self.process), self.server]
-        ).encode()
+        return json.dumps([_VERSION, self.inbox, name, self.machine, str(self.process), self.server]).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -89,3 +91,13 @@ class Introduction(NamedTuple):
                     raise ValueError("an inbox's name of an impossible length")
                 return cls(inbox, name, machine, ProcessId.parse(process), server)
         raise ValueError("a malformed introduction")
+
+    @classmethod
+    def find(cls, body: bytes, kind: int) -> tuple[bytes, Self] | None:
+        """Return the link's id and the introduction in a message, if it is of this kind."""
+        try:
+            if HEADER.unpack_from(body)[0] == kind:
+                return body[2:18], cls.decode(body[HEADER.size :])
+        except (ValueError, struct.error) as exc:
+            logger.warning("ignored a malformed message of a link: %s", exc)
+        return None

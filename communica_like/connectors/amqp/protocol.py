@@ -86,7 +86,7 @@ class BasicPublish:
     Args:
         transport: the connection's.
         channel: the number of the channel to publish on.
-        largest_frame: in bytes, as agreed with the broker; 0: no limit.
+        frame_max: the largest frame in bytes, as agreed with the broker; 0: no limit.
         exchange: the exchange's name.
         key: the routing key.
         mandatory: have the broker return messages that no queue takes.
@@ -96,17 +96,16 @@ class BasicPublish:
         self,
         transport: asyncio.Transport,
         channel: int,
-        largest_frame: int,
+        frame_max: int,
         exchange: str,
         key: str,
-        *,
         mandatory: bool,
     ) -> None:
         names = b"".join(bytes([len(name)]) + name for name in (exchange.encode(), key.encode()))
         method = _PUBLISH + b"\0\0" + names + bytes([mandatory])
         self._transport = transport
         self._channel = channel
-        self._largest = (largest_frame or 128 * 1024) - _OVERHEAD
+        self._largest = (frame_max or 128 * 1024) - _OVERHEAD
         self._method = _FRAME.pack(_METHOD, channel, len(method)) + method + _END
 
     def publish(self, header: bytes, data: bytes | memoryview) -> None:
@@ -151,7 +150,7 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
     """asyncio's protocol of streams, which keeps messages from aiormq.
 
     Args:
-        reader: what aiormq reads.
+        reader: what aiormq reads; kept as an attribute.
         user: receives the connection's events.
 
     Attributes:
@@ -165,6 +164,7 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
     def __init__(self, reader: asyncio.StreamReader, user: ConnectionUser) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(reader, loop=loop)
+        self.reader = reader
         self._clock = loop.time
         self._user = user
         self._fd = -1

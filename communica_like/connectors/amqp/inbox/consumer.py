@@ -8,7 +8,9 @@ import secrets
 from typing import Any, Final
 
 from ....abc.inbox import ANSWER, Consumer, ConsumerUser, Delivery
-from ..connection import AmqpConnection, BrokerKey, best_effort, ignore_message
+from ..calls import best_effort, ignore_message
+from ..connection import Connection
+from ..key import BrokerKey
 from ..protocol import BasicPublish
 from .acknowledgements import Acknowledgements
 from .end import InboxEnd
@@ -82,10 +84,11 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._flush(acknowledge_all=True)
         await self._close()
 
-    async def _declare(self, amqp: AmqpConnection) -> None:
-        channel = self._channel = await self._new_channel(amqp)
+    async def _declare(self, connection: Connection) -> None:
+        await super()._declare(connection)
+        channel = self._channel = await self._new_channel(connection)
         await channel.queue_declare(self._queue, exclusive=True, auto_delete=True)
-        await amqp.bind(channel, self._queue, self._topology.notices)
+        await connection.bind(channel, self._queue, self._topology.notices)
         await channel.basic_consume(self._queue, ignore_message, no_ack=True, consumer_tag=_NOTICES)
         await channel.basic_qos(prefetch_count=self._prefetch)
         await channel.basic_consume(self._topology.inbox, ignore_message, consumer_tag=_INBOX)
@@ -188,7 +191,7 @@ class AmqpConsumer(InboxEnd, Consumer):
         if acknowledge_all or self._acknowledgements.due:
             out += self._acknowledgements.frames(channel.number)
         if out:
-            connection.amqp.write(b"".join(out))
+            connection.write(b"".join(out))
 
     def _batch(self, reply_to: str, responses: list[bytes]) -> bytes:
         """Return the frames of one client's responses, in as few messages as may be."""
@@ -197,7 +200,7 @@ class AmqpConsumer(InboxEnd, Consumer):
         if publisher is None:
             if len(self._publishers) >= _MAX_PUBLISHERS:
                 self._publishers.clear()
-            publisher = self._publishers[reply_to] = self._connection.amqp.publisher(
+            publisher = self._publishers[reply_to] = self._connection.publisher(
                 reply_to, mandatory=False, channel=self._channel
             )
         messages: list[list[bytes]] = [[]]

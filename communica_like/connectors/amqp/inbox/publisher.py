@@ -10,9 +10,10 @@ import time
 from typing import Final
 
 from ....abc.inbox import DEAD, Message, Publisher, PublisherUser
-from ..connection import AmqpConnection, BrokerKey, ignore_message
+from ..calls import ignore_message
+from ..connection import Connection
+from ..key import BrokerKey
 from ..protocol import BasicPublish
-from ..shared_connection import blocked_error
 from .end import InboxEnd
 from .properties import decode, encode, has_properties, largest_message, replies, reply_key
 from .topology import Topology
@@ -60,7 +61,7 @@ class AmqpPublisher(InboxEnd, Publisher):
     @property
     def obstacle(self) -> str:
         if self._connection is not None and self._connection.blocked_reason:
-            return str(blocked_error(self._connection))
+            return self._connection.blocked_reason
         if self._refusing_since is not None:
             return "the broker refuses what is sent, as it does when a queue is full"
         return self._lost.result() if self._lost.done() else ""
@@ -77,18 +78,19 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._flush()
         await self._close()
 
-    async def _declare(self, amqp: AmqpConnection) -> None:
-        consuming = await self._new_channel(amqp)
+    async def _declare(self, connection: Connection) -> None:
+        await super()._declare(connection)
+        consuming = await self._new_channel(connection)
         queue = f"{self._reply_to}.{secrets.token_hex(4)}"
         await consuming.queue_declare(queue, exclusive=True, auto_delete=True)
-        await amqp.bind(consuming, queue, self._reply_to)
+        await connection.bind(consuming, queue, self._reply_to)
         await self._topology.bind_dead(consuming, queue, self._token)
         await consuming.basic_consume(queue, ignore_message, no_ack=True)
-        channel = await self._new_channel(amqp)
+        channel = await self._new_channel(connection)
         await channel.confirm_delivery()
         if not self._lost.done():
-            self._notices = amqp.publisher(self._topology.notices, mandatory=False, channel=channel)
-            self._requests = amqp.publisher(self._topology.inbox, mandatory=True, channel=channel)
+            self._notices = connection.publisher(self._topology.notices, mandatory=False, channel=channel)
+            self._requests = connection.publisher(self._topology.inbox, mandatory=True, channel=channel)
 
     def _reset(self) -> None:
         self._requests = None
@@ -136,7 +138,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._scheduled = False
         out, self._out, self._out_size = self._out, [], 0
         if out and self._connection is not None:
-            self._connection.amqp.write(b"".join(out))
+            self._connection.write(b"".join(out))
 
     # -- confirmations
 
@@ -178,7 +180,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         if not self._unconfirmed or connection is None:
             return
         oldest = next(iter(self._unconfirmed))
-        unwritten = connection.amqp.protocol.transport.get_write_buffer_size()
+        unwritten = connection.protocol.transport.get_write_buffer_size()
         if oldest == tag and not connection.blocked_reason and not unwritten:
             self._replace_channel("the broker does not confirm what is sent")
         else:

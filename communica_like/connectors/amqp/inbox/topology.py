@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ....exceptions import LinkError
 from ....features import optional_package
-from ..connection import AmqpConnection
+from ..connection import Connection
 from ..names import MAX_EXCHANGE, broker_name
 
 _DEAD: Final = "communica_like.dead."
@@ -43,7 +43,7 @@ class Topology:
         """The routing key of cancellations, which go to all servers of the address."""
         return f"communica_like.notices.{self.address}"
 
-    async def declare(self, amqp: AmqpConnection) -> None:
+    async def declare(self, connection: Connection) -> None:
         """Declare what is missing, on a channel of its own.
 
         Raises:
@@ -51,9 +51,9 @@ class Topology:
             Exception: what aiormq raises.
         """
         aiormq = optional_package("aiormq", "rmq")
-        channel = await amqp.new_channel()
+        channel = await connection.new_channel()
         try:
-            await amqp.declare_exchange(channel)
+            await connection.declare_exchange(channel)
             await channel.exchange_declare(self.dead, exchange_type="headers", durable=True)
             await _declare_quorum_queue(channel, self.dead, {})
             for reason in _REASONS:
@@ -61,7 +61,7 @@ class Topology:
                 await channel.queue_bind(self.dead, self.dead, "", arguments=match)
             limits = {"x-delivery-limit": self.delivery_limit, "x-dead-letter-exchange": self.dead}
             await _declare_quorum_queue(channel, self.inbox, limits)
-            await amqp.bind(channel, self.inbox, self.inbox)
+            await connection.bind(channel, self.inbox, self.inbox)
         except aiormq.exceptions.ChannelPreconditionFailed as exc:
             text = "it was made with other arguments, such as another delivery_limit: use those, or delete it"
             raise LinkError(f"the inbox {self.inbox!r} cannot be used: {text} ({exc})") from exc
