@@ -70,8 +70,7 @@ class AmqpListener(ConnectionUser, Listener):
         ident, client = found
         connection.hold()
         link = AmqpLink(connection, TO_CLIENT, ident)
-        link.peer_introduced(client)
-        link.accept(connection.identity._replace(server=self._ident))
+        link.accept(client, connection.identity._replace(server=self._ident))
         link.receiver = self._accept(link)
 
     async def _keep(self) -> None:

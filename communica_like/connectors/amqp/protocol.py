@@ -169,7 +169,6 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
         self._user = user
         self._fd = -1
         self._rest = b""
-        self._raw = False
         self._passed_at = 0.0
         self._channels: dict[int, _Channel] = {}
         self.reads = 0
@@ -215,9 +214,6 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.reads += 1
-        if self._raw:
-            super().data_received(data)
-            return
         if self._rest:
             data = self._rest + data
         passed: list[bytes] = []
@@ -225,8 +221,7 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
         while end - start >= _OVERHEAD:
             kind, channel, size = _FRAME.unpack_from(data, start)
             if kind not in _TYPES:
-                # Not a broker, or a version of the protocol: aiormq reports which.
-                self._raw = True
+                # Not a broker, or another version of the protocol: aiormq reports which, and gives up.
                 passed.append(data[start:])
                 start = end
                 break

@@ -35,10 +35,6 @@ class InboxEnd(ConnectionUser):
         await self._topology.declare(connection)
 
     @abstractmethod
-    def _reset(self) -> None:
-        """Forget what the lost channels had under way."""
-
-    @abstractmethod
     def _flush(self) -> None:
         """Write what waits, and reset ``_scheduled``."""
 
@@ -47,7 +43,3 @@ class InboxEnd(ConnectionUser):
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush)
-
-    def connection_lost(self, reason: str) -> None:
-        super().connection_lost(reason)
-        self._reset()

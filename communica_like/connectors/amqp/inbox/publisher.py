@@ -43,7 +43,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._token = secrets.token_hex(8)
         self._reply_to = reply_key(self._token)
         self._requests: BasicPublish | None = None
-        self._notices: BasicPublish | None = None
+        self._notices: BasicPublish  # there is one if there is the other
         self._kept: dict[int, Message] = {}
         self._published = 0  # the largest number that ever was
         self._unconfirmed: dict[int, int] = {}  # numbers of messages by delivery tag
@@ -92,7 +92,8 @@ class AmqpPublisher(InboxEnd, Publisher):
             self._notices = connection.publisher(self._topology.notices, mandatory=False, channel=channel)
             self._requests = connection.publisher(self._topology.inbox, mandatory=True, channel=channel)
 
-    def _reset(self) -> None:
+    def connection_lost(self, reason: str) -> None:
+        super().connection_lost(reason)
         self._requests = None
         if self._watch is not None:
             self._watch.cancel()
@@ -108,7 +109,7 @@ class AmqpPublisher(InboxEnd, Publisher):
 
     def forget(self, ident: int, /, *, cancel: bool = False) -> None:
         self._kept.pop(ident, None)
-        if cancel and self._notices is not None and self._requests is not None:
+        if cancel and self._requests is not None:
             self._last_tag += 1  # the notice is confirmed, too
             self._write_soon(self._notices.frames(b"", f"{self._token}.{ident}".encode()))
 
