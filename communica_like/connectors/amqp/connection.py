@@ -31,7 +31,6 @@ logger = logging.getLogger("communica_like")
 _CONNECT_TIMEOUT: Final = 10.0  # seconds
 _CLOSE_TIMEOUT: Final = 1.0  # seconds for each step of closing
 _CHECK_INTERVAL: Final = 2.5  # seconds; a broker that is silent for three or four of them is given up
-_STREAM_LIMIT: Final = 64 * 1024  # bytes
 _DEFAULT_EXCHANGE: Final = "amq.direct"
 _NO_SHARED_TRANSIENT: Final = (4, 3)  # the first version of RabbitMQ without such queues
 _NO_QUEUE: Final = "communica_like.nowhere"  # a routing key: the broker returns what is sent there
@@ -66,41 +65,39 @@ async def acquire(key: BrokerKey) -> Connection:
     return connection
 
 
-class Connection(ChannelUser):
+class Connection(AmqpProtocol, ChannelUser):
     """A connection to a broker, opened once and closed once. A lost one is replaced by another object.
 
     It has an inbox, an exclusive queue for the messages of its links.
 
     Attributes:
         url: the broker.
-        protocol: what carries the bytes.
+        exchange: carries all messages.
         opening: done when the connection is open.
         end_reason: why the connection is closed or about to be; empty: it is neither.
         blocked_reason: why the broker takes no messages; empty: it does.
-        inbox: the inbox's name, and its routing key.
-        identity: how this process introduces itself to peers.
+        identity: how this process introduces itself to peers, and its inbox.
         links: ends of links by their keys.
         writable: whether links may write.
         on_lost: called with the reason when the connection is lost.
     """
 
     def __init__(self, key: BrokerKey) -> None:
+        super().__init__(asyncio.get_running_loop())
         self._key = key
-        self._exchange = key.exchange or _DEFAULT_EXCHANGE
-        self._loop = asyncio.get_running_loop()
         self._references = 0
         self._aiormq: Any = None
         self._publishing: Any = None  # the channel on which links publish
         self._closing: asyncio.Task[None] | None = None
         self._checking: asyncio.TimerHandle | None = None
-        self._reads = 0
+        self._checked_reads = 0
         self._unanswered = 0
         self.url = key.url
-        self.protocol = AmqpProtocol(asyncio.StreamReader(_STREAM_LIMIT, loop=self._loop), self)
+        self.exchange = key.exchange or _DEFAULT_EXCHANGE
         self.end_reason = ""
         self.blocked_reason = ""
-        self.inbox = f"communica_like.inbox.{secrets.token_hex(16)}"
-        self.identity = Introduction(self.inbox, key.name, _machine(), ProcessId.own())
+        inbox = f"communica_like.inbox.{secrets.token_hex(16)}"
+        self.identity = Introduction(inbox, key.name, _machine(), ProcessId.own())
         self.links: dict[bytes, AmqpLink] = {}
         self.writable = True
         self.on_lost: set[Callable[[str], None]] = set()
@@ -137,6 +134,7 @@ class Connection(ChannelUser):
 
     async def _open(self) -> None:
         """Connect; open a channel to publish on, and one that consumes the inbox."""
+        inbox = self.identity.inbox
         try:
             url = await self._key.find_node()
             with translated_errors(f"no connection to the broker at {url.place}"):
@@ -144,9 +142,9 @@ class Connection(ChannelUser):
                     await self._connect(url)
                     publishing, consuming = await self.new_channel(self), await self.new_channel(self)
                     await self.declare_exchange(consuming)
-                    await consuming.queue_declare(self.inbox, exclusive=True, auto_delete=True)
-                    await self.bind(consuming, self.inbox, self.inbox)
-                    await consuming.basic_consume(self.inbox, ignore_message, no_ack=True, exclusive=True)
+                    await consuming.queue_declare(inbox, exclusive=True, auto_delete=True)
+                    await consuming.queue_bind(inbox, self.exchange, inbox)
+                    await consuming.basic_consume(inbox, ignore_message, no_ack=True, exclusive=True)
                     self._publishing = publishing
         except BaseException as exc:
             lost = self.end_reason
@@ -170,14 +168,9 @@ class Connection(ChannelUser):
                 ssl_context=key.ssl, ssl_certs=connection.ssl_certs, loop=self._loop
             )
             context = await certificates.get_context()
-        await self._loop.create_connection(lambda: self.protocol, url.host, url.port, ssl=context)
+        await self._loop.create_connection(lambda: self, url.host, url.port, ssl=context)
         self._aiormq = connection
         await connection.connect()
-
-    async def create(self, url: Any, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Return the connection's streams to aiormq, whose transport factory this is."""
-        reader, protocol = self.protocol.reader, self.protocol
-        return reader, asyncio.StreamWriter(protocol.transport, protocol, reader, self._loop)
 
     def _end(self, reason: str) -> None:
         """Close the connection, and leave its place to another one."""
@@ -202,8 +195,8 @@ class Connection(ChannelUser):
                     await self._publishing.close()
         closing = asyncio.ensure_future(self._aiormq.close())
         await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT)
-        self.protocol.transport.abort()
-        await asyncio.wait([closing, self.protocol.closed], timeout=_CLOSE_TIMEOUT)
+        self.transport.abort()
+        await asyncio.wait([closing, self.closed], timeout=_CLOSE_TIMEOUT)
         closing.cancel()
         for error in await asyncio.gather(closing, return_exceptions=True):
             if isinstance(error, Exception):
@@ -215,12 +208,12 @@ class Connection(ChannelUser):
         AMQP's own heartbeats come once a minute or so.
         """
         self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
-        if self.protocol.reads != self._reads or self.blocked_reason:
-            self._reads = self.protocol.reads
+        if self._reads != self._checked_reads or self.blocked_reason:
+            self._checked_reads = self._reads
             self._unanswered = 0
         elif self._unanswered == 2:
             # Checks are counted, not seconds: this process's event loop may have been blocked.
-            self.connection_lost(f"the broker at {self.url.place} is silent")
+            self.lost(f"the broker at {self.url.place} is silent")
         else:
             self._unanswered += 1
             self.publisher(_NO_QUEUE, mandatory=True).publish(_ECHO, b"")
@@ -240,14 +233,14 @@ class Connection(ChannelUser):
             raise LinkError(f"the connection to the broker has {most} channels, and may have no more")
         channel = await self._aiormq.channel(publisher_confirms=False)
         if user is not None:
-            self.protocol.add_channel(channel.number, user)
+            self.add_channel(channel.number, user)
         return channel
 
     async def close_channel(self, channel: Any) -> None:
         """Close a channel, if it is open, with a timeout of a second, and free its number."""
         if not channel.is_closed:
             await best_effort(channel.close(), _CLOSE_TIMEOUT)
-        self.protocol.discard_channel(channel.number)
+        self.discard_channel(channel.number)
 
     def publisher(self, key: str, *, mandatory: bool, channel: Any = None) -> BasicPublish:
         """Return what publishes messages with a routing key.
@@ -257,12 +250,7 @@ class Connection(ChannelUser):
             channel: where to publish; None: where all links do.
         """
         number, frame_max = (channel or self._publishing).number, self._aiormq.connection_tune.frame_max
-        return BasicPublish(self.protocol.transport, number, frame_max, self._exchange, key, mandatory)
-
-    def write(self, frames: bytes) -> None:
-        """Write frames, unless the connection is closing."""
-        if not self.protocol.transport.is_closing():
-            self.protocol.transport.write(frames)
+        return BasicPublish(self.write, number, frame_max, self.exchange, key, mandatory)
 
     # -- queues and exchanges
 
@@ -272,14 +260,6 @@ class Connection(ChannelUser):
         version = re.match(r"(\d+)\.(\d+)", str(self._aiormq.server_properties.get("version", "")))
         return version is None or (int(version[1]), int(version[2])) < _NO_SHARED_TRANSIENT
 
-    async def bind(self, channel: Any, queue: str, key: str) -> None:
-        """Bind a queue to the exchange: route messages with the routing key *key* to it."""
-        await channel.queue_bind(queue, self._exchange, key)
-
-    async def unbind(self, channel: Any, queue: str, key: str) -> None:
-        """Remove what ``bind`` made."""
-        await channel.queue_unbind(queue, self._exchange, key)
-
     async def declare_exchange(self, channel: Any) -> None:
         """Declare the exchange, auto-delete, if it is missing."""
         if not self._key.exchange:
@@ -287,15 +267,15 @@ class Connection(ChannelUser):
         aiormq = optional_package("aiormq", "rmq")
         probe = await self.new_channel()  # the broker closes it if there is no such exchange
         try:
-            await probe.exchange_declare(self._exchange, passive=True)
+            await probe.exchange_declare(self.exchange, passive=True)
         except aiormq.exceptions.ChannelNotFoundEntity:
-            await channel.exchange_declare(self._exchange, exchange_type="direct", auto_delete=True)
+            await channel.exchange_declare(self.exchange, exchange_type="direct", auto_delete=True)
         else:
             await probe.close()
 
     # -- events of the protocol
 
-    def connection_lost(self, reason: str) -> None:
+    def lost(self, reason: str) -> None:
         if self.end_reason:
             return
         self._end(reason)
@@ -305,7 +285,7 @@ class Connection(ChannelUser):
             report(reason)
 
     def channel_closed(self, reason: str) -> None:
-        self.connection_lost(f"the broker closed a channel: {reason}")
+        self.lost(f"the broker closed a channel: {reason}")
 
     def blocked(self, reason: str) -> None:
         if not reason:
@@ -318,11 +298,15 @@ class Connection(ChannelUser):
             if not link.opened.done():
                 link.opened.set_exception(LinkError(self.blocked_reason))
 
-    def writable_changed(self, writable: bool) -> None:
-        self.writable = writable
-        if writable:
-            for link in list(self.links.values()):
-                link.write()
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.writable = True
+        for link in list(self.links.values()):
+            link.write()
 
     def returned(self, body: bytes) -> None:
         _, to, ident, _ = HEADER.unpack_from(body)

@@ -50,8 +50,8 @@ class AmqpListener(ConnectionUser, Listener):
         self._keeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Declare the address, and keep it declared. Raises what ``_open`` does."""
-        await self._open()
+        """Declare the address, and keep it declared."""
+        await super().open()
         self._keeping = self._loop.create_task(self._keep(), name=f"communica_like listener {self.address}")
 
     async def close(self) -> None:
@@ -60,7 +60,7 @@ class AmqpListener(ConnectionUser, Listener):
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
-        await self._close()
+        await self._disconnect()
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         connection = self._connection
@@ -79,10 +79,10 @@ class AmqpListener(ConnectionUser, Listener):
         # A cancellation alone would not do: in aiormq it may end as another error.
         while not self._closed:
             logger.warning("%s is not served, for now: %s", self.address, await self.lost())
-            await self._close()
+            await self._disconnect()
             await asyncio.sleep(delay)
             try:
-                await self._open()
+                await super().open()
             except Exception:
                 delay = min(2 * delay, _MAX_DELAY)
             else:
@@ -94,14 +94,14 @@ class AmqpListener(ConnectionUser, Listener):
         await connection.declare_exchange(channel)
         own = server_key(self._ident)
         await channel.queue_declare(own, exclusive=True, auto_delete=True)
-        await connection.bind(channel, own, own)
+        await channel.queue_bind(own, connection.exchange, own)
         await channel.basic_consume(own, ignore_message, no_ack=True)
         durable, expiry = not connection.allows_shared_transient, {"x-expires": _QUEUE_EXPIRES}
         await channel.queue_declare(self._queue, durable=durable, auto_delete=True, arguments=expiry)
-        await connection.bind(channel, self._queue, self._queue)
+        await channel.queue_bind(self._queue, connection.exchange, self._queue)
         await channel.basic_consume(self._queue, ignore_message, no_ack=True, consumer_tag=_ADDRESS)
 
-    async def _close(self) -> None:
+    async def _disconnect(self) -> None:
         """Withdraw the address, and drop the connection. Links stay as they are."""
         self.connection_lost("it is closed")
         connection = self._connection
@@ -109,11 +109,11 @@ class AmqpListener(ConnectionUser, Listener):
             if connection is not None and self._channels and not connection.end_reason:
                 await best_effort(self._withdraw(connection, self._channels[0]), _WITHDRAW_TIMEOUT)
         finally:
-            await super()._close()
+            await super().close()
 
     async def _withdraw(self, connection: Connection, channel: Any) -> None:
         own = server_key(self._ident)
-        await connection.unbind(channel, own, own)
+        await channel.queue_unbind(own, connection.exchange, own)
         await channel.basic_cancel(_ADDRESS)
         # Auto-delete takes a moment, in which the queue would swallow requests. If others serve the address
         # the broker refuses, and closes the channel.

@@ -7,9 +7,11 @@ several turns of the event loop there; here it costs neither, and is written at 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from struct import Struct
-from typing import Final, Protocol, cast
+from typing import Any, Final, cast
 
 from ...system import fork
 
@@ -38,6 +40,7 @@ _ACK_OR_NACK: Final = Struct("!BHI4sQB")
 # aiormq gives up a connection on which it sees nothing: this is what it is shown.
 _HEARTBEAT: Final = _FRAME.pack(8, 0, 0) + _END
 _HEARTBEAT_INTERVAL: Final = 1.0  # seconds
+_STREAM_LIMIT: Final = 64 * 1024  # bytes
 
 
 class ChannelUser:
@@ -56,19 +59,6 @@ class ChannelUser:
         """The broker closed the channel, or its consumer."""
 
 
-class ConnectionUser(Protocol):
-    """Receives the events of a connection."""
-
-    def connection_lost(self, reason: str, /) -> None:
-        """The connection is gone."""
-
-    def blocked(self, reason: str, /) -> None:
-        """The broker takes no messages; ``""``: it does again."""
-
-    def writable_changed(self, writable: bool, /) -> None:
-        """The transport's buffer is full, or (*writable*) has room again."""
-
-
 @dataclass(slots=True)
 class _Channel:
     """A channel's user, and the message of which some frames have arrived: if not, *method* is empty."""
@@ -84,7 +74,7 @@ class BasicPublish:
     """Publishes messages with one routing key.
 
     Args:
-        transport: the connection's.
+        write: writes frames.
         channel: the number of the channel to publish on.
         frame_max: the largest frame in bytes, as agreed with the broker; 0: no limit.
         exchange: the exchange's name.
@@ -94,7 +84,7 @@ class BasicPublish:
 
     def __init__(
         self,
-        transport: asyncio.Transport,
+        write: Callable[[bytes], None],
         channel: int,
         frame_max: int,
         exchange: str,
@@ -103,15 +93,14 @@ class BasicPublish:
     ) -> None:
         names = b"".join(bytes([len(name)]) + name for name in (exchange.encode(), key.encode()))
         method = _PUBLISH + b"\0\0" + names + bytes([mandatory])
-        self._transport = transport
+        self._write = write
         self._channel = channel
         self._largest = (frame_max or 128 * 1024) - _OVERHEAD
         self._method = _FRAME.pack(_METHOD, channel, len(method)) + method + _END
 
     def publish(self, header: bytes, data: bytes | memoryview) -> None:
         """Write a message whose body is *header* and *data*, at once."""
-        if not self._transport.is_closing():
-            self._transport.write(self.frames(header, data))
+        self._write(self.frames(header, data))
 
     def frames(self, header: bytes, data: bytes | memoryview, content: bytes = b"") -> bytes:
         """Return the frames of such a message.
@@ -146,41 +135,51 @@ def nack_frame(channel: int, tag: int, *, requeue: bool) -> bytes:
     return _ACK_OR_NACK.pack(_METHOD, channel, 13, _NACK, tag, 2 if requeue else 0) + _END
 
 
-class AmqpProtocol(asyncio.StreamReaderProtocol):
+class AmqpProtocol(asyncio.StreamReaderProtocol, ABC):
     """asyncio's protocol of streams, which keeps messages from aiormq.
-
-    Args:
-        reader: what aiormq reads; kept as an attribute.
-        user: receives the connection's events.
 
     Attributes:
         transport: the connection's.
         closed: done when the connection is lost.
-        reads: how often bytes arrived.
     """
 
     transport: asyncio.Transport
 
-    def __init__(self, reader: asyncio.StreamReader, user: ConnectionUser) -> None:
-        loop = asyncio.get_running_loop()
-        super().__init__(reader, loop=loop)
-        self.reader = reader
-        self._clock = loop.time
-        self._user = user
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._reader = asyncio.StreamReader(_STREAM_LIMIT, loop=loop)
+        super().__init__(self._reader, loop=loop)
+        self._loop = loop
         self._fd = -1
         self._rest = b""
         self._passed_at = 0.0
-        self._channels: dict[int, _Channel] = {}
-        self.reads = 0
+        self._users: dict[int, _Channel] = {}
+        self._reads = 0  # how often bytes arrived
         self.closed: asyncio.Future[None] = loop.create_future()
+
+    @abstractmethod
+    def lost(self, reason: str) -> None:
+        """The connection is of no use any more."""
+
+    @abstractmethod
+    def blocked(self, reason: str) -> None:
+        """The broker takes no messages; ``""``: it does again."""
+
+    def write(self, frames: bytes) -> None:
+        """Write frames, unless the connection is closing."""
+        if not self.transport.is_closing():
+            self.transport.write(frames)
+
+    async def create(self, url: Any, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Return the connection's streams to aiormq, whose transport factory this is."""
+        return self._reader, asyncio.StreamWriter(self.transport, self, self._reader, self._loop)
 
     def add_channel(self, number: int, user: ChannelUser) -> None:
         """Give the messages of this channel, and what the broker says of them, to *user*."""
-        self._channels[number] = _Channel(user)
+        self._users[number] = _Channel(user)
 
     def discard_channel(self, number: int) -> None:
         """Undo ``add_channel``: the channel is closed."""
-        self._channels.pop(number, None)
+        self._users.pop(number, None)
 
     # -- events from asyncio
 
@@ -195,25 +194,17 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         fork.discard(self._fd)
         super().connection_lost(exc)
-        self._user.connection_lost(f"the connection to the broker broke: {exc or 'closed by the broker'}")
+        self.lost(f"the connection to the broker broke: {exc or 'closed by the broker'}")
         if not self.closed.done():
             self.closed.set_result(None)
 
     def eof_received(self) -> bool:
         super().eof_received()
-        self._user.connection_lost("the connection to the broker broke: closed by the broker")
+        self.lost("the connection to the broker broke: closed by the broker")
         return False  # asyncio's own would leave this direction open
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._user.writable_changed(False)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._user.writable_changed(True)
-
     def data_received(self, data: bytes) -> None:
-        self.reads += 1
+        self._reads += 1
         if self._rest:
             data = self._rest + data
         passed: list[bytes] = []
@@ -229,8 +220,8 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
             if stop > end:
                 break
             payload = data[start + 7 : stop - 1]
-            user = self._channels.get(channel)
-            if user is None or not _handle_frame(user, kind, payload):
+            found = self._users.get(channel)
+            if found is None or not _handle_frame(found, kind, payload):
                 if channel == 0 and kind == _METHOD:
                     self._connection_method(payload)
                 passed.append(data[start:stop])
@@ -238,19 +229,19 @@ class AmqpProtocol(asyncio.StreamReaderProtocol):
         self._rest = data[start:]
         if passed:
             super().data_received(b"".join(passed))
-            self._passed_at = self._clock()
-        elif self._clock() - self._passed_at > _HEARTBEAT_INTERVAL:
+            self._passed_at = self._loop.time()
+        elif self._loop.time() - self._passed_at > _HEARTBEAT_INTERVAL:
             super().data_received(_HEARTBEAT)
-            self._passed_at = self._clock()
+            self._passed_at = self._loop.time()
 
     def _connection_method(self, payload: bytes) -> None:
         method = payload[:4]
         if method == _CONNECTION_CLOSE:
-            self._user.connection_lost(f"the broker closed the connection: {_reply(payload)}")
+            self.lost(f"the broker closed the connection: {_reply(payload)}")
         elif method == _BLOCKED:
-            self._user.blocked(_short(payload, 4) or "no reason given")
+            self.blocked(_short(payload, 4) or "no reason given")
         elif method == _UNBLOCKED:
-            self._user.blocked("")
+            self.blocked("")
 
 
 def _handle_frame(channel: _Channel, kind: int, payload: bytes) -> bool:

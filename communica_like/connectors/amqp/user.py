@@ -35,13 +35,11 @@ class ConnectionUser(ChannelUser, ABC):
         """Wait until the connection, or a channel, is lost; return the reason."""
         return await asyncio.shield(self._lost)
 
-    # -- for subclasses
-
     @abstractmethod
     async def _declare(self, connection: Connection) -> None:
         """Declare queues, and consume from them."""
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
         """Connect and declare. An error or a cancellation leaves nothing behind.
 
         Raises:
@@ -60,7 +58,7 @@ class ConnectionUser(ChannelUser, ABC):
         except BaseException as exc:
             blocked = self._connection.blocked_reason if self._connection is not None else ""
             self.connection_lost(str(exc) or "it was not opened")
-            await self._close()
+            await self.close()
             if isinstance(exc, LinkError) and blocked:
                 raise LinkError(blocked) from exc
             raise
@@ -69,7 +67,7 @@ class ConnectionUser(ChannelUser, ABC):
         self._channels.append(await connection.new_channel(self))
         return self._channels[-1]
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
         """Close the channels, and drop the connection."""
         self.connection_lost("it is closed")
         connection, self._connection = self._connection, None

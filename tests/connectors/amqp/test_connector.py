@@ -166,7 +166,7 @@ async def test_garbage_is_ignored(connector: RmqConnector) -> None:
             request + bytes(9000),
         ]
         bodies += [request + b'[1, "i", "", "", "1.x.1", ""]', HEADER.pack(99, 1, bytes(16), 0)]
-        keys = (connection.inbox, f"communica_like.address.{connector.address}", listener._ident)
+        keys = (connection.identity.inbox, f"communica_like.address.{connector.address}", listener._ident)
         for key in keys:
             publisher = connection.publisher(key, mandatory=False)
             for body in bodies:
@@ -324,7 +324,7 @@ async def test_a_server_that_is_killed_before_it_serves_leaves_nothing(
     async def die(channel: Any, queue: str, *args: Any, **options: Any) -> Any:
         if queue == key:
             (only,) = amqp_connection._connections[asyncio.get_running_loop()].values()
-            only.protocol.transport.abort()
+            only.transport.abort()
         return await consume(channel, queue, *args, **options)
 
     with monkeypatch.context() as patch:
@@ -383,7 +383,7 @@ async def test_a_cancelled_drop_leaves_nothing_open(connector: RmqConnector) -> 
     await asyncio.wait([dropping])
     assert dropping.cancelled()
     assert asyncio.all_tasks() == before
-    assert connection.protocol.closed.done()
+    assert connection.closed.done()
 
 
 async def test_a_channel_that_is_being_closed_is_not_closed_again(

@@ -206,7 +206,7 @@ async def test_a_broker_that_is_silent_is_given_up(
             while len(checks) < 8:
                 await asyncio.sleep(0.01)
         assert not any(checks), "it answers"
-        first.protocol.transport.pause_reading()
+        first.transport.pause_reading()
         async with asyncio.timeout(40):
             while not first.end_reason:
                 await asyncio.sleep(0.01)

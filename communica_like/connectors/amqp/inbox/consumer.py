@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, Final
+from typing import Final
 
 from ....abc.inbox import ANSWER, Consumer, ConsumerUser, Delivery
 from ..calls import best_effort, ignore_message
@@ -67,7 +67,6 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._prefetch = prefetch
         self._user = user
         self._queue = f"communica_like.notices.{secrets.token_hex(16)}"
-        self._channel: Any = None
         self._publisher: Callable[[str], BasicPublish]  # by the client's routing key
         self._deliveries: dict[str, AmqpDelivery] = {}
         self._cancelled: dict[str, None] = {}
@@ -76,31 +75,27 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._responses: dict[str, list[bytes]] = {}  # by the client's routing key
         self._responses_size = 0
 
-    async def open(self) -> None:
-        await self._open()
-
     async def stop(self) -> None:
-        if self._channel is not None and not self._lost.done():
-            await best_effort(self._channel.basic_cancel(_INBOX), _CANCEL_TIMEOUT)
+        if self._channels and not self._lost.done():
+            await best_effort(self._channels[0].basic_cancel(_INBOX), _CANCEL_TIMEOUT)
 
     async def close(self) -> None:
         self._flush(acknowledge_all=True)
-        await self._close()
+        await super().close()
 
     async def _declare(self, connection: Connection) -> None:
         await super()._declare(connection)
-        channel = self._channel = await self._new_channel(connection)
+        channel = await self._new_channel(connection)
         publisher = partial(connection.publisher, mandatory=False, channel=channel)
         self._publisher = lru_cache(_MAX_PUBLISHERS)(publisher)
         await channel.queue_declare(self._queue, exclusive=True, auto_delete=True)
-        await connection.bind(channel, self._queue, self._topology.notices)
+        await channel.queue_bind(self._queue, connection.exchange, self._topology.notices)
         await channel.basic_consume(self._queue, ignore_message, no_ack=True, consumer_tag=_NOTICES)
         await channel.basic_qos(prefetch_count=self._prefetch)
         await channel.basic_consume(self._topology.inbox, ignore_message, consumer_tag=_INBOX)
 
     def connection_lost(self, reason: str) -> None:
         super().connection_lost(reason)
-        self._channel = None
         self._acknowledgements.clear()
         self._responses.clear()
         self._responses_size = 0
@@ -192,13 +187,12 @@ class AmqpConsumer(InboxEnd, Consumer):
     def _flush(self, *, acknowledge_all: bool = False) -> None:
         """Write all responses, and acknowledgements if they are due."""
         self._scheduled = False
-        connection, channel = self._connection, self._channel
-        if connection is None or channel is None:
+        if self._connection is None or not self._channels or self._lost.done():
             return
         out = [self._publisher(to).frames(b"", b"".join(some)) for to, some in self._responses.items()]
         self._responses.clear()
         self._responses_size = 0
         if acknowledge_all or self._acknowledgements.due:
-            out += self._acknowledgements.frames(channel.number)
+            out += self._acknowledgements.frames(self._channels[0].number)
         if out:
-            connection.write(b"".join(out))
+            self._connection.write(b"".join(out))

@@ -70,20 +70,20 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._unconfirmed.clear()
         self._last_tag = 0
         self._refusing_since = None
-        await self._open()
+        await self.open()
         for message in list(self._kept.values()):
             self._publish(message)
 
     async def close(self) -> None:
         self._flush()
-        await self._close()
+        await super().close()
 
     async def _declare(self, connection: Connection) -> None:
         await super()._declare(connection)
         consuming = await self._new_channel(connection)
         queue = f"{self._reply_to}.{secrets.token_hex(4)}"
         await consuming.queue_declare(queue, exclusive=True, auto_delete=True)
-        await connection.bind(consuming, queue, self._reply_to)
+        await consuming.queue_bind(queue, connection.exchange, self._reply_to)
         await self._topology.bind_dead(consuming, queue, self._token)
         await consuming.basic_consume(queue, ignore_message, no_ack=True)
         channel = await self._new_channel(connection)
@@ -181,7 +181,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         if not self._unconfirmed or connection is None:
             return
         oldest = next(iter(self._unconfirmed))
-        unwritten = connection.protocol.transport.get_write_buffer_size()
+        unwritten = connection.transport.get_write_buffer_size()
         if oldest == tag and not connection.blocked_reason and not unwritten:
             self._replace_channel("the broker does not confirm what is sent")
         else:
@@ -198,20 +198,16 @@ class AmqpPublisher(InboxEnd, Publisher):
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         try:
+            answers = replies(body)
             if has_properties(header):
-                ident = decode(header, body).message.ident
                 times = self._topology.delivery_limit
                 text = f"it was put aside: it came back more than {times} times; perhaps it kills servers"
-                self._answered(ident, DEAD, text.encode())
-                return
-            for ident, kind, answer in replies(body):
-                self._answered(ident, kind, answer)
+                answers = iter([(decode(header, body).message.ident, DEAD, text.encode())])
+            for ident, kind, answer in answers:
+                if self._kept.pop(ident, None) is not None:
+                    self._user.answered(ident, kind, answer)
         except ValueError as exc:
             logger.warning("ignored a message among the responses from %s: %s", self._key.url.place, exc)
-
-    def _answered(self, ident: int, kind: int, body: bytes) -> None:
-        if self._kept.pop(ident, None) is not None:
-            self._user.answered(ident, kind, body)
 
     def returned(self, body: bytes) -> None:
         self.connection_lost("the inbox was deleted")

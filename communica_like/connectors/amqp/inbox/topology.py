@@ -62,7 +62,7 @@ class Topology:
                 await channel.queue_bind(self.dead, self.dead, "", arguments=match)
             limits = {"x-delivery-limit": self.delivery_limit, "x-dead-letter-exchange": self.dead}
             await channel.queue_declare(self.inbox, durable=True, arguments=_QUORUM | limits)
-            await connection.bind(channel, self.inbox, self.inbox)
+            await channel.queue_bind(self.inbox, connection.exchange, self.inbox)
         except aiormq.exceptions.ChannelPreconditionFailed as exc:
             text = "it was made with other arguments, such as another delivery_limit: use those, or delete it"
             raise LinkError(f"the inbox {self.inbox!r} cannot be used: {text} ({exc})") from exc

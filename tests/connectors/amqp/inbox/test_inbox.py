@@ -299,7 +299,7 @@ async def test_a_lost_connection_costs_nothing(own: OwnInbox) -> None:
             await until(partial(begun, begin))
             abort_connection(server)
             for connection in list(amqp_connection._connections[asyncio.get_running_loop()].values()):
-                connection.protocol.transport.abort()
+                connection.transport.abort()
             assert await asyncio.gather(*asking) == list(numbers)
             await asyncio.gather(*throwing)
         await until(lambda: len(set(ran)) == 300)
