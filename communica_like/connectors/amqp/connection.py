@@ -11,6 +11,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -164,10 +165,8 @@ class Connection(AmqpProtocol, ChannelUser):
         )
         context = None
         if url.scheme == "amqps":
-            certificates = aiormq.connection.SSLContextProvider(
-                ssl_context=key.ssl, ssl_certs=connection.ssl_certs, loop=self._loop
-            )
-            context = await certificates.get_context()
+            options = {"ssl_context": key.ssl, "ssl_certs": connection.ssl_certs, "loop": self._loop}
+            context = await aiormq.connection.SSLContextProvider(**options).get_context()
         await self._loop.create_connection(lambda: self, url.host, url.port, ssl=context)
         self._aiormq = connection
         await connection.connect()
@@ -250,7 +249,7 @@ class Connection(AmqpProtocol, ChannelUser):
             channel: where to publish; None: where all links do.
         """
         number, frame_max = (channel or self._publishing).number, self._aiormq.connection_tune.frame_max
-        return BasicPublish(self.write, number, frame_max, self.exchange, key, mandatory)
+        return BasicPublish(self, number, frame_max, self.exchange, key, mandatory)
 
     # -- queues and exchanges
 
@@ -329,7 +328,6 @@ class Connection(AmqpProtocol, ChannelUser):
 def _machine() -> str:
     """Return an id of this machine since it was booted; empty: unknown."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""

@@ -13,7 +13,7 @@ from .calls import best_effort, ignore_message
 from .connection import Connection
 from .key import BrokerKey
 from .link import AmqpLink
-from .link_messages import CONNECT, TO_CLIENT, Introduction
+from .link_messages import CONNECT, TO_CLIENT, TO_SERVER, Introduction
 from .names import address_key, server_key
 from .user import ConnectionUser
 
@@ -68,6 +68,8 @@ class AmqpListener(ConnectionUser, Listener):
         if connection is None or self._lost.done() or found is None:
             return
         ident, client = found
+        if bytes([TO_SERVER]) + ident in connection.links:
+            return
         connection.hold()
         link = AmqpLink(connection, TO_CLIENT, ident)
         link.accept(client, connection.identity._replace(server=self._ident))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final, cast
@@ -74,7 +73,7 @@ class BasicPublish:
     """Publishes messages with one routing key.
 
     Args:
-        write: writes frames.
+        protocol: the connection.
         channel: the number of the channel to publish on.
         frame_max: the largest frame in bytes, as agreed with the broker; 0: no limit.
         exchange: the exchange's name.
@@ -83,17 +82,11 @@ class BasicPublish:
     """
 
     def __init__(
-        self,
-        write: Callable[[bytes], None],
-        channel: int,
-        frame_max: int,
-        exchange: str,
-        key: str,
-        mandatory: bool,
+        self, protocol: AmqpProtocol, channel: int, frame_max: int, exchange: str, key: str, mandatory: bool
     ) -> None:
         names = b"".join(bytes([len(name)]) + name for name in (exchange.encode(), key.encode()))
         method = _PUBLISH + b"\0\0" + names + bytes([mandatory])
-        self._write = write
+        self._write = protocol.write
         self._channel = channel
         self._largest = (frame_max or 128 * 1024) - _OVERHEAD
         self._method = _FRAME.pack(_METHOD, channel, len(method)) + method + _END
