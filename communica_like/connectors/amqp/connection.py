@@ -6,7 +6,6 @@ aiormq opens it and its channels, AmqpProtocol carries its messages.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 import secrets
@@ -157,8 +156,7 @@ class Connection(AmqpProtocol, ChannelUser):
             self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
 
     async def _connect(self, url: BrokerUrl) -> None:
-        key = self._key
-        aiormq = optional_package("aiormq", "rmq")
+        key, aiormq = self._key, optional_package("aiormq", "rmq")
         properties = {"connection_name": key.name}
         connection = aiormq.Connection(
             url.text(key.password), context=key.ssl, transport_factory=self, client_properties=properties
@@ -189,9 +187,7 @@ class Connection(AmqpProtocol, ChannelUser):
             return
         if self._publishing is not None and not self._references:
             # The broker has processed what was published when it confirms this.
-            with contextlib.suppress(LinkError), translated_errors("the channel was not closed"):
-                async with asyncio.timeout(_CLOSE_TIMEOUT):
-                    await self._publishing.close()
+            await best_effort(self._publishing.close(), _CLOSE_TIMEOUT)
         closing = asyncio.ensure_future(self._aiormq.close())
         await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT)
         self.transport.abort()

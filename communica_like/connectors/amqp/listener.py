@@ -32,12 +32,6 @@ class AmqpListener(ConnectionUser, Listener):
     The last server removes the queue of the address. If a server was killed before it consumed from the queue
     it declared, the queue expires. A client that comes back sends its request to its server's own queue, an
     exclusive one.
-
-    Args:
-        key: which broker.
-        name: the address.
-        url: the connector's URL.
-        accept: as for Connector.listen.
     """
 
     def __init__(self, key: BrokerKey, name: str, url: str, accept: Callable[[Link], LinkReceiver]) -> None:
@@ -50,7 +44,6 @@ class AmqpListener(ConnectionUser, Listener):
         self._keeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Declare the address, and keep it declared."""
         await super().open()
         self._keeping = self._loop.create_task(self._keep(), name=f"communica_like listener {self.address}")
 
@@ -63,8 +56,7 @@ class AmqpListener(ConnectionUser, Listener):
         await self._disconnect()
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
-        connection = self._connection
-        found = Introduction.find(body, CONNECT)
+        connection, found = self._connection, Introduction.find(body, CONNECT)
         if connection is None or self._lost.done() or found is None:
             return
         ident, client = found

@@ -73,11 +73,7 @@ class BasicPublish:
     """Publishes messages with one routing key.
 
     Args:
-        protocol: the connection.
-        channel: the number of the channel to publish on.
         frame_max: the largest frame in bytes, as agreed with the broker; 0: no limit.
-        exchange: the exchange's name.
-        key: the routing key.
         mandatory: have the broker return messages that no queue takes.
     """
 
@@ -101,8 +97,7 @@ class BasicPublish:
         Args:
             content: the payload of the content header, if the message has properties.
         """
-        size = len(header) + len(data)
-        channel = self._channel
+        size, channel = len(header) + len(data), self._channel
         if content:
             content = _FRAME.pack(_HEADER, channel, len(content)) + content
         else:
@@ -142,7 +137,6 @@ class AmqpProtocol(asyncio.StreamReaderProtocol, ABC):
         self._reader = asyncio.StreamReader(_STREAM_LIMIT, loop=loop)
         super().__init__(self._reader, loop=loop)
         self._loop = loop
-        self._fd = -1
         self._rest = b""
         self._passed_at = 0.0
         self._users: dict[int, _Channel] = {}
@@ -178,18 +172,15 @@ class AmqpProtocol(asyncio.StreamReaderProtocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            self._fd = sock.fileno()
-            fork.add(self._fd)
+        self._fd = transport.get_extra_info("socket").fileno()
+        fork.add(self._fd)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         fork.discard(self._fd)
         super().connection_lost(exc)
         self.lost(f"the connection to the broker broke: {exc or 'closed by the broker'}")
-        if not self.closed.done():
-            self.closed.set_result(None)
+        self.closed.set_result(None)
 
     def eof_received(self) -> bool:
         super().eof_received()

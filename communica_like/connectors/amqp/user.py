@@ -18,9 +18,7 @@ _OPEN_TIMEOUT: Final = 35.0  # seconds; for a quorum queue without a leader the 
 class ConnectionUser(ChannelUser, ABC):
     """Has channels, and a reference to the connection that carries them. Both may be opened again.
 
-    Args:
-        key: which broker.
-        failure: what failed if it cannot be opened, for errors.
+    Errors of opening begin with *failure*.
     """
 
     def __init__(self, key: BrokerKey, failure: str) -> None:
