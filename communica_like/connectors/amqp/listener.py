@@ -103,7 +103,7 @@ class AmqpListener(ConnectionUser, Listener):
             if connection is not None and self._channels and not connection.end_reason:
                 await best_effort(self._withdraw(connection, self._channels[0]), _WITHDRAW_TIMEOUT)
         finally:
-            await super().close()
+            await super()._disconnect()
 
     async def _withdraw(self, connection: Connection, channel: Any) -> None:
         own = server_key(self._ident)

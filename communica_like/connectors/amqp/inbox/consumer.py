@@ -74,7 +74,7 @@ class AmqpConsumer(InboxEnd, Consumer):
 
     async def close(self) -> None:
         self._flush(acknowledge_all=True)
-        await super().close()
+        await self._disconnect()
 
     async def _declare(self, connection: Connection) -> None:
         await super()._declare(connection)

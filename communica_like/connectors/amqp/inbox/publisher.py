@@ -76,7 +76,7 @@ class AmqpPublisher(InboxEnd, Publisher):
 
     async def close(self) -> None:
         self._flush()
-        await super().close()
+        await self._disconnect()
 
     async def _declare(self, connection: Connection) -> None:
         await super()._declare(connection)
