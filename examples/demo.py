@@ -126,15 +126,15 @@ class Story:
 
     def __init__(self) -> None:
         self.failures: list[str] = []
-        colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        colors = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._codes = (
             {"bold": "\033[1m", "green": "\033[32m", "red": "\033[31m", "dim": "\033[2m", "": "\033[0m"}
-            if colours
+            if colors
             else dict.fromkeys(("bold", "green", "red", "dim", ""), "")
         )
 
-    def paint(self, colour: str, text: str) -> str:
-        return f"{self._codes[colour]}{text}{self._codes['']}"
+    def paint(self, color: str, text: str) -> str:
+        return f"{self._codes[color]}{text}{self._codes['']}"
 
     def section(self, title: str) -> None:
         print(f"\n{self.paint('bold', title)}", flush=True)

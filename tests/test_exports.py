@@ -251,7 +251,7 @@ def test_readme_commands() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert re.findall(r"^```sh\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL) == [
         f"{VENV} -s demo\n",
-        f"{VENV}\n",
+        f"{VENV} -s test\n",
     ]
     # .ci/run takes the second.
     assert len(re.findall(r"^```sh", readme, re.MULTILINE)) == 2

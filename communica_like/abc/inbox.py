@@ -115,7 +115,7 @@ class Publisher(ABC):
 
 
 class Delivery(ABC):
-    """A message that a server took out of an inbox, and has to settle.
+    """A message out of an inbox, which a server must acknowledge or requeue.
 
     Attributes:
         message: what the client sent.
@@ -173,13 +173,13 @@ class Consumer(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Stop consuming. Deliveries may still be settled."""
+        """Stop consuming. Deliveries may still be acknowledged."""
 
     @abstractmethod
     async def close(self) -> None:
         """Close the connection, until ``open``.
 
-        The broker delivers again, to any server, what is not settled.
+        The broker delivers again, to any server, what is not acknowledged.
         """
 
 

@@ -66,10 +66,6 @@ class Waiters:
         with Waiter(self) as waiter:
             return await waiter.wait(attempt, timeout)
 
-    def place(self) -> Waiter:
-        """Return a new waiter."""
-        return Waiter(self)
-
     def notify(self, at_once: bool = False) -> bool:
         """Let the first waiter try, if there is one; return whether there is.
 

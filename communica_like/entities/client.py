@@ -14,7 +14,6 @@ from .backends import Channel, ClientBackend, whereabouts
 from .backoff import Backoff
 from .entity import Entity, Timeout
 from .factory import client_backend
-from .handling.runner import HandlerSet
 from .routes import RouteTable
 
 __all__ = ["Client"]
@@ -92,7 +91,11 @@ class Client(Entity):
         """
         if timeout is not None and not wait:
             raise TypeError("init(wait=False) returns at once, and takes no timeout")
-        backend = self._begin(self._make_backend)
+        backend = self._begin(
+            lambda handlers: client_backend(
+                self.connector, self._client_id, self.limits, self._backoff, self._handshake_timeout, handlers
+            )
+        )
         self._channel = backend.channel
         keeper = self._keep(backend.run())
         if not wait:
@@ -103,11 +106,6 @@ class Client(Entity):
             await self.close(0)
             raise
         return self
-
-    def _make_backend(self, handlers: HandlerSet) -> ClientBackend:
-        return client_backend(
-            self.connector, self._client_id, self.limits, self._backoff, self._handshake_timeout, handlers
-        )
 
     async def _connect(
         self, backend: ClientBackend, keeper: asyncio.Task[None], timeout: float | None

@@ -12,7 +12,6 @@ from ..wire.limits import Limits
 from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend, whereabouts
 from .entity import Entity, Timeout
 from .factory import server_backend
-from .handling.runner import HandlerSet
 
 __all__ = ["Server"]
 
@@ -80,7 +79,11 @@ class Server(Entity):
 
         After an exception, or a cancellation, the server is closed; it may be started again.
         """
-        backend = self._begin(self._make_backend)
+        backend = self._begin(
+            lambda handlers: server_backend(
+                self.connector, self.limits, self._duplicates, self._handshake_timeout, handlers
+            )
+        )
         limit = self._handshake_timeout if timeout is not None and timeout <= 0 else timeout
         try:
             async with asyncio.timeout(limit) as waiting:
@@ -93,11 +96,6 @@ class Server(Entity):
             raise
         self._keep(self._end_with(backend))
         return self
-
-    def _make_backend(self, handlers: HandlerSet) -> ServerBackend:
-        return server_backend(
-            self.connector, self.limits, self._duplicates, self._handshake_timeout, handlers
-        )
 
     async def _end_with(self, backend: ServerBackend) -> None:
         await backend.run()

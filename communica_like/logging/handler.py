@@ -134,8 +134,9 @@ class ThrowHandler(logging.Handler):
                 portal.run(shipment.flush())
 
     def close(self) -> None:
-        """Deliver all records, for at most ``drain_timeout``, and stop. Later records are dropped and
-        counted.
+        """Deliver all records, for at most ``drain_timeout``, and stop.
+
+        Later records are dropped and counted.
         """
         if self._on_the_loop():
             raise RuntimeError("closing on the event loop's own thread would wait for itself")

@@ -64,7 +64,7 @@ fork(child)
 tell(lambda: client.request("pid", None))
 client.close()
 """
-    assert said(scene, text) == [ERROR] * 4 + ["None", "exit code 0", str(server.process.pid)]
+    assert said(scene, text) == [ERROR] * 4 + ["None", "exit code 0", str(server.pid)]
 
 
 def test_leaving_the_parents_block(scene: Scene) -> None:

@@ -169,7 +169,7 @@ async def test_simple_and_route_do_not_mix_and_say_so(caplog: pytest.LogCaptureF
         await eventually(lambda: "a throw failed: the other side is a SimpleServer" in logged(caplog))
     async with RouteServer(connector) as server, SimpleClient(connector, echo) as simple:
         with pytest.raises(NoSuchRoute, match=r"is a RouteServer, .* call it with a RouteClient") as caught:
-            await asyncio.wait_for(simple.request(1), 5)
+            await asyncio.wait_for(simple.request(1), 40)
         assert caught.value.code == 404
         with pytest.raises(NoSuchRoute, match=r"is a SimpleClient, .* call it with a SimpleServer"):
             await server.request("r", 1)

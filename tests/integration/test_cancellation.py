@@ -224,7 +224,7 @@ async def cancel_after(turns: int, situation: Situation) -> bool:
         if not too_late:
             # Once more, at once: what was cancelled must not stand in the way.
             again = asyncio.ensure_future(stage.ask_again())
-            assert await asyncio.wait_for(again, 5) == "plain"
+            assert await asyncio.wait_for(again, 40) == "plain"
         await stage.settled()
     return too_late
 

@@ -32,7 +32,7 @@ from communica_like.wire.greetings import MAGIC
 
 HANDSHAKE_TIMEOUT = 0.3
 """Of the servers that are waited for."""
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 async def open_raw(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

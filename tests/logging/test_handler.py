@@ -190,7 +190,7 @@ def test_block_waits_for_room(url: str) -> None:
 
 def test_many_that_wait_do_not_wait_for_each_other(url: str) -> None:
     options: dict[str, Any] = {"max_waiting_bytes": 2000, "limits": Limits(outbox=2000), "drain_timeout": 0.1}
-    with throwing(url, block=0.3, **options) as (logger, handler):
+    with throwing(url, block=1.0, **options) as (logger, handler):
         while not handler.dropped:
             logger.info("x" * 500)
         threads = [threading.Thread(target=logger.info, args=("x" * 500,)) for _ in range(40)]
@@ -199,7 +199,7 @@ def test_many_that_wait_do_not_wait_for_each_other(url: str) -> None:
             thread.start()
         for thread in threads:
             thread.join(PATIENCE)
-        assert time.monotonic() - began < 8, "one after the other it would be 12 s"
+        assert time.monotonic() - began < 30, "one after the other it would be 40 s"
 
 
 def test_the_server_comes_late_and_comes_again(url: str) -> None:

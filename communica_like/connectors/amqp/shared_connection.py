@@ -149,10 +149,14 @@ class SharedConnection(ChannelUser):
         return self._closing
 
     async def drop(self) -> None:
-        """Drop a reference; with the last one close, and wait for that."""
+        """Drop a reference; with the last one close. A cancellation waits for it, too."""
         closing = self.release()
         if closing is not None:
-            await asyncio.shield(closing)
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                await asyncio.wait([closing])
+                raise
 
     # -- opening and closing
 

@@ -86,15 +86,14 @@ class Reconnector(ClientBackend):
         while self._replaced is None:
             try:
                 await self._connect()
-            except LinkRefused as exc:
+            except (LinkError, ProtocolError, HandshakeError) as exc:
                 self._failed(exc)
-                self._server_gone(exc)
-            except HandshakeError as exc:
-                self._failed(exc)
-                self._server_gone(exc)
-                self.driver.fail_waiting(f"the server does not let this client in: {exc}", exc)
-            except (LinkError, ProtocolError) as exc:
-                self._failed(exc)
+                if isinstance(exc, LinkRefused | HandshakeError):
+                    self.gone_since = self.gone_since or self._time()
+                    if session.state is not State.NEW:
+                        self.driver.end(f"the server is gone: {exc}")
+                if isinstance(exc, HandshakeError):
+                    self.driver.fail_waiting(f"the server does not let this client in: {exc}", exc)
             else:
                 began = self._time()
                 await self._lost.wait()
@@ -176,8 +175,3 @@ class Reconnector(ClientBackend):
             self._succeeded()
             self._lost.clear()
         driver.establish(link, welcome.session_id, welcome.limits, rest)
-
-    def _server_gone(self, error: CommunicaError) -> None:
-        self.gone_since = self.gone_since or self._time()
-        if self.driver.session.state is not State.NEW:
-            self.driver.end(f"the server is gone: {error}")

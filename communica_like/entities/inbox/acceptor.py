@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from ...abc.inbox import SharedInbox
 from ...wire.greetings import Reason
@@ -55,7 +54,18 @@ class InboxAcceptor(ServerBackend):
             reason = await self._consumer.lost()
             logger.warning("%s is not served, for now: %s", self._address, reason)
             await self._consumer.close()
-            await self._open_again(task, reason)
+            for delay in _BACKOFF.delays():
+                await asyncio.sleep(delay)
+                if task.cancelling():
+                    return
+                try:
+                    await self._consumer.open()
+                    break
+                except Exception as exc:
+                    if str(exc) != reason:
+                        reason = str(exc)
+                        logger.warning("%s is not served, for now: %s", self._address, reason)
+            logger.info("%s is served again", self._address)
 
     def refuse_calls(self, error: Exception) -> None:
         """Begin nothing more: leave it to other servers."""
@@ -71,17 +81,3 @@ class InboxAcceptor(ServerBackend):
 
     async def disconnect(self, timeout: float, linger: bool) -> None:
         await self._consumer.close()
-
-    async def _open_again(self, task: asyncio.Task[Any], logged: str) -> None:
-        delays = _BACKOFF.delays()
-        while not task.cancelling():
-            await asyncio.sleep(next(delays))
-            try:
-                await self._consumer.open()
-            except Exception as exc:
-                if str(exc) != logged:
-                    logged = str(exc)
-                    logger.warning("%s is not served, for now: %s", self._address, exc)
-            else:
-                logger.info("%s is served again", self._address)
-                return

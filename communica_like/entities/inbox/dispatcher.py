@@ -50,27 +50,27 @@ class InboxDispatcher(HandlerRunner[asyncio.TimerHandle | None]):
 
     # -- for the consumer
 
-    def take(self, job: Delivery) -> None:
+    def take(self, delivery: Delivery) -> None:
         """Handle a message, soon."""
-        if (job.deliveries or 0) >= _SUSPECT_DELIVERIES:
-            self._suspects.append(job)
+        if (delivery.deliveries or 0) >= _SUSPECT_DELIVERIES:
+            self._suspects.append(delivery)
         elif self._scheduled or self.closing or asyncio.current_task() is not None:
-            self._ready.append(job)
+            self._ready.append(delivery)
         else:
             # The first one at once; those that came with it after that, in the loop's next turn.
             self._schedule()
-            self._begin(job)
+            self._begin(delivery)
             return
         self._schedule()
 
-    def cancel(self, job: Delivery) -> None:
+    def cancel(self, delivery: Delivery) -> None:
         """Stop handling a message: the requester has stopped waiting."""
-        if self._cancel(id(job)):
+        if self._cancel(id(delivery)):
             return
         for waiting in (self._ready, self._suspects):
-            if job in waiting:
-                waiting.remove(job)
-                job.ack()
+            if delivery in waiting:
+                waiting.remove(delivery)
+                delivery.ack()
 
     def largest_answer(self, size: int) -> None:
         """Turn larger responses into failures, which tell the requester."""
@@ -85,8 +85,8 @@ class InboxDispatcher(HandlerRunner[asyncio.TimerHandle | None]):
 
     def give_back(self) -> None:
         """Leave what has not begun to other servers. As long as more is taken, it would come here again."""
-        for job in (*self._ready, *self._suspects):
-            job.requeue()
+        for delivery in (*self._ready, *self._suspects):
+            delivery.requeue()
         self._ready.clear()
         self._suspects.clear()
 
@@ -113,9 +113,9 @@ class InboxDispatcher(HandlerRunner[asyncio.TimerHandle | None]):
             self._suspect = self._suspects.pop(random.randrange(len(self._suspects)))
             self._begin(self._suspect)
 
-    def _begin(self, job: Delivery) -> None:
-        message, ident, budget = job.message, id(job), 0
-        self._begun[ident] = job
+    def _begin(self, delivery: Delivery) -> None:
+        message, ident, budget = delivery.message, id(delivery), 0
+        self._begun[ident] = delivery
         if message.expires is not None:
             left = message.expires - time.time()
             if left <= 0:
@@ -134,12 +134,12 @@ class InboxDispatcher(HandlerRunner[asyncio.TimerHandle | None]):
             self._end(ident).ack(kind, body)
 
     def _end(self, ident: int) -> Delivery:
-        job = self._begun.pop(ident)
-        if job is self._suspect:
+        delivery = self._begun.pop(ident)
+        if delivery is self._suspect:
             self._suspect = None
             if self._suspects:
                 self._schedule()
-        return job
+        return delivery
 
     # -- the responder's sink
 
@@ -152,16 +152,16 @@ class InboxDispatcher(HandlerRunner[asyncio.TimerHandle | None]):
     # -- HandlerRunner's hooks
 
     def _describe(self, ident: int, route: bytes, deadline: float | None) -> Context:
-        job = self._begun[ident]
+        delivery = self._begun[ident]
         return Context(
             route.decode(),
-            job.message.client_id,
-            job.peer,
+            delivery.message.client_id,
+            delivery.peer,
             deadline,
             self._now,
-            key=job.message.key,
-            redelivered=job.redelivered,
-            deliveries=job.deliveries,
+            key=delivery.message.key,
+            redelivered=delivery.redelivered,
+            deliveries=delivery.deliveries,
         )
 
     def _suspended(

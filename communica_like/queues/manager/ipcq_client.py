@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from ...aio.waiters import Waiters
+from ...aio.waiters import Waiter, Waiters
 from ...exceptions import Closed, CommunicaError, ConnectionLost, FeatureNotAvailable, LinkError
 from ...managers.client import dial, request
 from ...managers.connection import SocketConnection
@@ -100,8 +100,8 @@ class IpcqClient(RemoteQueue):
             except queue.Empty:
                 if timeout is not None and timeout <= 0:
                     raise
-        with self._getters.place() as place:
-            await place.wait(partial(self._take_kept, lease), timeout)
+        with Waiter(self._getters) as waiter:
+            await waiter.wait(partial(self._take_kept, lease), timeout)
 
     async def put(self, item: Item, timeout: float | None) -> None:
         await self._putters.wait(partial(self.put_nowait, item), timeout)

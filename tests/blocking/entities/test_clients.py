@@ -24,7 +24,8 @@ from communica_like import (
 )
 from communica_like.blocking import Portal, RouteClient, SimpleClient
 from communica_like.exceptions import ConnectTimeout, RouteOverrideError
-from tests.blocking.scene import PATIENCE, Scene, Script, gone, soon
+from tests.blocking.scene import PATIENCE, Scene, gone, soon
+from tests.process import Program
 
 LOOP = "communica_like portal"
 
@@ -36,12 +37,12 @@ def scene() -> Iterator[Scene]:
 
 
 @pytest.fixture(scope="module")
-def server(scene: Scene) -> Script:
+def server(scene: Scene) -> Program:
     return scene.serve()
 
 
 @pytest.fixture
-def make(scene: Scene, server: Script) -> Iterator[Callable[..., RouteClient]]:
+def make(scene: Scene, server: Program) -> Iterator[Callable[..., RouteClient]]:
     made = []
 
     def make(**options: Any) -> RouteClient:
@@ -54,10 +55,10 @@ def make(scene: Scene, server: Script) -> Iterator[Callable[..., RouteClient]]:
     assert gone(LOOP)
 
 
-def test_requests_and_their_failures(make: Callable[..., RouteClient], server: Script) -> None:
+def test_requests_and_their_failures(make: Callable[..., RouteClient], server: Program) -> None:
     with make(client_id="c", limits=Limits(max_message=2048, window=200_000, chunk=1024)) as client:
         assert client.request("echo", {"a": [1, None]}) == {"a": [1, None]}
-        assert client.request("pid", None, timeout=PATIENCE) == server.process.pid
+        assert client.request("pid", None, timeout=PATIENCE) == server.pid
         with pytest.raises(ReqError, match="no") as caught:
             client.request("fail", "politely")
         assert caught.value.code == 7
@@ -161,7 +162,7 @@ def test_one_loop_for_all(make: Callable[..., RouteClient]) -> None:
         assert loops() == 1
 
 
-def test_who_waits_hears_of_the_closing(make: Callable[..., RouteClient], server: Script) -> None:
+def test_who_waits_hears_of_the_closing(make: Callable[..., RouteClient], server: Program) -> None:
     client = make().init()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(client.request, "slow", None)

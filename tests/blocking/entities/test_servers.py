@@ -153,10 +153,10 @@ from communica_like.blocking import SimpleServer
 from communica_like.blocking import Portal
 server = SimpleServer(connector_from(sys.argv[1]))
 run = Portal.run
-def signalled(self, coroutine, reclaim=None):
+def signaled(self, coroutine, reclaim=None):
     os.kill(os.getpid(), signal.SIGTERM)
     return run(self, coroutine, reclaim)
-Portal.run = signalled
+Portal.run = signaled
 server.run()
 print("ended")
 """

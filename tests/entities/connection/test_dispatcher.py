@@ -120,7 +120,7 @@ async def test_whatever_is_raised_is_one_answer_and_the_server_goes_on(
     async with simple_pair(at_once if steps is None else later) as (_, client):
         for _ in range(2):
             with pytest.raises(kind, match=text):
-                await asyncio.wait_for(client.request("fail"), 5)
+                await asyncio.wait_for(client.request("fail"), 40)
             assert await client.request("fine") == "fine"
 
 
@@ -147,13 +147,13 @@ async def test_descriptions_too_large_are_cut(size: int) -> None:
 
     async with simple_pair(handler, limits=Limits(max_message=1024)) as (_, client):
         with pytest.raises(HandlerError, match=r"ValueError\('é"):
-            await asyncio.wait_for(client.request(1), 10)
+            await asyncio.wait_for(client.request(1), 40)
 
 
 async def test_endless_recursion() -> None:
     async with simple_pair(recurse) as (_, client):
         with pytest.raises(HandlerError, match="RecursionError"):
-            await asyncio.wait_for(client.request(1), 10)
+            await asyncio.wait_for(client.request(1), 40)
 
 
 def test_a_keyboard_interrupt_ends_the_loop_after_the_answer() -> None:
@@ -211,7 +211,7 @@ async def test_answers_that_do_not_dump(what: str, caplog: pytest.LogCaptureFixt
 
     async with simple_pair(handler, serializer=Picky()) as (_, client):
         with pytest.raises(RespError, match=r"handler cannot be dumped"):
-            await asyncio.wait_for(client.request(1), 5)
+            await asyncio.wait_for(client.request(1), 40)
         assert await client.request(0) == "fine"
     assert "cannot be dumped" in logged(caplog)
 
@@ -219,7 +219,7 @@ async def test_answers_that_do_not_dump(what: str, caplog: pytest.LogCaptureFixt
 async def test_requests_that_do_not_load(caplog: pytest.LogCaptureFixture) -> None:
     async with simple_pair(lambda data: data, serializer=Picky()) as (_, client):
         with pytest.raises(SerializerError, match="cannot be loaded for"):
-            await asyncio.wait_for(client.request("unloadable"), 5)
+            await asyncio.wait_for(client.request("unloadable"), 40)
         await client.throw("unloadable")
         assert await client.request(0) == 0
         await eventually(lambda: "a throw failed" in logged(caplog))

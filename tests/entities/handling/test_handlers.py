@@ -311,7 +311,7 @@ async def test_stop_iteration_in_a_thread_is_an_answer() -> None:
 
     async with simple_pair(handler) as (_, client):
         with pytest.raises(HandlerError, match="StopIteration"):
-            await asyncio.wait_for(client.request(1), 5)
+            await asyncio.wait_for(client.request(1), 40)
 
 
 @pytest.mark.parametrize("function", [coroutine, functools.partial(coroutine), AsyncCallable()])

@@ -455,7 +455,7 @@ def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("option", ["prefetch=many", "delivery_limit=0", "prefetch=-1", "colour=red"])
+@pytest.mark.parametrize("option", ["prefetch=many", "delivery_limit=0", "prefetch=-1", "color=red"])
 def test_options_of_a_url_that_cannot_be(option: str) -> None:
     with pytest.raises(ValueError, match=option.partition("=")[0]):
         connector_from(f"amqp+inbox://a/?address=jobs&{option}")
