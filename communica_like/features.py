@@ -7,8 +7,6 @@ from typing import Any
 
 from communica_like.exceptions import FeatureNotAvailable
 
-__all__ = ["optional_package"]
-
 
 def optional_package(name: str, extra: str) -> Any:
     """Import the module *name* and return it.

@@ -11,18 +11,6 @@ from typing import NamedTuple, Protocol
 
 from .peer import PeerIdentity
 
-__all__ = [
-    "ANSWER",
-    "DEAD",
-    "Consumer",
-    "ConsumerUser",
-    "Delivery",
-    "Message",
-    "Publisher",
-    "PublisherUser",
-    "SharedInbox",
-]
-
 ANSWER = 0
 """The kind of a response that is the handler's result. Other kinds are those of failures."""
 

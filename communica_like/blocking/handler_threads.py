@@ -14,8 +14,6 @@ from ..abc import Serializer
 from ..entities import RouteTable, threaded_handler
 from ..entities.routes import Tables, each_table
 
-__all__ = ["WorkerRoutes", "Workers"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -18,17 +18,6 @@ from ..abc import Connector, PeerIdentity
 from ..exceptions import CommunicaError, HandshakeError
 from ..wire.greetings import Reason
 
-__all__ = [
-    "Backend",
-    "Channel",
-    "ClientBackend",
-    "ClientInfo",
-    "Clients",
-    "DuplicatePolicy",
-    "ServerBackend",
-    "whereabouts",
-]
-
 logger = logging.getLogger("communica_like")
 
 DuplicatePolicy = Literal["refuse", "replace"]

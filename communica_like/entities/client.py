@@ -16,8 +16,6 @@ from .entity import Entity, Timeout
 from .factory import client_backend
 from .routes import RouteTable
 
-__all__ = ["Client"]
-
 _POLL_INTERVAL: Final = 0.25
 
 

@@ -21,8 +21,6 @@ from .handling.runner import HandlerSet
 from .handling.tasks import EagerTaskPool
 from .signals import stop_signals
 
-__all__ = ["Entity", "Timeout"]
-
 Timeout = float | Literal["default"] | None
 """Seconds for a call; ``"default"``: the entity's ``default_timeout``; None: no limit."""
 

@@ -12,8 +12,6 @@ from .handling.runner import HandlerSet
 from .inbox.acceptor import InboxAcceptor
 from .inbox.reconnector import InboxReconnector
 
-__all__ = ["client_backend", "server_backend"]
-
 
 def client_backend(
     connector: Connector,

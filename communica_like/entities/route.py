@@ -17,7 +17,6 @@ from .handling.handlers import Handler
 from .routes import RouteCalls, RouteTable, Tables, no_such_route
 from .server import Server
 
-__all__ = ["RouteClient", "RouteServer"]
 
 class RouteServer(Server):
     """A server with handlers by route, for RouteClients.

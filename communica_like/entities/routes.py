@@ -14,8 +14,6 @@ from ..wire.failure import NO_ROUTE, Failure
 from ..wire.frames import MAX_ROUTE
 from .handling.handlers import Codecs, Handler, check_serializer
 
-__all__ = ["RouteCalls", "RouteTable", "Tables", "each_table", "encode_route", "no_such_route", "shorten"]
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MAX_KNOWN = 10_000  # routes; a program that makes up names must not grow without limit

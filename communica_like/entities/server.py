@@ -13,8 +13,6 @@ from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend, where
 from .entity import Entity, Timeout
 from .factory import server_backend
 
-__all__ = ["Server"]
-
 logger = logging.getLogger("communica_like")
 
 

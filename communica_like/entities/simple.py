@@ -17,7 +17,6 @@ from .handling.handlers import Codecs, Handler
 from .routes import RouteTable, shorten
 from .server import Server
 
-__all__ = ["SimpleClient", "SimpleServer"]
 
 class SimpleServer(Server):
     """A server with one handler, for SimpleClients.

@@ -18,8 +18,6 @@ from .backlog import Backlog
 from .records import encode, notice
 from .shipment import Shipment
 
-__all__ = ["ThrowHandler"]
-
 logger = logging.getLogger("communica_like")
 
 _SILENT: Final = ("communica_like", "asyncio")  # their records may be about this handler itself

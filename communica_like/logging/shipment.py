@@ -13,8 +13,6 @@ from ..serializers import RawSerializer
 from ..wire.limits import Limits
 from .backlog import Backlog
 
-__all__ = ["Shipment"]
-
 logger = logging.getLogger("communica_like")
 
 BARRIER: Final = b"null"

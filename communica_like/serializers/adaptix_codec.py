@@ -12,8 +12,6 @@ from communica_like.serializers.json_codec import JsonSerializer
 from communica_like.serializers.likeness import find_difference, model_classes
 from communica_like.serializers.load_failure import describe_failure, type_name
 
-__all__ = ["AdaptixSerializer"]
-
 
 class _Retort(Protocol):
     def get_loader(self, tp: Any, /) -> Callable[[Any], Any]: ...

@@ -8,8 +8,6 @@ from functools import partial
 from types import NoneType
 from typing import Any, Never, NoReturn, get_args, get_origin, get_type_hints
 
-__all__ = ["handler_models"]
-
 _POSITIONAL = (
     inspect.Parameter.POSITIONAL_ONLY,
     inspect.Parameter.POSITIONAL_OR_KEYWORD,

@@ -16,8 +16,6 @@ from typing import IO, Final
 from . import fork
 from .child_stderr import StderrTail
 
-__all__ = ["ChildProcess"]
-
 _REAP_TIMEOUT: Final = 0.1  # seconds; a killed process rarely takes longer than one millisecond
 
 _living: weakref.WeakSet[ChildProcess] = weakref.WeakSet()

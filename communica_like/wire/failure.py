@@ -17,8 +17,6 @@ from ..exceptions import (
     SerializerError,
 )
 
-__all__ = ["CLOSING", "NO_ROUTE", "REQ", "RESP", "SERIALIZER", "TOO_BIG", "UNKNOWN", "Failure"]
-
 # The ``arg`` of an ERROR frame.
 REQ: Final = 1
 RESP: Final = 2

@@ -19,8 +19,6 @@ from ...wire.limits import Limits
 from ..facade import Attribute, called
 from ..lifecycle import Lifecycle
 
-__all__ = ["WORKERS", "BlockingClient", "BlockingEntity", "BlockingServer"]
-
 WORKERS: Final = 8
 """Threads for handlers, if nothing else is said."""
 

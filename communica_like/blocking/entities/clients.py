@@ -15,8 +15,6 @@ from ..handler_threads import WorkerRoutes, Workers
 from ..portal.portal import Portal
 from .base import WORKERS, BlockingClient
 
-__all__ = ["RouteClient", "SimpleClient"]
-
 
 class SimpleClient(BlockingClient[entities.SimpleClient]):
     """A blocking client with at most one handler, for a SimpleServer: ``with SimpleClient(connector) as c:``

@@ -16,8 +16,6 @@ from ..handler_threads import WorkerRoutes, Workers
 from ..portal.portal import Portal
 from .base import WORKERS, BlockingServer
 
-__all__ = ["RouteServer", "SimpleServer"]
-
 
 class SimpleServer(BlockingServer[entities.SimpleServer]):
     """A blocking server with one handler, for SimpleClients. ``SimpleServer(connector, handler).run()``

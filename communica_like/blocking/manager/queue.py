@@ -19,8 +19,6 @@ from ...queues.manager.remote import Lease
 from ..facade import Adapted, awaited, called
 from ..portal.portal import Portal
 
-__all__ = ["ManagerQueue"]
-
 
 class ManagerQueue(Adapted[queues.ManagerQueue]):
     """A queue of a manager, used as a ``queue.Queue``.

@@ -24,8 +24,6 @@ from .call import Call
 from .interrupts import SignalWatch, uninterrupted
 from .loop import portal_loop
 
-__all__ = ["Portal", "at_exit", "not_at_exit", "shared_portal"]
-
 _callbacks: Final[dict[Callable[[], object], None]] = {}
 
 

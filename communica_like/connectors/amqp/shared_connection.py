@@ -17,8 +17,6 @@ from .connection import AmqpConnection, BrokerKey
 from .link_messages import ABORT, ACCEPT, CONNECT, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import ChannelUser
 
-__all__ = ["Accept", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
-
 logger = logging.getLogger("communica_like")
 
 _CHECK_INTERVAL: Final = 2.5  # seconds; a broker that is silent for three or four of them is given up

@@ -16,8 +16,6 @@ from ..backends import Channel
 from ..handling.context import deadline_after, inherited_deadline
 from .writer import BURST, THROW_BURST, Writer
 
-__all__ = ["SessionCalls", "set_results_now"]
-
 T = TypeVar("T")
 
 

@@ -25,8 +25,6 @@ from ..handling.runner import HandlerSet
 from .driver import SessionDriver
 from .receivers import ClientHandshakeReceiver, ClosingLink, wait_closed
 
-__all__ = ["Reconnector"]
-
 logger = logging.getLogger("communica_like")
 
 

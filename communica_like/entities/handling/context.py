@@ -10,8 +10,6 @@ from math import inf, isnan
 
 from ...abc import PeerIdentity
 
-__all__ = ["Context", "deadline_after", "inherited_deadline"]
-
 inherited_deadline: ContextVar[float | None] = ContextVar("inherited_deadline", default=None)
 """The deadline of the request that is being handled, by the event loop's clock; None: there is none."""
 

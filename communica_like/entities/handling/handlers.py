@@ -15,8 +15,6 @@ from ...exceptions import ReqError, SerializerError
 from ...serializers import PickleSerializer
 from .context import Context
 
-__all__ = ["Codecs", "Handler", "check_serializer", "threaded_handler"]
-
 
 def check_serializer(serializer: Any) -> None:
     """Raise TypeError unless *serializer* is one, and is safe for data from other processes."""

@@ -14,8 +14,6 @@ from ...wire.failure import CLOSING, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 from ...wire.limits import Limits
 from .handlers import Handler
 
-__all__ = ["Missing", "Responder", "ResponseSink"]
-
 Missing = Callable[[str], Failure]
 
 logger = logging.getLogger("communica_like.handlers")

@@ -17,8 +17,6 @@ from .handlers import Handler
 from .responses import Missing, Responder, ResponseSink
 from .tasks import FINISHED, SLOW, EagerTask, EagerTaskPool, enter_task, leave_task, warn_if_slow
 
-__all__ = ["HandlerRunner", "HandlerSet"]
-
 _PLAIN: Final = frozenset((dict, list, str, int, float, bool, type(None), tuple, bytes))
 """The types of most results, which cannot be awaited."""
 

@@ -18,8 +18,6 @@ from ...wire.limits import MESSAGE_COST, Limits
 from ..backends import Channel
 from ..handling.context import deadline_after
 
-__all__ = ["InboxCalls"]
-
 _MAX_KEY: Final = 255  # bytes
 
 Futures = dict[int, asyncio.Future[bytes]]

@@ -14,8 +14,6 @@ from ..backends import ClientBackend
 from ..backoff import Backoff
 from .calls import InboxCalls
 
-__all__ = ["InboxReconnector"]
-
 logger = logging.getLogger("communica_like")
 
 

@@ -13,8 +13,6 @@ from typing import Final
 
 from ...system import fork
 
-__all__ = ["QUICK", "FramedSocket", "give_way"]
-
 QUICK: Final = 0.00015
 """Seconds to look again before going to sleep: longer than the other side takes to answer."""
 

@@ -20,8 +20,6 @@ from .remote import Lease
 if TYPE_CHECKING:
     from .remote import RemoteQueue
 
-__all__ = ["ManagerQueue"]
-
 _LARGEST: Final = 2**32 - 64  # bytes; a frame's length has 32 bits
 
 

@@ -19,8 +19,6 @@ from ..base import FdWatcher
 from .framed_socket import QUICK, FramedSocket, give_way
 from .protocol import Frame, Kind, join_frame, split_frame
 
-__all__ = ["RequestChannel"]
-
 _ANSWER_TIMEOUT: Final = 5.0  # seconds for an answer that takes no waiting
 _LOOK_TIMEOUT: Final = 0.0005  # for which the event loop stands still; most come in a tenth of that
 _CLOSE_TIMEOUT: Final = 1.0

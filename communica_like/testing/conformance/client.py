@@ -25,8 +25,6 @@ from .processes.journal import JournalWriter
 from .processes.settings import Settings
 from .processes.stage import IMPATIENT
 
-__all__ = ["main"]
-
 
 async def _work(client: RouteClient, who: str, count: int) -> None:
     async with client:

@@ -9,8 +9,6 @@ from ...wire.limits import KIB, Limits
 from ..faulty import FaultyConnector
 from .meeting import QUICK, MakeMeeting, at_most, promised, reaches
 
-__all__ = ["check_bounded_memory", "check_exactly_once_in_order", "check_throw_keeps_its_word"]
-
 _IMPATIENT = Backoff(initial=0.001, maximum=0.01)
 
 

@@ -15,21 +15,6 @@ from ...entities.entity import Entity
 from ...exceptions import CommunicaError
 from ...wire.limits import Limits
 
-__all__ = [
-    "PATIENCE",
-    "QUICK",
-    "SHORT",
-    "Check",
-    "MakeMeeting",
-    "Meeting",
-    "at_most",
-    "meeting_of",
-    "promised",
-    "raises",
-    "reaches",
-    "refused",
-]
-
 QUICK = Limits(heartbeat=2.0, resume_window=5.0)
 """Limits of entities in checks."""
 

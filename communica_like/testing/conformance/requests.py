@@ -10,12 +10,6 @@ from ...entities import Context, SimpleClient, SimpleServer
 from ...exceptions import HandlerError, ReqError, RequestTimeout, RespError
 from .meeting import QUICK, SHORT, MakeMeeting, at_most, promised, raises, reaches
 
-__all__ = [
-    "check_deadlines_and_cancellation_travel",
-    "check_one_outcome",
-    "check_small_overtakes_big",
-]
-
 
 @promised
 async def check_one_outcome(make: MakeMeeting) -> None:

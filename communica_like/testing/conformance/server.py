@@ -24,8 +24,6 @@ from ...serializers import RawSerializer
 from .processes.journal import JournalWriter
 from .processes.settings import Settings
 
-__all__ = ["main"]
-
 
 class _Server(RouteServer):
     """A server with the handlers that checks need.

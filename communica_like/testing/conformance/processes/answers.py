@@ -11,8 +11,6 @@ from ....exceptions import CommunicaError, HandlerError, ReqError, RespError
 from ..meeting import MakeMeeting, at_most, promised, raises, refused
 from .stage import Stage
 
-__all__ = ["check_many_processes", "check_outcomes_between_processes"]
-
 
 @promised
 async def check_outcomes_between_processes(make: MakeMeeting) -> None:

@@ -12,13 +12,6 @@ from ....wire.limits import KIB, MIB, Limits
 from ..meeting import MakeMeeting, at_most, promised
 from .stage import Stage
 
-__all__ = [
-    "check_long_flood",
-    "check_slow_consumer",
-    "check_small_overtakes_big_between_processes",
-    "check_very_big",
-]
-
 _RAW = RawSerializer()
 
 
