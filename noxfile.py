@@ -1,4 +1,7 @@
-"""Every check of the project. ``nox`` runs the default ones, ``nox -l`` lists them all."""
+"""Every check of the project.
+
+``nox -s test`` runs the test suite once, ``nox`` all checks on all Pythons; ``nox -l`` lists the sessions.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,7 @@ COMPILED = "ipcqueue"
 # The whole suite: for much of their time its tests wait for other processes.
 AT_ONCE = ["-n", "4"]
 # What nox leaves out on all but the oldest Python, for the time that it takes.
-ONE_PYTHON = ["-m", "not soak and not chaos and not one_python"]
-# A test that fails is run once more: the machine may have stood still. The summary tells of it, for it may as
-# well be a race, to be found.
-ONCE_MORE = ["--reruns=1", "-raR"]
+ONE_PYTHON = ["-m", "not quiet and not chaos and not one_python"]
 
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
@@ -39,7 +39,7 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "types", "layers", "tests", "core_coverage", "lowest", "demo"]
+nox.options.sessions = ["lint", "types", "layers", "tests", "quiet", "core_coverage", "lowest", "demo"]
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False
@@ -162,32 +162,49 @@ def coverage_env(session: nox.Session, name: str = "all") -> dict[str, str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff."""
+    """Run ruff and codespell."""
     session.install(*group("lint"))
     session.run("ruff", "check", *(session.posargs or ["."]))
+    session.run("codespell", *session.posargs)
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """mypy --strict."""
+    """Run mypy --strict."""
     session.install("-e", ".[all]", *group("types"))
     session.run("mypy", *session.posargs)
 
 
 @nox.session
 def layers(session: nox.Session) -> None:
-    """Who may import whom."""
+    """Check which modules import which."""
     session.install(*group("layers"))
     session.run("lint-imports", *session.posargs)
 
 
-@nox.session(python=PYTHONS)
-def tests(session: nox.Session) -> None:
-    """pytest."""
+def run_suite(session: nox.Session, *selection: str) -> None:
     install_for_tests(session)
     env = {**install_originals(session, group("interop")), **broker_env()}
-    some = [] if session.python == PYTHONS[0] else ONE_PYTHON
-    session.run("pytest", *(session.posargs or [*AT_ONCE, *ONCE_MORE, *some]), env=env)
+    session.run("pytest", *(session.posargs or [*AT_ONCE, *selection]), env=env)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Run the test suite once, on the Python that runs nox."""
+    run_suite(session)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the test suite on every Python."""
+    run_suite(session, *([] if session.python == PYTHONS[0] else ONE_PYTHON))
+
+
+@nox.session
+def quiet(session: nox.Session) -> None:
+    """Run the tests that measure time, one after another."""
+    install_for_tests(session)
+    session.run("pytest", "-m", "quiet", *session.posargs, env=broker_env())
 
 
 def own_tests(module: Path) -> list[Path]:
@@ -237,20 +254,20 @@ def core_coverage(session: nox.Session) -> None:
 
 @nox.session(python=LOWEST_PYTHON, name="lowest")
 def lowest_versions(session: nox.Session) -> None:
-    """pytest with the oldest version of everything that pyproject.toml allows: what uses other packages."""
+    """Run the tests of what uses other packages, with the oldest versions that pyproject.toml allows."""
     extras = PYPROJECT["project"]["optional-dependencies"]
     named = [extra for name, extra in extras.items() if name not in ("all", "uvloop")]
-    requirements = [*chain.from_iterable(named), *group("test")]
+    requirements = [*PYPROJECT["project"]["dependencies"], *chain.from_iterable(named), *group("test")]
     session.install("-e", ".[all]", *map(lowest, requirements))
     compile_package(session)
     originals = install_originals(session, [lowest(requirement) for requirement in group("interop")])
-    command = session.posargs or [*AT_ONCE, *ONCE_MORE, *USERS]
+    command = session.posargs or [*AT_ONCE, *USERS]
     session.run("pytest", *command, env={**originals, **broker_env()})
 
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Every example does what it says."""
+    """Check that every example does what it says."""
     install_for_tests(session)
     session.run("pytest", "tests/test_examples.py", *session.posargs, env=broker_env())
 
@@ -267,19 +284,15 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """The long tests: random faults, and then steady load. At most 15 minutes."""
+    """Run the long tests: random faults and steady load, for ten minutes at most."""
     install_for_tests(session)
-    # Steady load is measured: nothing runs beside it.
-    for kind, options in (("chaos", AT_ONCE), ("soak", [])):
-        limits = ["--timeout=450", "--session-timeout=450"]
-        codes = [0, 5] if session.posargs else [0]  # 5: there is none among those that are asked for
-        command = ["pytest", "-m", kind, *options, *ONCE_MORE, *limits, *session.posargs]
-        session.run(*command, env=broker_env(), success_codes=codes)
+    command = ["pytest", "-m", "chaos", *AT_ONCE, "--timeout=300", "--session-timeout=600", *session.posargs]
+    session.run(*command, env=broker_env())
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """The benchmarks. --check, --quick and --rounds=N go to all of them, other arguments to the first."""
+    """Run the benchmarks. --check, --quick and --rounds=N go to all of them, other arguments to the first."""
     session.install("-e", ".[all]", *group("broker"))
     install_originals(session, group("interop"))
     common = [word for word in session.posargs if re.fullmatch(r"--(check|quick|rounds=\d+)", word)]

@@ -8,9 +8,10 @@ The tree::
     ├── SerializerError                request data did not dump here, or did not load there
     ├── MessageTooBig                  a message is larger than a side allows
     ├── ReqError                       the requesting side is at fault          (message, code)
+    │   └── NoSuchRoute                the other side has no such route         (code 404)
     ├── RespError                      the responding side is at fault          (message, code)
-    ├── UnknownError                   a handler raised anything else           (message, code, traceback)
-    ├── RequestTimeout                 no answer within ``timeout=``            (also a TimeoutError)
+    ├── HandlerError                   a handler raised anything else           (message, code, traceback)
+    ├── RequestTimeout                 no response within the call's timeout    (also a TimeoutError)
     ├── ConnectTimeout                 ``init(timeout=)`` ran out               (also a TimeoutError)
     ├── ConnectionLost                 the other process is gone                (also a ConnectionError)
     ├── Closed                         this entity was closed, or never started
@@ -22,12 +23,14 @@ The tree::
     │   ├── VersionMismatch            no protocol version in common
     │   └── ClientIdInUse              another live client holds the client id
     ├── LinkError                      a connector could not give a link        (also a ConnectionError)
-    │   ├── LinkRefused                nobody serves the address
+    │   ├── LinkRefused                no server serves the address
     │   ├── PeerGone                   the process at the other end has ended
     │   └── PeerNotTrusted             the kernel says that the peer is another user's process
     └── ProtocolError                  bytes or calls that break the wire protocol
         ├── LocalProtocolError         this program's mistake
         └── RemoteProtocolError        the other side's mistake
+
+``UnknownError`` is the former name of ``HandlerError``.
 """
 
 from __future__ import annotations
@@ -43,12 +46,14 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionLost",
     "FeatureNotAvailable",
+    "HandlerError",
     "HandshakeError",
     "InsecureAddress",
     "LinkError",
     "LinkRefused",
     "LocalProtocolError",
     "MessageTooBig",
+    "NoSuchRoute",
     "PeerGone",
     "PeerNotTrusted",
     "ProtocolError",
@@ -76,13 +81,13 @@ class FeatureNotAvailable(CommunicaError):
 
 
 class RouteOverrideError(CommunicaError):
-    """A route name is already registered; a table never overrides in silence."""
+    """A route name is already registered; a table never overrides one silently."""
 
 
 class SerializerError(CommunicaError):
-    """Request data could not be dumped here, or not be loaded by the other side.
+    """Request data could not be dumped here, or could not be loaded on the other side.
 
-    On ``request()`` it also means that the answer arrived but could not be loaded here.
+    ``request()`` also raises it when the response arrived and could not be loaded here.
     """
 
     @property
@@ -94,11 +99,11 @@ class SerializerError(CommunicaError):
 class MessageTooBig(CommunicaError):
     """A message is larger than this side or the other side allows.
 
-    It was not sent; the connection is unharmed.
+    It was not sent, and the connection is unharmed.
     """
 
 
-class _HandlerError(CommunicaError):
+class _RemoteError(CommunicaError):
     # For subclasses that do not call this __init__.
     message: str = ""
     code: int | None = None
@@ -112,26 +117,39 @@ class _HandlerError(CommunicaError):
         return self.message if self.code is None else f"{self.message} (code {self.code})"
 
 
-class ReqError(_HandlerError):
-    """The requesting side is at fault. Raise it in a handler to tell the requester so.
+class ReqError(_RemoteError):
+    """The requesting side is at fault. Raise it in a handler to say so to the requester.
 
     Args:
-        message: text for the requester.
-        code: an integer for programs, of up to 64 bits, or None.
+        message: text for people.
+        code: a number for programs, so that they need not read the message. By convention one of HTTP's
+            4xx: 400 malformed, 403 forbidden, 404 not found, 409 conflict, 422 well-formed but wrong. Any
+            integer of up to 64 bits will do. None: no code.
     """
 
 
-class RespError(_HandlerError):
-    """The responding side is at fault. Raise it in a handler to tell the requester so.
+class NoSuchRoute(ReqError):
+    """The other side has no route of this name. The message names the nearest ones.
+
+    Also raised when the two sides are of different kinds, a Simple and a Route entity.
+    """
+
+    def __init__(self, message: str = "", code: int | None = 404) -> None:
+        super().__init__(message, code)
+
+
+class RespError(_RemoteError):
+    """The responding side is at fault. Raise it in a handler to say so to the requester.
 
     Args:
-        message: text for the requester.
-        code: an integer for programs, of up to 64 bits, or None.
+        message: text for people.
+        code: as for ReqError; by convention one of HTTP's 5xx: 500 internal error, 501 not implemented,
+            503 unavailable for now, 507 out of storage.
     """
 
 
-class UnknownError(_HandlerError):
-    """A handler raised something that is neither ReqError nor RespError.
+class HandlerError(_RemoteError):
+    """A handler raised something other than ReqError and RespError.
 
     ``message`` holds the repr of what was raised, ``traceback`` the remote traceback as text.
     """
@@ -146,20 +164,26 @@ class UnknownError(_HandlerError):
         return f"{text}\n\nRemote traceback:\n{self.traceback}" if self.traceback else text
 
 
+UnknownError = HandlerError
+
+
 class RequestTimeout(CommunicaError, TimeoutError):
-    """No answer came within the request's time. Its handler has been told to stop."""
+    """No response came within the request's time. Its handler has been told to stop."""
 
 
 class ConnectTimeout(CommunicaError, TimeoutError):
-    """``init(timeout=...)`` could not reach the server in time. The cause holds the last error."""
+    """``init(timeout=...)`` could not connect, or listen, in time.
+
+    The message names the address and the reason; the cause is the last attempt's error.
+    """
 
 
 class ConnectionLost(CommunicaError, ConnectionError):
     """The other process is gone or closing, or was unreachable for longer than the resume window.
 
     Attributes:
-        sent: False: the request surely was not handled, so that it is safe to send it again.
-            True: it was on its way; whether it was handled is unknown.
+        sent: False: the request was certainly not handled, and it is safe to send it again.
+            True: it was under way, and whether it was handled is unknown.
     """
 
     def __init__(self, message: str = "", sent: bool = True) -> None:
@@ -181,21 +205,21 @@ class Closed(CommunicaError):
 
 
 class QueueLimitReached(CommunicaError, OSError):
-    """A queue would be beyond a limit of the kernel.
+    """A queue would exceed a limit of the kernel.
 
-    The message says which one, its value, and how to raise it.
+    The message names the limit, its value, and how to raise it.
     """
 
 
 class AddressInUse(CommunicaError, OSError):
-    """A live server already serves this address. It is unharmed."""
+    """A live server already serves this address. That server is unharmed."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(errno.EADDRINUSE, message)
 
 
 class InsecureAddress(CommunicaError, ValueError):
-    """TCP was to be bound beyond loopback with neither TLS nor an authkey."""
+    """A TCP bind beyond loopback with neither TLS nor an authkey."""
 
 
 class HandshakeError(CommunicaError):
@@ -207,7 +231,7 @@ class AuthenticationError(HandshakeError):
 
 
 class VersionMismatch(HandshakeError):
-    """The two sides speak no common version of the wire protocol."""
+    """The two sides have no version of the wire protocol in common."""
 
 
 class ClientIdInUse(HandshakeError):
@@ -215,19 +239,19 @@ class ClientIdInUse(HandshakeError):
 
 
 class LinkError(CommunicaError, ConnectionError):
-    """A connector could not give a link to the other side."""
+    """A connector could not make a link to the other side."""
 
 
 class LinkRefused(LinkError):
-    """Nobody serves the address: the process is not there (yet, or any more)."""
+    """No server serves the address now."""
 
 
 class PeerGone(LinkError):
-    """The process at the other end of a link has surely ended, and its sessions with it."""
+    """The process at the other end of a link has certainly ended, and its sessions with it."""
 
 
 class PeerNotTrusted(LinkError):
-    """The process at the other end belongs to another user, says the kernel."""
+    """The process at the other end belongs to another user, according to the kernel."""
 
 
 class ProtocolError(CommunicaError):
@@ -239,4 +263,4 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The other side sent what the wire protocol does not allow."""
+    """The other side sent something that the wire protocol does not allow."""

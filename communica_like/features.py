@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, requires
 from typing import Any
 
 from communica_like.exceptions import FeatureNotAvailable
-
-__all__ = ["optional_package"]
 
 
 def optional_package(name: str, extra: str) -> Any:
@@ -30,9 +27,11 @@ def optional_package(name: str, extra: str) -> Any:
 
 def _requirement(name: str, extra: str) -> str:
     # The package itself, not communica_like[extra]: that may have been installed from a clone.
+    from importlib import metadata  # not at the top: it imports email, and a lot more
+
     try:
-        lines = [line.replace("'", '"') for line in requires("communica_like") or []]
+        lines = [line.replace("'", '"') for line in metadata.requires("communica_like") or []]
         found = [line for line in lines if f'extra == "{extra}"' in line]
-    except PackageNotFoundError:  # a source tree on sys.path
+    except metadata.PackageNotFoundError:  # a source tree on sys.path
         found = []
     return found[0].partition(";")[0].strip() if found else name.partition(".")[0]

@@ -30,7 +30,7 @@ async def main() -> None:
     server = RouteServer(connector)
     server.routes.add_route("buy", buy, serializer)
     async with server, RouteClient(connector) as client:
-        print(await client.request("buy", Order("apple", 3, 0.5), serializer))
+        print(await client.request("buy", Order("apple", 3, 0.5), serializer=serializer))
         wrong: object = {"item": "apple"}
         try:
             await client.request("buy", wrong)

@@ -23,6 +23,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))  # from a clone it run
 from communica_like import (
     ConnectionLost,
     Context,
+    HandlerError,
     LocalConnector,
     ReqError,
     RequestTimeout,
@@ -30,7 +31,6 @@ from communica_like import (
     RouteServer,
     Serializer,
     TcpConnector,
-    UnknownError,
     connector_from,
 )
 from communica_like.testing import CuttingProxy
@@ -126,15 +126,15 @@ class Story:
 
     def __init__(self) -> None:
         self.failures: list[str] = []
-        colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        colors = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self._codes = (
             {"bold": "\033[1m", "green": "\033[32m", "red": "\033[31m", "dim": "\033[2m", "": "\033[0m"}
-            if colours
+            if colors
             else dict.fromkeys(("bold", "green", "red", "dim", ""), "")
         )
 
-    def paint(self, colour: str, text: str) -> str:
-        return f"{self._codes[colour]}{text}{self._codes['']}"
+    def paint(self, color: str, text: str) -> str:
+        return f"{self._codes[color]}{text}{self._codes['']}"
 
     def section(self, title: str) -> None:
         print(f"\n{self.paint('bold', title)}", flush=True)
@@ -152,7 +152,7 @@ class Story:
 async def tell(name: str) -> int:
     """The client process."""
     story = Story()
-    client = RouteClient(LocalConnector(name), "storyteller")
+    client = RouteClient(LocalConnector(name), client_id="storyteller")
     secret = 1 + int.from_bytes(os.urandom(1), "big") % 100
     told: list[int] = []
     client.routes.add_route("is it more than", lambda number: secret > number)
@@ -192,7 +192,7 @@ async def errors(story: Story, client: RouteClient) -> None:
         story.check(False, "a handler's ReqError arrives")
     try:
         await client.request("buggy", {})
-    except UnknownError as error:
+    except HandlerError as error:
         lines = [line for line in error.traceback.splitlines() if line.strip(" ~^")]
         for line in lines[-3:]:
             story.say("| " + line.replace(str(Path(__file__).parent), "..."))
@@ -249,7 +249,7 @@ async def throws(story: Story, client: RouteClient) -> None:
 
 async def overtaking(story: Story, client: RouteClient) -> None:
     story.section("6. Small messages overtake large ones")
-    big = asyncio.create_task(client.request("big", bytes(64 * MIB), Raw()))
+    big = asyncio.create_task(client.request("big", bytes(64 * MIB), serializer=Raw()))
     await asyncio.sleep(0)
     took: list[float] = []
     while not big.done():
@@ -273,7 +273,7 @@ async def cut_cable(story: Story, client: RouteClient, name: str) -> None:
     async with CuttingProxy((server.host, server.port), cut_after=(10_000, 60_000)) as cable:
         assert not isinstance(cable.address, str)
         connector = TcpConnector(cable.address[0], cable.address[1], authkey=name.encode())
-        async with RouteClient(connector, "over TCP") as far:
+        async with RouteClient(connector, client_id="over TCP") as far:
             for number in range(CABLE_THROWS):
                 await far.throw("log", number)
             result = await far.request("take_log", None, timeout=20)

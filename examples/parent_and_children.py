@@ -13,7 +13,7 @@ CHILDREN = 3
 async def child(url: str, name: str) -> None:
     # The URL came as an argument, where every user of the machine may read it; the key did not.
     connector = connector_from(url, authkey=bytes.fromhex(os.environ["DEMO_AUTHKEY"]))
-    client = RouteClient(connector, name)
+    client = RouteClient(connector, client_id=name)
     done = asyncio.Event()
 
     @client.routes.handler("factor")

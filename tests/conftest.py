@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +17,10 @@ from tests.sharing import OneAfterAnother
 # To look for new examples: pytest --hypothesis-profile=default
 settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, print_blob=True)
 settings.load_profile("ci")
+
+# Shells start what runs in the background with SIGINT ignored, which the programs of tests would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

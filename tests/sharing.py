@@ -6,7 +6,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 SHARED = {
     # The kernel has 800 KiB for all POSIX queues of one user.
-    "POSIX queues": ("posix", "kernel", "blocking_queues"),
+    "POSIX queues": ("posix", "blocking_queues", "howto/queues.md", "howto/blocking.md"),
     # They look for a free port in the same small range.
     "ports of an own connector": ("own_connector",),
     # Each takes a while to start, and much of the machine.

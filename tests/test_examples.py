@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import ast
-import contextlib
-import os
 import re
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from communica_like.system import reap
+from tests.process import Program
 from tests.rmq_broker import needs_broker
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,11 +101,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     # Not tmp_path: a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="cml-") as folder:
         monkeypatch.setenv("COMMUNICA_LIKE_DIR", f"{folder}/state")
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         yield {
-            **os.environ,
             "TMPDIR": folder,
-            "PYTHONPATH": os.pathsep.join(paths),
             "PYTHONUNBUFFERED": "",  # unbuffered, a line and its end are two writes: others come between
             "PYTHONWARNINGS": "error",
         }
@@ -120,23 +114,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
 def run(program: str | Path, environment: dict[str, str]) -> str:
     """Run a file, or text, and return what it printed."""
     arguments = [str(program)] if isinstance(program, Path) else ["-c", program]
-    with subprocess.Popen(
-        [sys.executable, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            stdout, stderr = process.communicate(timeout=DEADLINE)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # what it started, if it did not come to an end
-    assert process.returncode == 0, f"{stdout}\n{stderr}"
-    assert "Warning" not in stderr
-    assert "Exception ignored" not in stderr
-    return stdout
+    with Program(*arguments, env=environment) as process:
+        lines = process.rest(DEADLINE)
+        assert process.end() == 0, lines
+        assert "Warning" not in process.stderr
+        assert "Exception ignored" not in process.stderr
+    return "".join(f"{line}\n" for line in lines)
 
 
 def test_every_example_is_tested() -> None:
@@ -161,24 +144,13 @@ def test_example(name: str, environment: dict[str, str]) -> None:
 
 
 def test_server_and_clients_by_hand(environment: dict[str, str]) -> None:
-    server = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "simple_server.py")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    with Program(EXAMPLES / "simple_server.py", env=environment) as server:
         outputs = {run(EXAMPLES / f"{name}.py", environment) for name in CLIENTS}
-        server.send_signal(signal.SIGINT)
-        printed = server.communicate(timeout=DEADLINE)
-    finally:
-        server.kill()
-        server.communicate()
+        server.send(signal.SIGINT)
+        assert server.rest() == []
+        assert (server.end(), server.stderr) == (0, "")
     assert outputs == {"1 + 2 + 3.5 = 6.5\n"}
     assert f"```text\n{outputs.pop()}```" in (ROOT / "README.md").read_text("utf-8")
-    said = [line for line in "".join(printed).splitlines() if "held up the event loop" not in line]
-    assert (server.returncode, said) == (0, []), "on a busy machine a handler may seem to be slow"
 
 
 # -------------------------------------------------------------------------------------- documentation

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from .inbox import SharedInbox
 from .link import Link, LinkReceiver, Listener
 
-__all__ = ["Connector", "ConnectorGuarantees"]
-
 
 @dataclass(frozen=True, slots=True)
 class ConnectorGuarantees:

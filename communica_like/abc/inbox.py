@@ -11,18 +11,6 @@ from typing import NamedTuple, Protocol
 
 from .peer import PeerIdentity
 
-__all__ = [
-    "ANSWER",
-    "DEAD",
-    "Consumer",
-    "ConsumerUser",
-    "Delivery",
-    "Message",
-    "Publisher",
-    "PublisherUser",
-    "SharedInbox",
-]
-
 ANSWER = 0
 """The kind of a response that is the handler's result. Other kinds are those of failures."""
 
@@ -115,7 +103,7 @@ class Publisher(ABC):
 
 
 class Delivery(ABC):
-    """A message that a server took out of an inbox, and has to settle.
+    """A message out of an inbox, which a server must acknowledge or requeue.
 
     Attributes:
         message: what the client sent.
@@ -173,13 +161,13 @@ class Consumer(ABC):
 
     @abstractmethod
     async def stop(self) -> None:
-        """Stop consuming. Deliveries may still be settled."""
+        """Stop consuming. Deliveries may still be acknowledged."""
 
     @abstractmethod
     async def close(self) -> None:
         """Close the connection, until ``open``.
 
-        The broker delivers again, to any server, what is not settled.
+        The broker delivers again, to any server, what is not acknowledged.
         """
 
 

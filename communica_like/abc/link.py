@@ -8,8 +8,6 @@ from typing import Protocol
 
 from .peer import PeerIdentity
 
-__all__ = ["Link", "LinkReceiver", "Listener"]
-
 
 class LinkReceiver(Protocol):
     """Callbacks for the events of a link. They are called on the event loop, one at a time."""

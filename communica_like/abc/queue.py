@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["AsyncQueue", "Guarantees"]
-
 
 @dataclass(frozen=True, slots=True)
 class Guarantees:

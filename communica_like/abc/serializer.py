@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-__all__ = ["Codec", "Serializer"]
-
 
 class Codec(NamedTuple):
     """The functions of one direction, request or response: *dump* on one side, *load* on the other."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TypeVar
 
-__all__ = ["set_result_now"]
-
 T = TypeVar("T")
 
 

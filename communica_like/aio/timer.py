@@ -7,8 +7,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-__all__ = ["NEVER", "DeadlineTimer", "clock_of"]
-
 NEVER: Final = float("inf")
 
 

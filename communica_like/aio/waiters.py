@@ -11,8 +11,6 @@ from typing import TypeVar
 from ..exceptions import Closed
 from .eager import set_result_now
 
-__all__ = ["Waiter", "Waiters"]
-
 T = TypeVar("T")
 
 

@@ -11,8 +11,6 @@ from ..system import fork
 from .portal.interrupts import uninterrupted
 from .portal.portal import Portal, shared_portal
 
-__all__ = ["Adapted", "Attribute", "awaited", "called"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 CoreT = TypeVar("CoreT")

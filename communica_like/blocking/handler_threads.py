@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -12,8 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..abc import Serializer
 from ..entities import RouteTable, threaded_handler
-
-__all__ = ["WorkerRoutes", "Workers"]
+from ..entities.routes import Tables, each_table
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,18 +67,16 @@ class Workers(Executor):
         self._wanted = True
         return threaded_handler(self)(handler)
 
-    def wrap_tables(self, tables: RouteTable | Iterable[RouteTable | None] | None) -> list[RouteTable | None]:
+    def wrap_tables(self, tables: Tables) -> list[RouteTable]:
         """Return copies of *tables* whose handlers are called in threads."""
-        copies: list[RouteTable | None] = []
-        several = [tables] if isinstance(tables, RouteTable) else tables or []
-        for table in several:
-            if not isinstance(table, RouteTable):
-                copies.append(table)  # None, or something that RouteTable.joined refuses
-            else:
+        copies = []
+        for table in each_table(tables):
+            if isinstance(table, RouteTable):
                 copy = RouteTable(table.name, serializer=table.serializer)
                 for route, handler in table.handlers.items():
                     copy.add_route(route.decode(), self.wrap(handler.function), handler.serializer)
-                copies.append(copy)
+                table = copy
+            copies.append(table)  # or what RouteTable.joined refuses
         return copies
 
     def _current(self) -> _Threads:

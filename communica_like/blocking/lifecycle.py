@@ -12,8 +12,6 @@ from .facade import Adapted
 from .handler_threads import Workers
 from .portal.portal import Portal
 
-__all__ = ["Lifecycle"]
-
 CoreT = TypeVar("CoreT")
 
 

@@ -201,10 +201,10 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
 
 
 class PipeQueue(SimplePipeQueue):
-    """The asyncio class of this module: a queue in a named pipe whose ``put`` and ``get`` are coroutines.
+    """An asyncio class, although it is in ``blocking``: a queue in a named pipe.
 
-    They run on the caller's own event loop, without a portal, and belong to one loop at a time. The other
-    methods are those of SimplePipeQueue; they neither block nor need a loop.
+    ``put`` and ``get`` are coroutines. They run on the caller's own event loop, without a portal, and belong
+    to one loop at a time. The other methods are those of SimplePipeQueue; they neither block nor need a loop.
     """
 
     async def put(self, msg: Any, *, timeout: float | None = None) -> None:  # type: ignore[override]

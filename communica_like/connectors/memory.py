@@ -13,8 +13,6 @@ from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, 
 from ..exceptions import AddressInUse, LinkRefused
 from .url import check_authkey, check_text, join_url, split_url
 
-__all__ = ["MemoryConnector"]
-
 _HIGH_WATER: Final = 256 * 1024
 
 _listeners: dict[str, _MemoryListener] = {}

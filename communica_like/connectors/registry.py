@@ -18,8 +18,6 @@ from ..abc import Connector
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["BUILT_IN", "GROUP", "connector_class", "connector_from"]
-
 GROUP: Final = "communica_like.connectors"
 """The group of entry points that third parties register their connectors in."""
 

@@ -17,8 +17,6 @@ from ..system import fork
 from .links.stream import StreamLink, peer_address
 from .url import check_authkey, check_host, is_loopback, join_host_port, join_url, split_host_port, split_url
 
-__all__ = ["TcpConnector"]
-
 _BACKLOG: Final = 4096
 _TLS_TIMEOUT: Final = 10.0
 _ATTEMPTS: Final = 8  # to find a port that is free on all addresses

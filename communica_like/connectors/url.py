@@ -28,17 +28,6 @@ import re
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-__all__ = [
-    "check_authkey",
-    "check_host",
-    "check_text",
-    "is_loopback",
-    "join_host_port",
-    "join_url",
-    "split_host_port",
-    "split_url",
-]
-
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
 _HOST_AND_PORT: Final = re.compile(r"(?:[a-z]+://)?(?:\[([^][]+)\]|([^][/:]+)):([0-9]+)")

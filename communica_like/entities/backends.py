@@ -14,11 +14,9 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..abc import PeerIdentity
+from ..abc import Connector, PeerIdentity
 from ..exceptions import CommunicaError, HandshakeError
 from ..wire.greetings import Reason
-
-__all__ = ["Backend", "Channel", "ClientBackend", "ClientInfo", "Clients", "DuplicatePolicy", "ServerBackend"]
 
 logger = logging.getLogger("communica_like")
 
@@ -38,6 +36,16 @@ class ClientInfo:
     client_id: str
     peer: PeerIdentity | None
     connected: bool
+
+
+def whereabouts(connector: Connector) -> str:
+    """Return a connector's URL and, if the URL does not hold it, the path that it stands for."""
+    url = connector.dump_state()
+    try:
+        path = connector.path
+    except (CommunicaError, OSError, ValueError):
+        return url  # without its directory; connect() and listen() say why
+    return url if path is None or path in url else f"{url} ({path})"
 
 
 class Channel(ABC):
@@ -131,6 +139,10 @@ class Backend(ABC):
 class ClientBackend(Backend):
     """What a client stands on.
 
+    Args:
+        connector: where the server is.
+        handshake_timeout: seconds for one attempt.
+
     Attributes:
         client_id: the client's id.
         channel: the way to the server.
@@ -140,7 +152,11 @@ class ClientBackend(Backend):
 
     channel: Channel
 
-    def __init__(self, client_id: str, channel: Channel) -> None:
+    def __init__(
+        self, connector: Connector, handshake_timeout: float, client_id: str, channel: Channel
+    ) -> None:
+        self._connector = connector
+        self._handshake_timeout = handshake_timeout
         self.client_id = client_id
         self.channel = channel
         self.last_error: CommunicaError | None = None
@@ -166,8 +182,11 @@ class ClientBackend(Backend):
             self.refuse_calls(exc)
             raise
 
-    async def wait_connected(self) -> None:
-        """Wait for a connection, while ``run`` runs.
+    async def wait_connected(self, once: bool) -> bool:
+        """Wait for a connection, while ``run`` runs, and return True.
+
+        Args:
+            once: return False as soon as an attempt fails.
 
         Raises:
             HandshakeError: the server does not let this client in.
@@ -175,8 +194,11 @@ class ClientBackend(Backend):
         while not self._connected.is_set():
             if isinstance(self.last_error, HandshakeError):
                 raise self.last_error
+            if once and self.last_error is not None:
+                return False
             self._changed.clear()
             await self._changed.wait()
+        return True
 
     @abstractmethod
     async def _keep_connected(self) -> None:
@@ -188,7 +210,7 @@ class ClientBackend(Backend):
         self._changed.set()
         if str(error) != self._logged:
             self._logged = str(error)
-            logger.warning("cannot connect: %s", error)
+            logger.warning("cannot connect to %s: %s", whereabouts(self._connector), error)
 
     def _succeeded(self) -> None:
         """Wake ``wait_connected``, and forget earlier failures."""

@@ -10,12 +10,11 @@ from typing import Any, Final, Self
 from ..abc import Connector
 from ..exceptions import ConnectTimeout
 from ..wire.limits import Limits
-from .backends import Channel, ClientBackend
+from .backends import Channel, ClientBackend, whereabouts
 from .backoff import Backoff
-from .entity import Entity
+from .entity import Entity, Timeout
 from .factory import client_backend
-
-__all__ = ["Client"]
+from .routes import RouteTable
 
 _POLL_INTERVAL: Final = 0.25
 
@@ -23,28 +22,31 @@ _POLL_INTERVAL: Final = 0.25
 class Client(Entity):
     """An entity that connects to a server, and connects again when the connection breaks.
 
-    Args:
-        connector: where the server is.
-        client_id: who this client is, 1 to 255 bytes of UTF-8; by default a random one.
-        limits: bounds in bytes and seconds.
-        backoff: how long it waits between attempts to connect.
-        handshake_timeout: seconds for one attempt; None: what the connector thinks right, mostly 5.
-        drain_timeout: see ``close``.
+    Args: see SimpleClient.
     """
 
     def __init__(
         self,
         connector: Connector,
-        client_id: str | None = None,
         *,
-        limits: Limits | None = None,
-        backoff: Backoff | None = None,
-        handshake_timeout: float | None = None,
-        drain_timeout: float = 30.0,
+        client_id: str | None,
+        limits: Limits | None,
+        backoff: Backoff | None,
+        default_timeout: float | None,
+        handshake_timeout: float | None,
+        drain_timeout: float,
     ) -> None:
-        super().__init__(connector, limits=limits, drain_timeout=drain_timeout)
+        super().__init__(
+            connector, limits=limits, default_timeout=default_timeout, drain_timeout=drain_timeout
+        )
+        given: object = client_id
+        if not isinstance(given, str | None):
+            call = f"{type(self).__name__}(connector, ..., client_id='name')"
+            if isinstance(given, RouteTable):
+                call = "RouteClient(connector, table, client_id='name')"
+            raise TypeError(f"a client id is a str, not {given!r}: {call}")
         self._client_id = client_id if client_id is not None else secrets.token_hex(16)
-        if not isinstance(self._client_id, str) or not 0 < len(self._client_id.encode()) <= 255:
+        if not 0 < len(self._client_id.encode()) <= 255:
             raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
         self._backoff = backoff or Backoff()
         if handshake_timeout is None:
@@ -63,25 +65,30 @@ class Client(Entity):
         """Whether there is a link to the server now; with a shared inbox: a connection to the broker."""
         return self._channel is not None and self._channel.live
 
-    async def init(self, timeout: float | None = 0) -> Self:
-        """Connect to the server.
+    async def init(self, timeout: float | None = None, *, wait: bool = True) -> Self:
+        """Connect to the server, and wait until it is there.
 
         Args:
-            timeout: seconds to wait for the server. 0, the default: wait until it is there.
-                None: return at once; requests wait for the connection.
+            timeout: seconds to wait. None: as long as it takes. 0: one attempt, of at most
+                ``handshake_timeout`` seconds.
+            wait: False: return at once and connect in the background. Requests wait for the connection,
+                and throws are kept for it. Failures are logged, and calls raise those that another
+                attempt cannot cure.
 
         Returns:
             The client itself.
 
         Raises:
-            ConnectTimeout: the server was not reached in time.
+            ConnectTimeout: the server was not reached in time; the message says why.
             HandshakeError: the server does not let this client in: wrong authkey
                 (AuthenticationError), wrong version (VersionMismatch), id in use (ClientIdInUse).
             LinkError: of a connector that makes one attempt only, such as StdioConnector.
-            RuntimeError: it is started already.
+            RuntimeError: the client is already started.
 
         After an exception, or a cancellation, the client is closed; it may be started again.
         """
+        if timeout is not None and not wait:
+            raise TypeError("init(wait=False) returns at once, and takes no timeout")
         backend = self._begin(
             lambda handlers: client_backend(
                 self.connector, self._client_id, self.limits, self._backoff, self._handshake_timeout, handlers
@@ -89,51 +96,58 @@ class Client(Entity):
         )
         self._channel = backend.channel
         keeper = self._keep(backend.run())
-        if timeout is None:
+        if not wait:
             return self
         try:
-            async with asyncio.timeout(timeout or None):
-                await self._wait_connected(backend, keeper)
-        except TimeoutError as exc:
-            await self.close(0)
-            text = f"no connection to {self.connector.dump_state()} within {timeout} s"
-            if backend.last_error is not None:
-                text += f"; the last attempt: {backend.last_error}"
-            raise ConnectTimeout(text) from (backend.last_error or exc)
+            await self._connect(backend, keeper, timeout)
         except BaseException:
             await self.close(0)
             raise
         return self
 
-    @staticmethod
-    async def _wait_connected(backend: ClientBackend, keeper: asyncio.Task[None]) -> None:
-        waiting = asyncio.ensure_future(backend.wait_connected())
+    async def _connect(
+        self, backend: ClientBackend, keeper: asyncio.Task[None], timeout: float | None
+    ) -> None:
+        once = timeout is not None and timeout <= 0
+        waiting = asyncio.ensure_future(backend.wait_connected(once))
         try:
-            await asyncio.wait([waiting, keeper], return_when=asyncio.FIRST_COMPLETED)
-            if waiting.done():
-                waiting.result()
-            else:
-                keeper.result()  # it raises
+            await asyncio.wait(
+                [waiting, keeper],
+                timeout=None if once else timeout,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if waiting.done() and waiting.result():
+                return
+            if keeper.done():
+                keeper.result()  # raises
         finally:
             waiting.cancel()
             await asyncio.wait([waiting])
+        limit = "" if once else f" within {timeout} s"
+        reason = backend.last_error or "the first attempt was not over"
+        text = f"no connection to {whereabouts(self.connector)}{limit}: {reason}"
+        raise ConnectTimeout(text) from backend.last_error
 
     # -- calls: no coroutines here, because each would be paid for by every message
 
     def _request(
-        self, route: bytes, body: bytes, timeout: float | None, idempotent: bool, key: str | None
+        self, route: bytes, body: bytes, timeout: Timeout, idempotent: bool, key: str | None
     ) -> Coroutine[Any, Any, bytes]:
         """Return what sends a request and waits for the body of its response."""
         if self._channel is None:
             raise self._not_running()
+        if timeout == "default":
+            timeout = self.default_timeout
         return self._channel.request(route, body, timeout, idempotent, key)
 
     def _throw(
-        self, route: bytes, body: bytes, timeout: float | None, key: str | None
+        self, route: bytes, body: bytes, timeout: Timeout, key: str | None
     ) -> Coroutine[Any, Any, None] | None:
         """Send a throw; return None if that is done, else what completes it."""
         if self._channel is None:
             raise self._not_running()
+        if timeout == "default":
+            timeout = self.default_timeout
         return self._channel.throw(route, body, timeout, key)
 
     # -- closing

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from ..abc import Connector
 from ..exceptions import Closed
@@ -21,7 +21,8 @@ from .handling.runner import HandlerSet
 from .handling.tasks import EagerTaskPool
 from .signals import stop_signals
 
-__all__ = ["Entity"]
+Timeout = float | Literal["default"] | None
+"""Seconds for a call; ``"default"``: the entity's ``default_timeout``; None: no limit."""
 
 logger = logging.getLogger("communica_like")
 
@@ -43,15 +44,27 @@ class Entity(ABC):
         connector: how the two sides find each other.
         limits: bounds in bytes and seconds; see Limits. Where a session ends with its link (see
             ConnectorGuarantees.resumes), only a heartbeat other than the default gives up a silent one.
+        default_timeout: seconds for requests and throws that name no timeout; None: no limit.
         drain_timeout: seconds that ``close()`` takes at most to deliver what was thrown and to let
             handlers end.
+
+    Raises:
+        TypeError: the connector is not one.
     """
 
-    def __init__(self, connector: Connector, *, limits: Limits | None, drain_timeout: float) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        *,
+        limits: Limits | None,
+        default_timeout: float | None,
+        drain_timeout: float,
+    ) -> None:
         if not isinstance(connector, Connector):
-            raise TypeError(f"a connector is expected, such as LocalConnector('name'), not {connector!r}")
+            raise TypeError(_no_connector(connector, type(self).__name__))
         self.connector = connector
         self.limits = _fitting(limits or Limits(), connector)
+        self.default_timeout = default_timeout
         self.drain_timeout = drain_timeout
         self._pool: EagerTaskPool | None = None
         self._backend: Backend | None = None
@@ -72,7 +85,7 @@ class Entity(ABC):
         return "new" if self._pool is None else "running"
 
     @abstractmethod
-    async def init(self, timeout: float | None = 0) -> Self:
+    async def init(self, timeout: float | None = None) -> Self:
         """Start. See the subclasses."""
 
     async def close(self, timeout: float | None = None) -> None:
@@ -180,8 +193,8 @@ class Entity(ABC):
         """Return the handlers by encoded route."""
 
     @abstractmethod
-    def _missing(self) -> Failure:
-        """Return what to tell a requester whose route has no handler."""
+    def _missing(self, route: str) -> Failure:
+        """Return what to tell a requester whose route has no handler; Simple entities' route is ``""``."""
 
     def _begin(self, make_backend: Callable[[HandlerSet], B]) -> B:
         """Begin a new life with a new backend and a new pool of tasks; return the backend.
@@ -194,7 +207,7 @@ class Entity(ABC):
         if self._closing is not None and not self._closing.done():
             raise RuntimeError(f"{self!r} is still closing")
         pool = EagerTaskPool()
-        self._backend = backend = make_backend(HandlerSet(self._handlers(), self._missing(), pool))
+        self._backend = backend = make_backend(HandlerSet(self._handlers(), self._missing, pool))
         self._pool = pool
         self._closing = self._keeper = None
         return backend
@@ -258,6 +271,15 @@ class Entity(ABC):
             await asyncio.wait([self._keeper])
         assert self._backend is not None
         await self._backend.disconnect(timeout, linger)
+
+
+def _no_connector(given: object, owner: str) -> str:
+    shown, right = repr(given), "LocalConnector('name')"
+    if isinstance(given, str):
+        scheme, separator, _ = given.partition("://")
+        shown = repr(f"{scheme}://..." if separator else given)  # a URL may hold a password
+        right = f"connector_from({shown})" if separator else f"LocalConnector({shown})"
+    return f"a connector is expected, not {shown}: {owner}({right}, ...)"
 
 
 def _fitting(limits: Limits, connector: Connector) -> Limits:

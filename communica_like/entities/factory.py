@@ -12,8 +12,6 @@ from .handling.runner import HandlerSet
 from .inbox.acceptor import InboxAcceptor
 from .inbox.reconnector import InboxReconnector
 
-__all__ = ["client_backend", "server_backend"]
-
 
 def client_backend(
     connector: Connector,
@@ -26,7 +24,7 @@ def client_backend(
     """Return a new backend for a client, not connected yet."""
     inbox = connector.inbox()
     if inbox is not None:
-        return InboxReconnector(client_id, limits, backoff, inbox)
+        return InboxReconnector(connector, inbox, client_id, limits, backoff, handshake_timeout)
     return Reconnector(connector, client_id, limits, backoff, handshake_timeout, handlers)
 
 

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..abc import Connector, Serializer
 from ..serializers import JsonSerializer
-from ..wire.failure import REQ, Failure
+from ..wire.failure import Failure
 from ..wire.limits import Limits
 from .backends import DuplicatePolicy
 from .backoff import Backoff
 from .client import Client
+from .entity import Timeout
 from .handling.handlers import Handler
-from .routes import RouteCalls, RouteTable
+from .routes import RouteCalls, RouteTable, Tables, no_such_route
 from .server import Server
-
-__all__ = ["RouteClient", "RouteServer"]
-
-Tables = RouteTable | Iterable[RouteTable | None] | None
-
-_NO_ROUTE = Failure(REQ, "the other side has no route {route!r}")
 
 
 class RouteServer(Server):
@@ -30,13 +25,14 @@ class RouteServer(Server):
         connector: where clients find it.
         route_table: a table, or several; their routes are copied. More may be added to ``routes``.
         serializer: for routes that name none; by default JsonSerializer(). Tables have their own.
-        limits, duplicate_clients, handshake_timeout, drain_timeout: see Server.
+        limits, duplicate_clients, default_timeout, handshake_timeout, drain_timeout: see SimpleServer.
 
     Attributes:
         routes: this server's own table: ``server.routes.handler("name")`` works at any time.
 
     Raises:
         RouteOverrideError: two tables have the same route.
+        TypeError: an argument is of another kind; the message shows the right call.
     """
 
     def __init__(
@@ -47,6 +43,7 @@ class RouteServer(Server):
         serializer: Serializer | None = None,
         limits: Limits | None = None,
         duplicate_clients: DuplicatePolicy = "refuse",
+        default_timeout: float | None = None,
         handshake_timeout: float = 5.0,
         drain_timeout: float = 30.0,
     ) -> None:
@@ -54,34 +51,36 @@ class RouteServer(Server):
             connector,
             limits=limits,
             duplicate_clients=duplicate_clients,
+            default_timeout=default_timeout,
             handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )
-        self.routes = RouteTable.joined(route_table, serializer or JsonSerializer())
+        self.routes = RouteTable.joined(route_table, serializer or JsonSerializer(), "Server")
         self._calls = RouteCalls(self.routes)
 
     async def request(
         self,
         route: str,
-        data: Any,
+        data: Any = None,
+        *,
         serializer: Serializer | None = None,
         client_id: str | None = None,
-        *,
-        timeout: float | None = None,
+        timeout: Timeout = "default",
         idempotent: bool = False,
     ) -> Any:
-        """Send a request to a route of a client and return its answer.
+        """Send a request to a route of a client and return its response.
 
         Args:
-            route: the route's name; the client raises ReqError for one that it does not know.
+            route: the route's name.
             data: what the serializer takes.
             serializer: the route's; by default the one with which the route is registered here, or else
                 the server's. A route always uses one serializer.
             client_id, timeout, idempotent: as for SimpleServer.request.
 
         Raises:
+            NoSuchRoute: the client has no such route; the message names the nearest ones.
             TypeError: the route uses another serializer.
-            Exception: whatever SimpleServer.request raises.
+            Exception: the others of SimpleServer.request.
 
         Cancellation and order are those of SimpleServer.request.
         """
@@ -90,24 +89,31 @@ class RouteServer(Server):
         return codecs.load_answer(response)
 
     async def throw(
-        self, route: str, data: Any, serializer: Serializer | None = None, client_id: str | None = None
+        self,
+        route: str,
+        data: Any = None,
+        *,
+        serializer: Serializer | None = None,
+        client_id: str | None = None,
+        timeout: Timeout = "default",
     ) -> None:
-        """Send a message to a route of a client without waiting for it to be handled.
+        """Send a message to a route of a client without waiting for it to be handled (a notification).
 
         Args:
             route, data, serializer, client_id: as for ``request``.
+            timeout: as for SimpleServer.throw.
 
-        It promises and raises what SimpleServer.throw does. A throw to a route that the client does not
-        know is logged there.
+        Promises and exceptions are those of SimpleServer.throw. A throw to a route that the client does
+        not have is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        await self._throw(name, codecs.dump_request(data), client_id)
+        await self._throw(name, codecs.dump_request(data), client_id, timeout)
 
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
 
-    def _missing(self) -> Failure:
-        return _NO_ROUTE
+    def _missing(self, route: str) -> Failure:
+        return no_such_route(route, self.routes, "Server", "Client")
 
 
 class RouteClient(Client):
@@ -115,63 +121,66 @@ class RouteClient(Client):
 
     Args:
         connector: where the server is.
-        client_id: who this client is; by default a random one.
         route_table: a table, or several; their routes are copied. More may be added to ``routes``.
         serializer: for routes that name none; by default JsonSerializer(). Tables have their own.
-        limits, backoff, handshake_timeout, drain_timeout: see Client.
+        client_id, limits, backoff, default_timeout, handshake_timeout, drain_timeout: see SimpleClient.
 
     Attributes:
         routes: this client's own table: ``client.routes.handler("name")`` works at any time.
 
     Raises:
         RouteOverrideError: two tables have the same route.
+        TypeError: an argument is of another kind; the message shows the right call.
     """
 
     def __init__(
         self,
         connector: Connector,
-        client_id: str | None = None,
         route_table: Tables = None,
         *,
+        client_id: str | None = None,
         serializer: Serializer | None = None,
         limits: Limits | None = None,
         backoff: Backoff | None = None,
+        default_timeout: float | None = None,
         handshake_timeout: float | None = None,
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(
             connector,
-            client_id,
+            client_id=client_id,
             limits=limits,
             backoff=backoff,
+            default_timeout=default_timeout,
             handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )
-        self.routes = RouteTable.joined(route_table, serializer or JsonSerializer())
+        self.routes = RouteTable.joined(route_table, serializer or JsonSerializer(), "Client")
         self._calls = RouteCalls(self.routes)
 
     async def request(
         self,
         route: str,
-        data: Any,
-        serializer: Serializer | None = None,
+        data: Any = None,
         *,
-        timeout: float | None = None,
+        serializer: Serializer | None = None,
+        timeout: Timeout = "default",
         idempotent: bool = False,
         key: str | None = None,
     ) -> Any:
-        """Send a request to a route of the server and return its answer.
+        """Send a request to a route of the server and return its response.
 
         Args:
-            route: the route's name; the server raises ReqError for one that it does not know.
+            route: the route's name.
             data: what the serializer takes.
             serializer: the route's; by default the one with which the route is registered here, or else
                 the client's. A route always uses one serializer.
             timeout, idempotent, key: as for SimpleClient.request.
 
         Raises:
+            NoSuchRoute: the server has no such route; the message names the nearest ones.
             TypeError: the route uses another serializer.
-            Exception: whatever SimpleClient.request raises.
+            Exception: the others of SimpleClient.request.
 
         Cancellation and order are those of SimpleClient.request.
         """
@@ -182,20 +191,20 @@ class RouteClient(Client):
     async def throw(
         self,
         route: str,
-        data: Any,
-        serializer: Serializer | None = None,
+        data: Any = None,
         *,
-        timeout: float | None = None,
+        serializer: Serializer | None = None,
+        timeout: Timeout = "default",
         key: str | None = None,
     ) -> None:
-        """Send a message to a route of the server without waiting for it to be handled.
+        """Send a message to a route of the server without waiting for it to be handled (a notification).
 
         Args:
             route, data, serializer: as for ``request``.
             timeout, key: as for SimpleClient.throw.
 
-        It promises and raises what SimpleClient.throw does. A throw to a route that the server does not
-        know is logged there.
+        Promises and exceptions are those of SimpleClient.throw. A throw to a route that the server does
+        not have is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
         if (unfinished := self._throw(name, codecs.dump_request(data), timeout, key)) is not None:
@@ -204,5 +213,5 @@ class RouteClient(Client):
     def _handlers(self) -> Mapping[bytes, Handler]:
         return self.routes.handlers
 
-    def _missing(self) -> Failure:
-        return _NO_ROUTE
+    def _missing(self, route: str) -> Failure:
+        return no_such_route(route, self.routes, "Client", "Server")

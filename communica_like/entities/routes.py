@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from functools import lru_cache
+from itertools import islice
+from typing import Any, TypeVar, overload
 
 from ..abc import Serializer
-from ..exceptions import ReqError, RouteOverrideError
+from ..exceptions import NoSuchRoute, RouteOverrideError
 from ..serializers import JsonSerializer
+from ..wire.failure import NO_ROUTE, Failure
 from ..wire.frames import MAX_ROUTE
 from .handling.handlers import Codecs, Handler, check_serializer
 
-__all__ = ["RouteCalls", "RouteTable", "encode_route"]
-
 F = TypeVar("F", bound=Callable[..., Any])
+
+_MAX_KNOWN = 10_000  # routes; a program that makes up names must not grow without limit
+# Bounds for comparing names, which takes the event loop's time, and for messages.
+_MOST_COMPARED = 200
+_LONGEST_SHOWN = 60
 
 
 def encode_route(route: str) -> bytes:
     """Return a route's name as it goes on the wire.
 
     Raises:
-        TypeError, ValueError: it is no text, empty, or over 65,535 bytes of UTF-8.
+        TypeError: it is not a str.
+        ValueError: it is empty, over 65,535 bytes of UTF-8, or holds surrogates.
     """
     if not isinstance(route, str):
-        raise TypeError(f"a route's name is text, not {route!r}")
+        raise TypeError(f"a route's name is a str, not {route!r}")
     name = route.encode()
     if not 0 < len(name) <= MAX_ROUTE:
         raise ValueError(f"a route's name has 1 to {MAX_ROUTE} bytes; {route[:40]!r} has {len(name)}")
@@ -55,11 +62,29 @@ class RouteTable:
     def __len__(self) -> int:
         return len(self._handlers)
 
-    def handler(self, route: str, serializer: Serializer | None = None) -> Callable[[F], F]:
-        """Register the decorated function, which stays as it is. Otherwise like ``add_route``."""
+    @overload
+    def handler(self, function: F, /) -> F: ...
+    @overload
+    def handler(
+        self, route: str | None = None, serializer: Serializer | None = None
+    ) -> Callable[[F], F]: ...
+    def handler(self, route: Any = None, serializer: Serializer | None = None) -> Any:
+        """Register the decorated function, which stays as it is. Otherwise like ``add_route``.
+
+        ``@table.handler("name")``; or ``@table.handler`` or ``@table.handler()``, which take the
+        function's name.
+
+        Raises:
+            RouteOverrideError, TypeError: see ``add_route``. Also TypeError: the function has no name.
+        """
+        if callable(route):
+            self.add_route(_route_of(route), route, serializer)
+            return route
+        if route is not None:
+            encode_route(route)
 
         def register(function: F) -> F:
-            self.add_route(route, function, serializer)
+            self.add_route(_route_of(function) if route is None else route, function, serializer)
             return function
 
         return register
@@ -67,16 +92,16 @@ class RouteTable:
     def add_route(
         self, route: str, handler: Callable[..., Any], serializer: Serializer | None = None
     ) -> None:
-        """Register a handler. On a running entity it serves from now on.
+        """Register a handler. A running entity serves it from now on.
 
         Args:
             route: 1 to 65,535 bytes of UTF-8, matched exactly.
-            handler: takes the data, or the data and a Context.
+            handler: takes no argument, the data, or the data and a Context.
             serializer: for this route, in both directions; by default the table's.
 
         Raises:
             RouteOverrideError: the route is registered.
-            TypeError: the handler cannot be called so.
+            TypeError: the route is not text, or the handler takes other arguments.
         """
         name = encode_route(route)
         if name in self._handlers:
@@ -92,23 +117,24 @@ class RouteTable:
 
     @property
     def handlers(self) -> dict[bytes, Handler]:
-        """The table itself, by encoded name. Not to be changed."""
+        """The table itself, by encoded name. Read only."""
         return self._handlers
 
     @classmethod
-    def joined(
-        cls, tables: RouteTable | Iterable[RouteTable | None] | None, serializer: Serializer
-    ) -> RouteTable:
+    def joined(cls, tables: Tables, serializer: Serializer, side: str = "Server") -> RouteTable:
         """Return a new table with the routes of all *tables*.
+
+        Args:
+            side: ``"Server"`` or ``"Client"``: what the tables were given to, for messages.
 
         Raises:
             RouteOverrideError: two of them have the same route.
+            TypeError: one of them is not a table.
         """
         result = cls("entity", serializer=serializer)
-        several = [tables] if isinstance(tables, RouteTable) else tables or []
-        for table in (table for table in several if table is not None):
+        for table in each_table(tables):
             if not isinstance(table, RouteTable):
-                raise TypeError(f"a RouteTable is expected, not {table!r}")
+                raise TypeError(_no_table(table, side))
             for route, handler in table._handlers.items():
                 if route in result._handlers:
                     raise RouteOverrideError(
@@ -119,11 +145,67 @@ class RouteTable:
         return result
 
 
-_MAX_KNOWN = 10_000  # routes; a program that makes up names must not grow without limit
+Tables = RouteTable | Iterable[RouteTable | None] | None
 
 
-class _NoRoute(ReqError, ValueError):
-    """A name that no route can have, on any side."""
+def each_table(tables: Tables) -> list[Any]:
+    """Return a list of what was given as tables, without None."""
+    if isinstance(tables, RouteTable | str) or not isinstance(tables, Iterable):
+        tables = [tables]
+    return [table for table in tables if table is not None]
+
+
+def _no_table(given: object, side: str) -> str:
+    call = f"Route{side}(connector, table)"
+    if callable(given):
+        call += f"; with one handler: Simple{side}(connector, handler)"
+    elif isinstance(given, str) and side == "Client":
+        call += f"; with an id: RouteClient(connector, client_id={given!r})"
+    return f"a RouteTable is expected, not {given!r}: {call}"
+
+
+def _route_of(function: object) -> str:
+    """Return a function's name, as its route."""
+    if not callable(function):
+        raise TypeError(f"a handler is callable; {function!r} is not")
+    name = getattr(function, "__name__", "")
+    if not isinstance(name, str) or not name.isidentifier():
+        raise TypeError(f"{function!r} has no name: give its route one, as in table.handler('name')")
+    return name
+
+
+def no_such_route(route: str, table: RouteTable, side: str, other: str) -> Failure:
+    """Return the failure of a request for a route that is not in *table*. It names the nearest ones.
+
+    Args:
+        side, other: ``"Server"`` and ``"Client"``, or the reverse: which side has the table.
+    """
+    if not route:
+        text = f"the other side is a Route{side}, and the call names no route: call it with a Route{other}"
+        return Failure(NO_ROUTE, text, 404)
+    text = f"the other side has no route {shorten(route)}"
+    names = _nearest(route, tuple(islice(table, _MOST_COMPARED)))
+    if names:
+        text += f"; the nearest {'is' if len(names) == 1 else 'are'} {', '.join(map(repr, names))}"
+    return Failure(NO_ROUTE, text, 404)
+
+
+def shorten(route: str) -> str:
+    """Return a route's name in quotes, cut to a length that fits a message."""
+    return repr(route if len(route) <= _LONGEST_SHOWN else f"{route[:_LONGEST_SHOWN]}...")
+
+
+@lru_cache(16)  # a client that is wrong about a route is so again and again
+def _nearest(route: str, names: tuple[str, ...]) -> list[str]:
+    if len(route) > _LONGEST_SHOWN:
+        return []
+    from difflib import get_close_matches  # not at the top: for mistakes only
+
+    return get_close_matches(route, [name for name in names if len(name) <= _LONGEST_SHOWN])
+
+
+class _NoRoute(NoSuchRoute, ValueError):
+    """A name that no route can have, so that the other side need not be asked."""
 
 
 class RouteCalls:
@@ -142,7 +224,7 @@ class RouteCalls:
 
         Raises:
             TypeError: the route uses another serializer, or its name is no text.
-            ReqError: the name is empty or too long. This is a ValueError, too.
+            NoSuchRoute: the name is empty or too long. It is a ValueError too.
         """
         known = self._known.get(route)
         if known is None:

@@ -7,13 +7,11 @@ import logging
 from typing import Self
 
 from ..abc import Connector
-from ..exceptions import FeatureNotAvailable
+from ..exceptions import ConnectTimeout, FeatureNotAvailable
 from ..wire.limits import Limits
-from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend
-from .entity import Entity
+from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend, whereabouts
+from .entity import Entity, Timeout
 from .factory import server_backend
-
-__all__ = ["Server"]
 
 logger = logging.getLogger("communica_like")
 
@@ -21,26 +19,22 @@ logger = logging.getLogger("communica_like")
 class Server(Entity):
     """An entity that clients connect to.
 
-    Args:
-        connector: where clients find it.
-        limits: bounds in bytes and seconds.
-        duplicate_clients: what happens to a new client whose id belongs to another one: ``"refuse"``:
-            it is turned away (ClientIdInUse) while the other has a live link; ``"replace"``: it takes
-            over, and the other stops with ClientIdInUse.
-        handshake_timeout: seconds that a new link has to greet.
-        drain_timeout: see ``close``.
+    Args: see SimpleServer.
     """
 
     def __init__(
         self,
         connector: Connector,
         *,
-        limits: Limits | None = None,
-        duplicate_clients: DuplicatePolicy = "refuse",
-        handshake_timeout: float = 5.0,
-        drain_timeout: float = 30.0,
+        limits: Limits | None,
+        duplicate_clients: DuplicatePolicy,
+        default_timeout: float | None,
+        handshake_timeout: float,
+        drain_timeout: float,
     ) -> None:
-        super().__init__(connector, limits=limits, drain_timeout=drain_timeout)
+        super().__init__(
+            connector, limits=limits, default_timeout=default_timeout, drain_timeout=drain_timeout
+        )
         if duplicate_clients not in ("refuse", "replace"):
             raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
         self._duplicates = duplicate_clients
@@ -54,36 +48,49 @@ class Server(Entity):
         return address if address is not None else self.connector.dump_state()
 
     @property
+    def path(self) -> str | None:
+        """The path of the file that clients connect through, such as a socket; None: there is no file."""
+        return self.connector.path
+
+    @property
     def clients(self) -> list[ClientInfo]:
         """The clients that have a session now."""
         clients = self._backend.clients if self._backend is not None else None
         return clients.infos() if clients is not None else []
 
-    async def init(self, timeout: float | None = 0) -> Self:
+    async def init(self, timeout: float | None = None) -> Self:
         """Listen.
 
         Args:
-            timeout: seconds to wait for the address; 0 or None: as long as it takes.
+            timeout: seconds to wait until the address is served. None: as long as it takes. 0: one
+                attempt, of at most ``handshake_timeout`` seconds.
 
         Returns:
             The server itself.
 
         Raises:
-            AddressInUse: a live server serves the address.
+            AddressInUse: a live server serves the address. Raised at once, whatever the timeout.
+            LinkError: the address cannot be served. Raised at once, too.
+            ConnectTimeout: the address was not served in time.
             InsecureAddress: see TcpConnector.
-            LinkError: the address cannot be served; TimeoutError: not in time.
-            RuntimeError: it is started already.
+            RuntimeError: the server is already started.
+
+        After an exception, or a cancellation, the server is closed; it may be started again.
         """
         backend = self._begin(
             lambda handlers: server_backend(
                 self.connector, self.limits, self._duplicates, self._handshake_timeout, handlers
             )
         )
+        limit = self._handshake_timeout if timeout is not None and timeout <= 0 else timeout
         try:
-            async with asyncio.timeout(timeout or None):
+            async with asyncio.timeout(limit) as waiting:
                 await backend.open()
-        except BaseException:
+        except BaseException as exc:
             await self.close(0)
+            if isinstance(exc, TimeoutError) and waiting.expired():
+                text = f"{whereabouts(self.connector)} could not be served within {limit} s"
+                raise ConnectTimeout(text) from exc
             raise
         self._keep(self._end_with(backend))
         return self
@@ -100,9 +107,11 @@ class Server(Entity):
     # -- calls
 
     async def _request(
-        self, route: bytes, body: bytes, client_id: str | None, timeout: float | None, idempotent: bool
+        self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout, idempotent: bool
     ) -> bytes:
         """Send a request to a client and return the body of its response."""
+        if timeout == "default":
+            timeout = self.default_timeout
         clients = self._clients_to_call()
         channel = clients.find(client_id)
         if channel is None:
@@ -110,9 +119,11 @@ class Server(Entity):
         return await channel.request(route, body, timeout, idempotent)
 
     async def _throw(
-        self, route: bytes, body: bytes, client_id: str | None, timeout: float | None = None
+        self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout
     ) -> None:
         """Send a throw to a client."""
+        if timeout == "default":
+            timeout = self.default_timeout
         clients = self._clients_to_call()
         channel = clients.find(client_id)
         if channel is None:

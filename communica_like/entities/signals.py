@@ -11,8 +11,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-__all__ = ["stop_signals"]
-
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
 
 # By event loop: two entities that run side by side both stop.

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["Backlog"]
-
 _COST: Final = 64  # bytes of overhead for a record
 
 

@@ -18,8 +18,6 @@ from .backlog import Backlog
 from .records import encode, notice
 from .shipment import Shipment
 
-__all__ = ["ThrowHandler"]
-
 logger = logging.getLogger("communica_like")
 
 _SILENT: Final = ("communica_like", "asyncio")  # their records may be about this handler itself
@@ -134,8 +132,9 @@ class ThrowHandler(logging.Handler):
                 portal.run(shipment.flush())
 
     def close(self) -> None:
-        """Deliver all records, for at most ``drain_timeout``, and stop. Later records are dropped and
-        counted.
+        """Deliver all records, for at most ``drain_timeout``, and stop.
+
+        Later records are dropped and counted.
         """
         if self._on_the_loop():
             raise RuntimeError("closing on the event loop's own thread would wait for itself")

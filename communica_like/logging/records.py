@@ -6,8 +6,6 @@ import json
 import logging
 from typing import Any, Final
 
-__all__ = ["decode", "encode", "notice"]
-
 _TEXTS: Final = ("name", "levelname", "pathname", "filename", "module")
 _NUMBERS: Final = ("levelno", "created", "msecs", "relativeCreated")
 _OPTIONAL: Final = ("lineno", "funcName", "thread", "threadName", "process", "processName", "taskName")

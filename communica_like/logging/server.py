@@ -13,8 +13,6 @@ from ..entities import SimpleServer
 from ..wire.limits import Limits
 from .records import decode
 
-__all__ = ["BlockingLogServer", "LogServer"]
-
 
 class LogServer(SimpleServer):
     """Logs here what ThrowHandlers throw: ``await LogServer(connector).run()``

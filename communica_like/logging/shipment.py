@@ -13,8 +13,6 @@ from ..serializers import RawSerializer
 from ..wire.limits import Limits
 from .backlog import Backlog
 
-__all__ = ["Shipment"]
-
 logger = logging.getLogger("communica_like")
 
 BARRIER: Final = b"null"
@@ -52,7 +50,7 @@ class Shipment:
 
     async def start(self) -> None:
         """Start throwing; the server may start later."""
-        await self._client.init(None)
+        await self._client.init(wait=False)
         self._throwing = self._loop.create_task(self._throw_all(), name="communica_like log records")
 
     def wake(self) -> None:

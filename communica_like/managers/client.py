@@ -14,8 +14,6 @@ from .connection import SocketConnection
 from .handshake import NotAManager, greet_server
 from .peer import Address, address_text, check_key, check_peer
 
-__all__ = ["Attempt", "dial", "request"]
-
 _TIMEOUT: Final = 5.0  # seconds: to connect; for the handshake; for a request
 
 

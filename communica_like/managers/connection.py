@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 else:
     _Connection = Connection
 
-__all__ = ["SocketConnection"]
-
 _READ_SIZE: Final = 256 * 1024
 
 

@@ -10,8 +10,6 @@ from typing import Any, Final
 
 from .connection import SocketConnection
 
-__all__ = ["NotAManager", "greet_client", "greet_server"]
-
 # multiprocessing.connection's own. Its messages have 256 bytes at most.
 _CHALLENGE: Final = b"#CHALLENGE#"
 _WELCOME: Final = b"#WELCOME#"

@@ -15,8 +15,6 @@ if sys.platform != "win32":
     from ..system import state_directory
     from ..system.socket_file import SocketFile
 
-__all__ = ["ListeningAddress"]
-
 _BACKLOG: Final = 4096
 
 

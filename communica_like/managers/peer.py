@@ -10,8 +10,6 @@ from typing import Final
 from ..exceptions import InsecureAddress, PeerNotTrusted
 from ..system.peer_credentials import peer_credentials
 
-__all__ = ["Address", "address_text", "check_key", "check_peer"]
-
 Address = str | tuple[str, int]
 
 _WELL_KNOWN: Final = (b"", b"ipcq")

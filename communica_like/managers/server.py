@@ -20,8 +20,6 @@ from .connection import SocketConnection
 from .handshake import greet_client
 from .peer import address_text, check_key, check_peer
 
-__all__ = ["ManagerServer"]
-
 logger = logging.getLogger("communica_like.queues")
 
 _HANDSHAKE_TIMEOUT: Final = 5.0  # seconds, until the first request

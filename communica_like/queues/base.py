@@ -10,8 +10,6 @@ from ..abc import AsyncQueue, Serializer
 from ..aio.waiters import Waiters
 from ..exceptions import Closed, SerializerError
 
-__all__ = ["FdWatcher", "WaitingQueue"]
-
 
 class FdWatcher:
     """A registration of a descriptor with the event loop, which is kept a little longer than it is needed.

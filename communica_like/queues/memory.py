@@ -15,8 +15,6 @@ from ..exceptions import MessageTooBig
 from ..serializers import PickleSerializer
 from .base import WaitingQueue
 
-__all__ = ["MemoryQueue"]
-
 
 class MemoryQueue(WaitingQueue):
     """A queue within one process, for tests of programs that use another queue.

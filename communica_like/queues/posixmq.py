@@ -21,8 +21,6 @@ from .base import FdWatcher, WaitingQueue
 if sys.platform == "linux":
     from resource import RLIMIT_MSGQUEUE, RLIMIT_NOFILE, getrlimit
 
-__all__ = ["PosixMQ"]
-
 # A connector that probes the user's limit exhausts it for a fraction of a millisecond.
 _OPEN_ATTEMPTS: Final = 4
 _RETRY_INTERVAL: Final = 0.001  # seconds

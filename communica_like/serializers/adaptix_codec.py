@@ -12,8 +12,6 @@ from communica_like.serializers.json_codec import JsonSerializer
 from communica_like.serializers.likeness import find_difference, model_classes
 from communica_like.serializers.load_failure import describe_failure, type_name
 
-__all__ = ["AdaptixSerializer"]
-
 
 class _Retort(Protocol):
     def get_loader(self, tp: Any, /) -> Callable[[Any], Any]: ...
@@ -79,10 +77,10 @@ class AdaptixSerializer(Serializer):
         """Take the models from the annotations of *handler*.
 
         The request model is the annotation of its first positional parameter, the response model its
-        return annotation; further parameters do not matter. Without an annotation there is no
-        conversion. ``-> None`` is a model: an answer that is not None fails. ``-> Never`` and
-        ``-> NoReturn`` are none. It may be a function, a method, a partial or an object with
-        ``__call__``, async or not, and annotations may be strings.
+        return annotation; further parameters do not matter. Without a parameter, the request is None.
+        Without an annotation there is no conversion. ``-> None`` is a model: a response that is not None
+        fails. ``-> Never`` and ``-> NoReturn`` are none. *handler* may be a function, a method, a partial
+        or an object with ``__call__``, async or not, and annotations may be strings.
 
         Args:
             handler: what a route calls.
@@ -91,8 +89,8 @@ class AdaptixSerializer(Serializer):
 
         Raises:
             FeatureNotAvailable: adaptix is not installed.
-            TypeError: adaptix cannot convert a model, *handler* is a class or not callable, or it takes
-                no positional argument.
+            TypeError: adaptix cannot convert a model, *handler* is a class or not callable, or it
+                requires keyword arguments.
             NameError: an annotation that is a string names something its module does not have, such
                 as a class of a function's body.
         """

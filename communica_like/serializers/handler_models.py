@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from types import NoneType
 from typing import Any, Never, NoReturn, get_args, get_origin, get_type_hints
-
-__all__ = ["handler_models"]
 
 _POSITIONAL = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -19,27 +18,28 @@ _POSITIONAL = (
 def handler_models(handler: Callable[..., Any]) -> tuple[Any, Any]:
     """Return the annotations of the first positional parameter and of the returned value.
 
-    None stands for a missing annotation, and for the return annotations Never and NoReturn. The
-    annotation ``None`` is given as ``NoneType``. Of ``Awaitable[X]`` and ``Coroutine[Any, Any, X]`` as
-    return annotation it gives X.
+    None stands for a missing annotation, and for the return annotations Never and NoReturn. ``NoneType``
+    stands for the annotation ``None``, and for the data of a handler without parameters. Of
+    ``Awaitable[X]`` and ``Coroutine[Any, Any, X]`` as return annotation it gives X.
 
     Raises:
-        TypeError: it is a class, is not callable, or takes no positional argument.
+        TypeError: it is a class, is not callable, or requires keyword arguments.
         NameError: an annotation written as a string names something that the module does not have.
     """
     if inspect.isclass(handler):
         raise TypeError(f"{handler!r} is a class, not a handler")
     parameters = inspect.signature(handler).parameters.values()
     first = next((each for each in parameters if each.kind in _POSITIONAL), None)
-    if first is None:
-        raise TypeError(f"the handler {handler!r} takes no positional argument, so no request")
+    if any(each.kind is each.KEYWORD_ONLY and each.default is each.empty for each in parameters):
+        raise TypeError(f"the handler {handler!r} requires keyword arguments")
     function = _function_of(handler)
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError as exc:
         exc.add_note(f"while resolving annotations of the handler {handler!r}; or name the models instead")
         raise
-    return hints.get(first.name), _awaited(hints.get("return"))
+    request = hints.get(first.name) if first is not None else NoneType
+    return request, _awaited(hints.get("return"))
 
 
 def _function_of(handler: Callable[..., Any]) -> Callable[..., Any]:

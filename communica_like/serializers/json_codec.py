@@ -8,8 +8,6 @@ from typing import Any, NoReturn
 
 from communica_like.abc import Serializer
 
-__all__ = ["JsonSerializer"]
-
 
 def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, NewType, Union, get_args, get_origin, is_typeddict
 
-__all__ = ["find_difference", "model_classes"]
-
 _ATOMS = frozenset({NoneType, bool, int, float, complex, str, bytes})
 _TEXT = (str, bytes, bytearray, memoryview)
 _FIELD_LISTS = ("__dataclass_fields__", "__attrs_attrs__", "__pydantic_fields__")

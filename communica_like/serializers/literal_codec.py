@@ -10,8 +10,6 @@ from communica_like.abc import Serializer
 
 from .plain_literal import load_plain
 
-__all__ = ["LiteralSerializer"]
-
 _PLAIN: Final = frozenset({str, bytes, int, bool, type(None)})
 _ZERO: Final = ord("0")
 _MAYBE_PLAIN: Final = frozenset(b"([{-0123456789'")  # first bytes of what load_plain may know

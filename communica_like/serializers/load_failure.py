@@ -8,8 +8,6 @@ from typing import Any, get_origin
 
 from communica_like.features import optional_package
 
-__all__ = ["describe_failure", "type_name"]
-
 _MAX_PROBLEMS = 8
 _MAX_PATH = 200
 

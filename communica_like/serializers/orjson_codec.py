@@ -9,8 +9,6 @@ from typing import Any
 from communica_like.abc import Codec, Serializer
 from communica_like.features import optional_package
 
-__all__ = ["OrjsonSerializer"]
-
 
 class OrjsonSerializer(Serializer):
     """JSON by orjson: several times faster than JsonSerializer, and with more types.

@@ -7,8 +7,6 @@ from typing import Any
 
 from communica_like.abc import Serializer
 
-__all__ = ["PickleSerializer"]
-
 
 class PickleSerializer(Serializer):
     """Python's pickle, for queues that only processes of one user can write to.

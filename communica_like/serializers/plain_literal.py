@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-__all__ = ["load_plain"]
-
 _DEEPEST: Final = 90  # nested brackets; Python's parser accepts some 200
 
 # Strings in single quotes, without other quotes and backslashes; numbers; lists; dicts that begin with such a

@@ -6,8 +6,6 @@ from typing import Any
 
 from communica_like.abc import Serializer
 
-__all__ = ["RawSerializer"]
-
 
 class RawSerializer(Serializer):
     """Passes bytes through: dumps bytes-like objects, loads bytes. All instances are equal."""

@@ -8,8 +8,6 @@ from typing import Final
 
 from ..wire.frames import CONTINUE, ERROR, HEADER, MORE, MORE_PREFIX, RESULT, THROW
 
-__all__ = ["MAX_REPLIES", "MAX_STREAMS", "Bulk", "BulkSender"]
-
 MAX_STREAMS: Final = 16
 """Large messages that may be under way at once, in each direction."""
 

@@ -45,8 +45,6 @@ from ..wire.greetings import (
 )
 from ..wire.limits import Limits
 
-__all__ = ["ClientHandshake", "ServerHandshake", "error_for"]
-
 _MAX_PAYLOAD: Final = 4096
 _ERRORS: Final = {
     UNSUPPORTED_VERSION: VersionMismatch,

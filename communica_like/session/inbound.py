@@ -29,8 +29,6 @@ from .bulk import MAX_STREAMS
 from .events import Event
 from .partial import Partial
 
-__all__ = ["Inbound"]
-
 _ACK_FRAMES: Final = 64
 
 # Kind and flags are compared as one number: nearly all frames have no flags.

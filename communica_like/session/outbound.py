@@ -24,8 +24,6 @@ from .bulk import Bulk, BulkSender
 from .replay import ReplayBuffer
 from .waiting import Message, WaitingMessages
 
-__all__ = ["Outbound"]
-
 _ROUNDING_ERROR: Final = 0.001  # milliseconds, of adding and subtracting floats
 _BURST_SIZE: Final = 1024 * 1024  # bytes
 

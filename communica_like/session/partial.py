@@ -7,8 +7,6 @@ from typing import Final
 
 from ..exceptions import RemoteProtocolError
 
-__all__ = ["SMALLEST_PIECE", "Partial"]
-
 SMALLEST_PIECE: Final = 1024
 """Bytes that each piece but the last has at least, so that pieces do not cost more than they carry."""
 

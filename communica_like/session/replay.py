@@ -7,8 +7,6 @@ from collections import deque
 from ..exceptions import RemoteProtocolError
 from ..wire.frames import HEADER, HEADER_SIZE
 
-__all__ = ["ReplayBuffer"]
-
 
 class ReplayBuffer:
     """Keeps the bytes of each write until the other side has acknowledged them.

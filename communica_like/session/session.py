@@ -15,8 +15,6 @@ from .outbound import Outbound
 from .transitions import State, Step, after
 from .waiting import Message
 
-__all__ = ["Lost", "Session"]
-
 _ACK_DELAY: Final = 0.05
 """Seconds. Delayed ACK: how long an acknowledgement is held back to be sent along with others."""
 

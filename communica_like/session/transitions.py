@@ -16,8 +16,6 @@ from typing import Final
 
 from ..exceptions import LocalProtocolError
 
-__all__ = ["State", "Step", "after"]
-
 
 class State(Enum):
     """The state of a session."""

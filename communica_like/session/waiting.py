@@ -8,8 +8,6 @@ from typing import Final, NamedTuple
 from ..wire.frames import REQUEST, THROW
 from ..wire.limits import MESSAGE_COST
 
-__all__ = ["Message", "WaitingMessages"]
-
 _OVERHEAD: Final = 256
 """Bytes that a waiting message counts beyond its size."""
 

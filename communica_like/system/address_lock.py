@@ -14,8 +14,6 @@ from .lock_file import LockFile
 from .process_id import ProcessId
 from .state_directory import state_directory
 
-__all__ = ["AddressLock", "remove_stale_locks"]
-
 _PREFIX: Final = "lock-"
 _LOCK_ATTEMPTS: Final = 20
 _RETRY_INTERVAL: Final = 0.002  # seconds

@@ -16,8 +16,6 @@ from typing import IO, Final
 from . import fork
 from .child_stderr import StderrTail
 
-__all__ = ["ChildProcess"]
-
 _REAP_TIMEOUT: Final = 0.1  # seconds; a killed process rarely takes longer than one millisecond
 
 _living: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
@@ -43,6 +41,7 @@ class ChildProcess:
         input, output: our ends of its stdin and stdout; unbuffered and non-blocking.
         pid: its process id, and that of its group.
         ended: set when it has ended.
+        killed: whether ``kill`` was called.
 
     Raises:
         OSError: it cannot be started. FileNotFoundError: there is no such program, or no such *cwd*.
@@ -65,7 +64,7 @@ class ChildProcess:
         self._name = command[0]
         self._on_end = on_end
         self._ending = False
-        self._killed = False
+        self.killed = False
         self._pidfd: int | None = None
         self.ended = asyncio.Event()
         pipe = subprocess.PIPE
@@ -92,11 +91,6 @@ class ChildProcess:
     def returncode(self) -> int | None:
         """Its exit code; negative: the signal that killed it; None until it is reaped."""
         return self._popen.returncode
-
-    @property
-    def killed(self) -> bool:
-        """Whether ``kill`` was called."""
-        return self._killed
 
     @property
     def stderr_tail(self) -> bytes:
@@ -151,9 +145,9 @@ class ChildProcess:
 
         Blocks while the kernel ends the child, for at most 0.1 s. After that a thread reaps it.
         """
-        if self._killed:
+        if self.killed:
             return
-        self._killed = True
+        self.killed = True
         self._reap()
         self.ended.set()
         self._unwatch_end()
@@ -235,7 +229,7 @@ class ChildProcess:
         try:
             yield
         finally:
-            if not self._killed:
+            if not self.killed:
                 on_loop_end()
 
     def _disown(self) -> None:

@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["StderrTail"]
-
 _TAIL_SIZE: Final = 4096  # bytes
 _READ_SIZE: Final = 65536
 _LAST_READS: Final = 16  # a pipe holds 64 KiB, rarely 1 MiB

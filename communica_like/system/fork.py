@@ -11,8 +11,6 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-__all__ = ["add", "discard", "disconnect", "generation", "reset_in_child"]
-
 T = TypeVar("T")
 
 generation = 0

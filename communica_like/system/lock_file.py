@@ -12,8 +12,6 @@ from . import fork
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["LockFile"]
-
 
 class LockFile:
     """A file that one process at a time has locked: flock(2). The lock ends with the process.

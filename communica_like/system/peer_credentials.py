@@ -6,8 +6,6 @@ import socket
 import struct
 import sys
 
-__all__ = ["peer_credentials"]
-
 
 def peer_credentials(sock: socket.socket) -> tuple[int | None, int | None, int | None]:
     """Return the pid, uid and gid of the other process; None where the kernel does not tell."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Final, NamedTuple, Self
 
-__all__ = ["ProcessId"]
-
 _DEAD: Final = ("Z", "X", "x")  # ended, whether or not its parent has waited for it
 _EXITING: Final = 0x4  # PF_EXITING of the kernel's sched.h
 

@@ -6,8 +6,6 @@ from ..exceptions import LinkError
 from .address_lock import remove_stale_locks
 from .registry import remove_unowned
 
-__all__ = ["reap", "reap_in_passing"]
-
 
 def reap() -> list[str]:
     """Remove what ended processes of this user left behind in the kernel and the file system.

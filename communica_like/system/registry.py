@@ -28,8 +28,6 @@ from .state_directory import state_directory
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["Registration", "register", "register_reused", "remove_unowned"]
-
 _PREFIX: Final = "owned-"
 _LOCK_POLL_INTERVAL: Final = 0.001  # seconds
 _LOCK_TIMEOUT: Final = 0.5  # seconds; it is held for microseconds

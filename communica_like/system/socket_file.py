@@ -15,8 +15,6 @@ from ..exceptions import AddressInUse, LinkError
 from . import fork
 from .lock_file import LockFile
 
-__all__ = ["SocketFile", "check_path_length", "try_connect"]
-
 _BACKLOG: Final = 4096
 _MAX_PATH: Final = 107 if sys.platform == "linux" else 103  # sun_path without its final NUL
 

@@ -10,8 +10,6 @@ from typing import Final
 
 from ..exceptions import LinkError
 
-__all__ = ["state_directory", "state_path"]
-
 _VARIABLE: Final = "COMMUNICA_LIKE_DIR"
 
 

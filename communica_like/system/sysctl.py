@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["sysctl"]
-
 
 def sysctl(name: str) -> int | None:
     """Return the value of *name*, such as ``"kernel.msgmax"``; None if this system has no such limit."""

@@ -9,14 +9,13 @@ from typing import Final, NamedTuple, Self
 from ..exceptions import (
     CommunicaError,
     ConnectionLost,
+    HandlerError,
     MessageTooBig,
+    NoSuchRoute,
     ReqError,
     RespError,
     SerializerError,
-    UnknownError,
 )
-
-__all__ = ["CLOSING", "REQ", "RESP", "SERIALIZER", "TOO_BIG", "UNKNOWN", "Failure"]
 
 # The ``arg`` of an ERROR frame.
 REQ: Final = 1
@@ -25,6 +24,7 @@ UNKNOWN: Final = 3
 SERIALIZER: Final = 4
 TOO_BIG: Final = 5
 CLOSING: Final = 6
+NO_ROUTE: Final = 7
 
 _HEAD: Final = Struct("!BqI")
 _INT64: Final = 1 << 63
@@ -42,7 +42,9 @@ class Failure(NamedTuple):
     def of(cls, error: BaseException, traceback: str = "") -> Self:
         """Return what the requester is to be told of *error*."""
         if isinstance(error, ReqError | RespError):
-            kind = REQ if isinstance(error, ReqError) else RESP
+            kind = RESP if isinstance(error, RespError) else REQ
+            if isinstance(error, NoSuchRoute):
+                kind = NO_ROUTE
             message, code = _safely(str, error.message), error.code
             if isinstance(code, int) and -_INT64 <= code < _INT64:
                 return cls(kind, message, int(code))
@@ -55,6 +57,8 @@ class Failure(NamedTuple):
         """Return the exception that the requester is to raise."""
         if self.kind == REQ:
             return ReqError(self.message, self.code)
+        if self.kind == NO_ROUTE:
+            return NoSuchRoute(self.message, self.code)
         if self.kind == RESP:
             return RespError(self.message, self.code)
         if self.kind == SERIALIZER:
@@ -63,7 +67,7 @@ class Failure(NamedTuple):
             return MessageTooBig(self.message)
         if self.kind == CLOSING:
             return ConnectionLost(self.message, sent=False)
-        return UnknownError(self.message, self.code, self.traceback)
+        return HandlerError(self.message, self.code, self.traceback)
 
     def encode(self) -> bytes:
         """Return the frame's body: has-code u8, code i64, message size u32, message, traceback (UTF-8)."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from ..exceptions import RemoteProtocolError
 from .frames import HEADER, HEADER_SIZE
 
-__all__ = ["FrameReader"]
-
 
 class FrameReader:
     """Collects bytes of a stream and returns whole frames.

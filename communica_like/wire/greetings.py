@@ -10,24 +10,6 @@ from typing import Final, Self
 from ..exceptions import RemoteProtocolError
 from .limits import Limits
 
-__all__ = [
-    "AUTHENTICATION",
-    "CLIENT_ID_IN_USE",
-    "MAGIC",
-    "NONCE_SIZE",
-    "NO_SESSION",
-    "OLDEST_VERSION",
-    "OTHER",
-    "PROOF_SIZE",
-    "REPLACED",
-    "UNSUPPORTED_VERSION",
-    "VERSION",
-    "Challenge",
-    "Hello",
-    "Reason",
-    "Welcome",
-]
-
 MAGIC: Final = b"CMLK"
 VERSION: Final = 1
 OLDEST_VERSION: Final = 1

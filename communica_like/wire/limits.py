@@ -9,8 +9,6 @@ from typing import ClassVar, Final, Self
 
 from ..exceptions import RemoteProtocolError
 
-__all__ = ["MESSAGE_COST", "Limits"]
-
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
 

@@ -8,17 +8,19 @@ import pytest
 
 from communica_like.aio.daemon_call import daemon_call
 
-PATIENCE = 10.0
+PATIENCE = 40.0
 
 
 class Call:
     """A blocking call that ends when it is told to, and what became of its result."""
 
     def __init__(self) -> None:
+        self.begun = threading.Event()
         self.go = threading.Event()
         self.disposed = threading.Event()
 
     def __call__(self) -> str:
+        self.begun.set()
         assert self.go.wait(PATIENCE)
         return "result"
 
@@ -71,7 +73,7 @@ def test_the_end_of_the_loop_does_not_wait() -> None:
 
     async def leave() -> None:
         calling = asyncio.create_task(daemon_call(call, call.dispose))
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(call.begun.wait, PATIENCE)
         calling.cancel()
 
     began = time.monotonic()

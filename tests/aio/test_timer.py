@@ -16,7 +16,7 @@ async def test_it_rings_once_at_the_time_that_was_set_last() -> None:
     alarm.set(began + 60)
     alarm.set(began + 0.01)
     assert alarm.at == began + 0.01
-    assert await asyncio.wait_for(rung.get(), 5) >= began + 0.009
+    assert await asyncio.wait_for(rung.get(), 40) >= began + 0.009
     assert alarm.at == NEVER
     assert rung.empty()
 
@@ -26,7 +26,7 @@ async def test_a_time_that_is_over_is_soon_enough() -> None:
     alarm = DeadlineTimer(rung.set)
     alarm.set(0.0)
     assert not rung.is_set()
-    await asyncio.wait_for(rung.wait(), 5)
+    await asyncio.wait_for(rung.wait(), 40)
 
 
 async def test_never_stops_it() -> None:

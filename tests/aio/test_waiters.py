@@ -10,7 +10,7 @@ import pytest
 from communica_like.aio.waiters import Waiter, Waiters
 from communica_like.exceptions import Closed
 
-PATIENCE = 10.0
+PATIENCE = 40.0
 
 
 class Counter:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
-import select
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
 from communica_like.blocking import pipes, posixmq, sysvmq
-from tests.blocking.parked import parked
+from tests.process import Program
 from tests.queues.media import new_name
 
-__all__ = ["MEDIA", "PATIENCE", "Child", "opened", "until"]
+__all__ = ["MEDIA", "PATIENCE", "opened", "program", "until"]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 def opened(name: str) -> Any:
@@ -72,38 +68,6 @@ def until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.001)
 
 
-class Child:
-    """A program of tests/blocking/child.py. Killed at the end."""
-
-    def __init__(self, program: str, *arguments: object) -> None:
-        command = [sys.executable, "-m", "tests.blocking.child", program, *map(str, arguments)]
-        environment = {**os.environ, "PYTHONWARNINGS": "error"}
-        self.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def line(self) -> str:
-        """Return the next line that it prints."""
-        assert self.process.stdout is not None
-        text = self.process.stdout.readline()
-        assert text, "the program has ended; see its stderr"
-        return text.strip()
-
-    def has_spoken(self) -> bool:
-        """Whether there is a line to come at once. It must not have printed two since the last was taken."""
-        assert self.process.stdout is not None
-        return bool(select.select([self.process.stdout], [], [], 0)[0])
-
-    def until_parked(self) -> None:
-        """Wait until its portal runs and its main thread sleeps."""
-        until(lambda: parked(self.process.pid), "it waits")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
+def program(name: str, *arguments: object) -> Program:
+    """Start a program of tests/blocking/child.py."""
+    return Program("-m", "tests.blocking.child", name, *arguments, env={"PYTHONWARNINGS": "error"})

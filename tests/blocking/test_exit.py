@@ -79,7 +79,7 @@ def test_before_the_server_is_there(scene: Scene) -> None:
     script = scene.start(
         BEGIN
         + """
-client = RouteClient(connector).init(None)
+client = RouteClient(connector).init(wait=False)
 for number in range(1000):
     client.throw("note", number)
 print("thrown")

@@ -64,7 +64,7 @@ fork(child)
 tell(lambda: client.request("pid", None))
 client.close()
 """
-    assert said(scene, text) == [ERROR] * 4 + ["None", "exit code 0", str(server.process.pid)]
+    assert said(scene, text) == [ERROR] * 4 + ["None", "exit code 0", str(server.pid)]
 
 
 def test_leaving_the_parents_block(scene: Scene) -> None:
@@ -83,9 +83,9 @@ with RouteClient(connector) as client:
 def test_a_fresh_one_in_the_child(scene: Scene, portal: str) -> None:
     scene.serve()
     text = f"""
-client = RouteClient(connector, "parent", portal={portal}).init()
+client = RouteClient(connector, client_id="parent", portal={portal}).init()
 def child():
-    with RouteClient(connector, "child", portal={portal}) as other:
+    with RouteClient(connector, client_id="child", portal={portal}) as other:
         tell(lambda: other.request("echo", "child"))
     forgotten = RouteClient(connector, portal={portal}).init()
     forgotten.throw("note", 1)

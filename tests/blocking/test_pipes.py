@@ -17,7 +17,7 @@ import pytest
 from communica_like.blocking.pipes import PipeQueue, SimplePipeQueue
 from communica_like.exceptions import Closed, MessageTooBig, SerializerError
 from communica_like.serializers import JsonSerializer
-from tests.blocking.media import PATIENCE, Child, until
+from tests.blocking.media import PATIENCE, program, until
 from tests.interop.items import LITERALS
 
 
@@ -87,13 +87,13 @@ def test_several_items_wait_in_the_pipe(path: str) -> None:
 def test_between_processes(tmp_path: Path) -> None:
     there, back = f"pipe:{tmp_path}/there", f"pipe:{tmp_path}/back"
     with SimplePipeQueue(tmp_path / "there") as pq, SimplePipeQueue(tmp_path / "back") as answers:
-        with Child("echo", there, back) as child:
+        with program("echo", there, back) as child:
             for item in (1, "two\nlines", [3, {"four": b"5"}], {6, 7}):
                 pq.put_nowait(item)
                 assert answers.get(timeout=PATIENCE) == item
             pq.put_nowait(None)
             assert child.line() == "ended"
-            assert child.process.wait(PATIENCE) == 0
+            assert child.end() == 0
 
 
 def test_get_blocks_until_there_is_an_item(path: str) -> None:

@@ -22,7 +22,7 @@ from communica_like.blocking import RouteServer, SimpleClient
 
 client = SimpleClient(MemoryConnector())
 client.request(1, timeuot=2.0)
-client.request()
+RouteServer(MemoryConnector()).request(client_id="c")
 client.request(1, timeout="2")
 client.throw(1, 2)
 number: int = client.connected.real.nothing

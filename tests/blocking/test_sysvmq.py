@@ -16,7 +16,7 @@ from communica_like.blocking.sysvmq import Queue, QueueError
 from communica_like.exceptions import SerializerError
 from communica_like.queues import SysVMQ
 from communica_like.serializers import JsonSerializer, RawSerializer
-from tests.blocking.media import PATIENCE, Child, until
+from tests.blocking.media import PATIENCE, program, until
 
 
 @pytest.fixture
@@ -53,13 +53,13 @@ def test_the_example_of_the_documentation(mq: Queue) -> None:
 
 
 def test_the_same_queue_is_joined_by_its_key(mq: Queue) -> None:
-    with Queue(0) as answers, Child("echo", f"sysv:{mq.key}", f"sysv:{answers.key}") as child:
+    with Queue(0) as answers, program("echo", f"sysv:{mq.key}", f"sysv:{answers.key}") as child:
         for item in (1, "two", [3, {"four": b"5"}], {6, 7}):
             mq.put(item)
             assert answers.get(timeout=PATIENCE) == item
         mq.put(None)
         assert child.line() == "ended"
-        assert child.process.wait(PATIENCE) == 0
+        assert child.end() == 0
 
 
 def test_closing_removes_it(mq: Queue) -> None:
@@ -169,7 +169,7 @@ def test_without_waiting(mq: Queue) -> None:
         for full in fulls:
             with pytest.raises(queue.Full):
                 full()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < PATIENCE
 
 
 def test_put_waits_for_room() -> None:

@@ -13,14 +13,14 @@ from communica_like.abc import Link, LinkReceiver
 from communica_like.connectors import FifoConnector, SysVConnector
 from communica_like.queues import PipeQueue, PosixMQ, SysVMQ
 from communica_like.serializers import RawSerializer
-from tests.integration.child import Child
+from tests.process import AsyncProgram
 
 __all__ = ["Actor"]
 
 MIB = 2**20
 
 
-class Actor(Child):
+class Actor(AsyncProgram):
     """Runs a program of this file.
 
     Args:
@@ -30,8 +30,7 @@ class Actor(Child):
     """
 
     def __init__(self, program: str, url: str, mode: str = "idle") -> None:
-        super().__init__("any_server")
-        self._command = [sys.executable, "-m", "tests.connectors.actor", program, url, mode]
+        super().__init__("-m", "tests.connectors.actor", program, url, mode)
 
 
 class Side:

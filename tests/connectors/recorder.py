@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from communica_like.abc import Connector, Link, LinkReceiver, Listener
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 class Recorder:

@@ -29,7 +29,7 @@ from communica_like.entities.handling.tasks import FINISHED, EagerTask, enter_ta
 from communica_like.entities.server import Server
 from communica_like.testing import run_with_virtual_clock
 
-PATIENCE = 10.0
+PATIENCE = 40.0
 QUICK = Backoff(initial=0.001, maximum=0.01)
 
 P = ParamSpec("P")

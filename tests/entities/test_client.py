@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,10 @@ async def test_init_waits_until_the_server_is_there() -> None:
         assert not client.connected
 
 
-async def test_init_none_returns_at_once() -> None:
+async def test_init_without_waiting_returns_at_once() -> None:
     connector = MemoryConnector()
     seen: list[int] = []
-    client = await SimpleClient(connector, backoff=QUICK).init(None)
+    client = await SimpleClient(connector, backoff=QUICK).init(wait=False)
     assert not client.connected
     asking = asyncio.create_task(client.request(1))
     await client.throw(2)
@@ -59,19 +60,63 @@ async def test_init_none_returns_at_once() -> None:
         await client.close()
 
 
-@pytest.mark.parametrize("timeout", [0.02, 1e-9, -1])
+@pytest.mark.parametrize("timeout", [0.02, 1e-9, 0, -1])
 @in_virtual_time
 async def test_init_gives_up_in_time_and_says_why(timeout: float) -> None:
     client = SimpleClient(MemoryConnector("nobody here"), backoff=QUICK)
-    with pytest.raises(ConnectTimeout, match=f"within {timeout} s") as caught:
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ConnectTimeout, match=r"^no connection to memory://nobody%20here") as caught:
         await client.init(timeout)
+    assert asyncio.get_running_loop().time() - began < max(timeout, 0) + 1e-6
     assert isinstance(caught.value, TimeoutError)
-    if timeout == 0.02:
-        assert isinstance(caught.value.__cause__, LinkRefused)
-        assert "no server listens at memory://nobody%20here" in str(caught.value)
+    if timeout > 0:
+        assert f" within {timeout} s: " in str(caught.value)
+    assert isinstance(caught.value.__cause__, LinkRefused)
+    assert ": no server listens at memory://nobody%20here" in str(caught.value)
     assert client.state == "closed"
     async with SimpleServer(client.connector, echo), client:
         assert await client.request(1) == 1
+
+
+async def test_one_attempt_is_enough_if_the_server_is_there() -> None:
+    connector = MemoryConnector()
+    async with SimpleServer(connector, echo):
+        client = await SimpleClient(connector).init(0)
+        assert await client.request(1) == 1
+        await client.close()
+
+
+@in_virtual_time
+async def test_one_attempt_takes_the_handshake_timeout_at_most() -> None:
+    connector = MemoryConnector()
+    async with serving(connector):
+        client = SimpleClient(connector, handshake_timeout=3)
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(ConnectTimeout, match=r"no answer from memory://.* within 3 s"):
+            await client.init(0)
+        assert asyncio.get_running_loop().time() - began == pytest.approx(3)
+        with pytest.raises(ConnectTimeout, match=r"within 2 s: the first attempt was not over") as caught:
+            await client.init(2)
+        assert caught.value.__cause__ is None
+
+
+async def test_not_to_wait_takes_no_timeout() -> None:
+    client = SimpleClient(MemoryConnector())
+    with pytest.raises(TypeError, match="takes no timeout"):
+        await client.init(1, wait=False)
+    assert client.state == "new"
+
+
+async def test_the_path_that_is_tried_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connector = LocalConnector(f"not-served-{os.getpid()}")
+    client = SimpleClient(connector, backoff=QUICK)
+    with pytest.raises(ConnectTimeout) as caught:
+        await client.init(0)
+    where = f"{connector.dump_state()} ({connector.path})"
+    assert str(caught.value).startswith(f"no connection to {where}: no server listens at ")
+    assert f"cannot connect to {where}: no server listens at " in logged(caplog)
 
 
 async def test_init_cancelled_closes() -> None:
@@ -121,17 +166,18 @@ def test_client_ids() -> None:
             SimpleClient(connector, client_id=client_id)
 
 
+@pytest.mark.parametrize("wait", [True, False])
 @pytest.mark.parametrize("timeout", [0, 5, None])
 async def test_a_mistake_that_no_reconnect_cures(
-    timeout: float | None, caplog: pytest.LogCaptureFixture
+    timeout: float | None, wait: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = SimpleClient(LocalConnector("/" + "x" * 200))
-    if timeout is not None:
+    if wait:
         with pytest.raises(ValueError, match="at most"):
             await asyncio.wait_for(client.init(timeout), PATIENCE)
         assert client.state == "closed"
         return
-    await client.init(None)
+    await client.init(wait=False)
     await client.throw(1)
     with pytest.raises(ValueError, match="at most"):
         await asyncio.wait_for(client.request(1), PATIENCE)
@@ -162,7 +208,7 @@ async def why_not(connector: Connector) -> str:
 async def test_a_silent_peer_is_not_waited_for_by_close() -> None:
     connector = MemoryConnector()
     async with serving(connector) as served:
-        client = await SimpleClient(connector, backoff=QUICK).init(None)
+        client = await SimpleClient(connector, backoff=QUICK).init(wait=False)
         await eventually(lambda: served.links)
         await asyncio.wait_for(client.close(), PATIENCE)
         assert isinstance(served.recorders[0], Recorder)

@@ -88,7 +88,9 @@ async def test_calls_that_wait_raise_closed(make: Make) -> None:
     async with Stage(make) as stage:
         if isinstance(stage.entity, SimpleClient):
             await stage.other.close()
-        await stage.entity.init(None)
+            await stage.entity.init(wait=False)
+        else:
+            await stage.entity.init()
         waiting = [asyncio.create_task(stage.request(n)) for n in range(3)]
         await asyncio.sleep(0)
         await asyncio.wait_for(stage.entity.close(), PATIENCE)

@@ -96,7 +96,7 @@ async def test_who_waited_for_the_first_attempt() -> None:
     connector = OnceConnector()
     connector.failure = LinkError("no such program")
     connector.ready.clear()
-    client = await SimpleClient(connector).init(None)
+    client = await SimpleClient(connector).init(wait=False)
     asking = asyncio.create_task(client.request(1))
     await asyncio.sleep(0)
     connector.ready.set()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,19 @@ import pytest
 from communica_like import (
     Closed,
     ConnectionLost,
+    Link,
+    LinkReceiver,
+    Listener,
     LocalConnector,
     MemoryConnector,
+    RouteServer,
     SimpleClient,
     SimpleServer,
     TcpConnector,
     connector_from,
 )
-from communica_like.exceptions import AddressInUse, InsecureAddress, LinkError
-from tests.entities.stage import PATIENCE, QUICK, echo, eventually, logged, simple_pair
+from communica_like.exceptions import AddressInUse, ConnectTimeout, InsecureAddress, LinkError
+from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged, simple_pair
 
 
 async def test_the_address_tells_the_chosen_port() -> None:
@@ -57,9 +63,45 @@ async def test_addresses_that_cannot_be_served(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("timeout", [0, None, 5])
 async def test_init_with_any_timeout(timeout: float | None) -> None:
-    server = await SimpleServer(MemoryConnector()).init(timeout)
+    connector = MemoryConnector()
+    server = await SimpleServer(connector).init(timeout)
     assert server.state == "running"
+    with pytest.raises(AddressInUse):
+        await asyncio.wait_for(SimpleServer(connector).init(timeout), PATIENCE)
     await server.close()
+
+
+@dataclass(frozen=True)
+class Slow(MemoryConnector):
+    """An address that cannot be listened to before its time."""
+
+    delay: float = 2.0
+
+    async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
+        await asyncio.sleep(self.delay)
+        return await super().listen(accept)
+
+
+@pytest.mark.parametrize("timeout, limit", [(0.5, 0.5), (0, 1.5), (-1, 1.5)])
+@in_virtual_time
+async def test_an_address_that_takes_too_long(timeout: float, limit: float) -> None:
+    server = SimpleServer(Slow("slow"), handshake_timeout=1.5)
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ConnectTimeout, match=f"^memory://slow could not be served within {limit} s$"):
+        await server.init(timeout)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(limit)
+    assert server.state == "closed"
+    for enough in (None, 3):
+        await server.init(enough)
+        await server.close()
+
+
+async def test_the_path_of_a_servers_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "s")
+    async with SimpleServer(LocalConnector(path)) as server:
+        assert server.path == path == server.connector.path
+    assert SimpleServer(TcpConnector("127.0.0.1", 0)).path is None
+    assert RouteServer(MemoryConnector()).path is None
 
 
 async def test_init_cancelled_leaves_the_address_free(tmp_path: Path) -> None:
@@ -89,7 +131,7 @@ async def test_a_client_that_leaves_ends_requests_to_it() -> None:
         await asyncio.sleep(30)
 
     async with simple_pair(None, never) as (server, client):
-        asking = asyncio.create_task(server.request(1, client.client_id))
+        asking = asyncio.create_task(server.request(1, client_id=client.client_id))
         await eventually(lambda: client._pool is not None and not client._pool.idle)
         await client.close(0)
         with pytest.raises(ConnectionLost):

@@ -2,19 +2,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+import communica_like
 from communica_like import (
     Closed,
     ConnectionLost,
     MemoryConnector,
     RequestTimeout,
     RespError,
+    RouteTable,
     Serializer,
     SimpleClient,
     SimpleServer,
+    blocking,
 )
 from communica_like.serializers import JsonSerializer
 from tests.entities.stage import PATIENCE, echo, eventually, simple_pair
@@ -29,19 +34,21 @@ class Upper(Serializer):
 
 
 def test_the_order_of_arguments() -> None:
-    def names(kind: type) -> list[str]:
+    def names(kind: Callable[..., Any]) -> list[str]:
         parameters = inspect.signature(kind).parameters.values()
         return [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
 
-    assert names(SimpleServer) == ["connector", "handler", "serializer"]
-    assert names(SimpleClient) == ["connector", "handler", "serializer", "client_id"]
+    assert names(SimpleServer) == names(SimpleClient) == ["connector", "handler", "serializer"]
+    for kind in (SimpleServer, SimpleClient):
+        for call in (kind.request, kind.throw):
+            assert names(call) == ["self", "data"]
 
 
 async def test_both_ways() -> None:
     async with simple_pair(lambda data: data + 1, lambda data: data * 2) as (server, client):
         assert await client.request(1) == 2
         assert await server.request(5) == 10
-        assert await server.request(5, client.client_id) == 10
+        assert await server.request(5, client_id=client.client_id) == 10
         assert await asyncio.gather(*map(client.request, range(100))) == list(range(1, 101))
 
 
@@ -61,14 +68,51 @@ async def test_a_serializer_of_ones_own() -> None:
         assert await client.request("quiet") == "QUIET"
 
 
-@pytest.mark.parametrize("kind", [SimpleServer, SimpleClient])
-def test_what_is_refused(kind: Any) -> None:
-    with pytest.raises(TypeError, match="connector is expected"):
-        kind("local://x")
+@pytest.mark.parametrize("name", ["SimpleServer", "SimpleClient", "RouteServer", "RouteClient"])
+@pytest.mark.parametrize("module", [communica_like, blocking], ids=["async", "blocking"])
+def test_what_is_no_connector(module: Any, name: str) -> None:
+    kind = getattr(module, name)
+    for given, call in (
+        ("local://x", f"{name}(connector_from('local://...'), ...)"),
+        ("amqp://me:s3cr3t@host", f"{name}(connector_from('amqp://...'), ...)"),
+        ("x", f"{name}(LocalConnector('x'), ...)"),
+        (5, f"{name}(LocalConnector('name'), ...)"),
+        (MemoryConnector, f"{name}(LocalConnector('name'), ...)"),
+    ):
+        with pytest.raises(TypeError, match="a connector is expected, not ") as caught:
+            kind(given)
+        assert str(caught.value).endswith(f": {call}")
+        assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize("side", ["Server", "Client"])
+@pytest.mark.parametrize("module", [communica_like, blocking], ids=["async", "blocking"])
+def test_what_is_refused(module: Any, side: str) -> None:
+    kind = getattr(module, f"Simple{side}")
+    call = f"Simple{side}(connector, handler)"
     with pytest.raises(TypeError, match="serializer is expected"):
         kind(MemoryConnector(), echo, JsonSerializer)
-    with pytest.raises(TypeError, match="callable"):
+    with pytest.raises(TypeError, match=f"5 is not: {re.escape(call)}$"):
         kind(MemoryConnector(), 5)
+    with pytest.raises(TypeError, match=re.escape(f"{call}; with a table: Route{side}(connector, table)")):
+        kind(MemoryConnector(), RouteTable())
+    with pytest.raises(TypeError, match=re.escape(call)) as caught:
+        kind(MemoryConnector(), "me")
+    assert ("with an id: SimpleClient(connector, client_id='me')" in str(caught.value)) == (side == "Client")
+    with pytest.raises(TypeError, match="positional arguments"):
+        kind(MemoryConnector(), echo, JsonSerializer(), "me")
+    if side == "Client":
+        with pytest.raises(TypeError, match=r"not 5: SimpleClient\(connector, \.\.\., client_id='name'\)"):
+            kind(MemoryConnector(), client_id=5)
+
+
+async def test_no_data_is_none() -> None:
+    seen: list[Any] = []
+    async with simple_pair(lambda data: [data], seen.append) as (server, client):
+        assert await client.request() == [None]
+        await server.throw()
+        await eventually(lambda: seen == [None])
+        assert await server.request() is None
 
 
 async def test_any_client_means_another_one_each_time() -> None:
@@ -94,10 +138,10 @@ async def test_no_client_yet() -> None:
         with pytest.raises(RequestTimeout, match="no client"):
             await server.request(1, timeout=0.001)
         with pytest.raises(ConnectionLost, match="no client 'me'") as caught:
-            await server.request(1, "me")
+            await server.request(1, client_id="me")
         assert caught.value.sent is False
         with pytest.raises(ConnectionLost, match="no client 'me'"):
-            await server.throw(1, "me")
+            await server.throw(1, client_id="me")
         async with SimpleClient(connector, lambda data: data * 2):
             assert await asyncio.wait_for(asking, PATIENCE) == 8
 

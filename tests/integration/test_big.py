@@ -96,9 +96,9 @@ async def test_two_clients_with_one_id_replaced(folder: Path) -> None:
             async with SimpleClient(connector, client_id="twin") as second:
                 assert await second.request("me") == "me"
                 with pytest.raises(ConnectionLost, match="took over"):
-                    await asyncio.wait_for(waiting, 5)
-                await asyncio.wait_for(ended.wait(), 5)
+                    await asyncio.wait_for(waiting, 40)
+                await asyncio.wait_for(ended.wait(), 40)
                 # The first does not fight back: it says why it stopped.
                 with pytest.raises(ClientIdInUse):
-                    await asyncio.wait_for(first.request("I again"), 5)
+                    await asyncio.wait_for(first.request("I again"), 40)
                 assert await second.request("still me") == "still me"

@@ -12,7 +12,7 @@ import pytest
 
 from communica_like import ConnectionLost, SimpleServer, connector_from
 
-from .child import Child
+from .program import program
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pidfd_open(2) is Linux's")
 
@@ -31,7 +31,7 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 async def test_its_requests_end_at_once(url: str) -> None:
-    async with SimpleServer(connector_from(url)) as server, Child("asked_client", url) as client:
+    async with SimpleServer(connector_from(url)) as server, program("asked_client", url) as client:
         asking = asyncio.ensure_future(server.request(None, timeout=30))  # of whoever comes
         assert await client.line() == "asked"
         await client.kill()

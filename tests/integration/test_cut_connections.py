@@ -10,7 +10,7 @@ import pytest
 from communica_like import Backoff, Limits, LocalConnector, SimpleClient, TcpConnector
 from communica_like.testing import CuttingProxy
 
-from .child import Child
+from .program import program
 from .traffic import Party
 
 
@@ -22,7 +22,7 @@ async def run(url: str, folder: Path, messages: int, cuts: int, cut_after: tuple
         target, listen = url.removeprefix("local://"), f"{folder}/proxy"
     else:
         target, listen = ("127.0.0.1", int(url.rpartition(":")[2])), None
-    async with Child("traffic_server", url, each) as server:
+    async with program("traffic_server", url, each) as server:
         assert await server.line() == "serving"
         proxy = CuttingProxy(target, listen=listen or ("127.0.0.1", 0), seed=3, cut_after=cut_after)
         proxy.max_cuts = cuts

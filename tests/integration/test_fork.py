@@ -9,8 +9,9 @@ import signal
 import pytest
 
 from communica_like import Backoff, ConnectionLost, Limits, RouteClient, connector_from
+from tests.process import live_processes
 
-from .child import Child, live_processes
+from .program import program
 
 
 def client_of(url: str) -> RouteClient:
@@ -20,7 +21,7 @@ def client_of(url: str) -> RouteClient:
 @pytest.mark.parametrize("how", ["fork", "multiprocessing"])
 async def test_children_do_not_keep_a_dead_server_alive(url: str, how: str) -> None:
     """Its clients notice at once, and its address is free, though the children live."""
-    async with Child("any_server", url, session=True) as first:
+    async with program("any_server", url) as first:
         assert await first.line() == f"serving {url}"
         async with client_of(url) as client:
             children = await client.request(how, 3)
@@ -31,7 +32,7 @@ async def test_children_do_not_keep_a_dead_server_alive(url: str, how: str) -> N
             with pytest.raises(ConnectionLost):
                 await asyncio.wait_for(waiting, Limits().resume_window - 1)
             assert list(live_processes(children)) == children
-            async with Child("any_server", url) as second:
+            async with program("any_server", url) as second:
                 assert await second.line() == f"serving {url}"
                 assert await asyncio.wait_for(client.request("pid", None), 20) == second.pid
             assert list(live_processes(children)) == children
@@ -40,13 +41,13 @@ async def test_children_do_not_keep_a_dead_server_alive(url: str, how: str) -> N
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
 async def test_a_child_that_ends_does_no_harm(url: str, number: signal.Signals) -> None:
     """A signal to a child ends the child, and neither its parent's links nor its parent."""
-    async with Child("any_server", url, session=True) as server:
+    async with program("any_server", url) as server:
         assert await server.line() == f"serving {url}"
         async with client_of(url) as client:
             children = await client.request("fork", 3)
             for pid in children:
                 os.kill(pid, number)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(40):
                 while list(live_processes(children)):
                     await asyncio.sleep(0.01)
             assert await client.request("pid", None) == server.pid

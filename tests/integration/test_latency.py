@@ -9,7 +9,7 @@ import pytest
 
 from communica_like import RouteClient, Serializer, connector_from
 
-from .child import Child
+from .program import program
 
 SIZE = 64 * 1024 * 1024
 SAMPLES = 3_000
@@ -51,7 +51,7 @@ async def beside(client: RouteClient, route: str, data: bytes) -> list[float]:
     return samples
 
 
-@pytest.mark.soak
+@pytest.mark.quiet
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("direction", ["request", "answer"])
 async def test_small_requests_beside_64_mib(
@@ -59,7 +59,7 @@ async def test_small_requests_beside_64_mib(
 ) -> None:
     route, data = ("sink", bytes(SIZE)) if direction == "request" else ("source", str(SIZE).encode())
     ratios = []
-    async with Child("blob_server", url) as server:
+    async with program("blob_server", url) as server:
         await server.line()
         async with RouteClient(connector_from(url), serializer=Raw()) as client:
             for _ in range(ATTEMPTS):

@@ -34,8 +34,8 @@ async def run(messages: int, cuts: int, limits: Limits, cut_after: tuple[int, in
                 at_client.send(messages // 2, client.request, client.throw),
                 at_server.send(
                     messages // 2,
-                    lambda data: server.request(data, client.client_id),
-                    lambda data: server.throw(data, client.client_id),
+                    lambda data: server.request(data, client_id=client.client_id),
+                    lambda data: server.throw(data, client_id=client.client_id),
                 ),
             )
     at_server.check_all_came(at_client, messages // 2)

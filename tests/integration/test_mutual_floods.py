@@ -30,7 +30,7 @@ async def flood(connector: Connector, limits: Limits, count: int, *, nested: boo
         if kind == "throw":
             caught["server"].append(number)
         if kind == "ask":
-            assert await server.request(["leaf", number, ""], context.client_id) == number
+            assert await server.request(["leaf", number, ""], client_id=context.client_id) == number
         await asyncio.sleep(0)
         return int(number)
 

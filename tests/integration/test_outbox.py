@@ -109,8 +109,9 @@ def test_who_waits_for_room_hears_that_the_client_is_gone(size: int) -> None:
             client = await SimpleClient(faulty, numbers.handle, limits=LIMITS).init()
             faulty.stall()
             data = [1, "x" * size]
-            throws = [asyncio.ensure_future(server.throw(data, client.client_id)) for _ in range(50)]
-            requests = [asyncio.ensure_future(server.request(data, client.client_id)) for _ in range(50)]
+            it = client.client_id
+            throws = [asyncio.ensure_future(server.throw(data, client_id=it)) for _ in range(50)]
+            requests = [asyncio.ensure_future(server.request(data, client_id=it)) for _ in range(50)]
             await turns(5)
             assert not throws[-1].done()
             closing = asyncio.ensure_future(client.close(0))

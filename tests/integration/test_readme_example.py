@@ -6,13 +6,13 @@ import signal
 
 from tests.ports import free_port
 
-from .child import Child
+from .program import program
 
 
 async def test_two_processes() -> None:
     # The client may be there first; it waits.
     port = free_port()
-    async with Child("readme_client", port) as client, Child("readme_server", port) as server:
+    async with program("readme_client", port) as client, program("readme_server", port) as server:
         assert await server.line() == "hello"
         assert await client.line() == "Server received: hello"
         assert await client.end() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 
 from communica_like import Backoff, ConnectionLost, Limits, RouteClient, RouteServer, connector_from
 from communica_like.exceptions import AddressInUse
+from tests.process import TIMEOUT, AsyncProgram
 
-from .child import Child
+from .program import program
 
 QUICK = Limits(heartbeat=0.4, resume_window=0.6)
 OPTIONS = json.dumps({"limits": {"heartbeat": 0.4, "resume_window": 0.6}})
@@ -22,7 +24,7 @@ def client_of(url: str, limits: Limits = QUICK) -> RouteClient:
     return RouteClient(connector_from(url), limits=limits, backoff=Backoff(initial=0.01, maximum=0.05))
 
 
-async def in_flight(client: RouteClient, server: Child, count: int) -> list[asyncio.Task[Any]]:
+async def in_flight(client: RouteClient, server: AsyncProgram, count: int) -> list[asyncio.Task[Any]]:
     """Make requests that do not end, and wait until the server has them."""
     tasks = [asyncio.ensure_future(client.request("wait", number)) for number in range(count)]
     for number in range(count):
@@ -45,7 +47,7 @@ async def all_lost(tasks: list[asyncio.Task[Any]], within: float) -> float:
 
 
 async def test_killed_with_requests_in_flight(url: str) -> None:
-    async with Child("any_server", url, OPTIONS) as first:
+    async with program("any_server", url, OPTIONS) as first:
         await first.line()
         async with client_of(url) as client:
             tasks = await in_flight(client, first, 100)
@@ -58,7 +60,7 @@ async def test_killed_with_requests_in_flight(url: str) -> None:
             await all_lost(tasks, within=10.0)
             # What is not idempotent waits for the next server, too, if it was not sent.
             later = asyncio.ensure_future(client.request("echo", "later"))
-            async with Child("any_server", url, OPTIONS) as second:
+            async with program("any_server", url, OPTIONS) as second:
                 assert await second.line() == f"serving {url}", "what the dead server left is no hindrance"
                 assert await asyncio.wait_for(asyncio.gather(*again), 20) == [0.3] * 50
                 assert await asyncio.wait_for(later, 20) == "later"
@@ -67,11 +69,11 @@ async def test_killed_with_requests_in_flight(url: str) -> None:
 
 async def test_stopped_then_killed(url: str) -> None:
     """A server that stands still is given up after heartbeat and resume window."""
-    async with Child("any_server", url, OPTIONS) as server:
+    async with program("any_server", url, OPTIONS) as server:
         await server.line()
         async with client_of(url) as client:
             tasks = await in_flight(client, server, 20)
-            await server.stopped()
+            await server.stop()
             await all_lost(tasks, within=QUICK.heartbeat + QUICK.resume_window + 10.0)
             await server.kill()
         assert client.state == "closed"
@@ -80,11 +82,11 @@ async def test_stopped_then_killed(url: str) -> None:
 @pytest.mark.chaos
 @pytest.mark.parametrize("kill", [True, False])
 async def test_stopped_with_the_default_limits(url: str, kill: bool) -> None:
-    async with Child("any_server", url) as server:
+    async with program("any_server", url) as server:
         await server.line()
         async with client_of(url, Limits()) as client:
             tasks = await in_flight(client, server, 100)
-            await server.stopped()
+            await server.stop()
             if kill:
                 await asyncio.sleep(1)  # some time between the two is what this is about
                 await server.kill()
@@ -98,12 +100,12 @@ async def test_stopped_and_continued(url: str) -> None:
     with the same session.
     """
     options = json.dumps({"limits": {"heartbeat": 0.3, "resume_window": 20.0}})
-    async with Child("any_server", url, options) as server:
+    async with program("any_server", url, options) as server:
         await server.line()
         async with client_of(url, Limits(heartbeat=0.3, resume_window=20.0)) as client:
             request = asyncio.ensure_future(client.request("sleep", 0.1))
             assert await server.line() == "sleeping"
-            await server.stopped()
+            await server.stop()
             async with asyncio.timeout(20):
                 while client.connected:
                     await asyncio.sleep(0.01)
@@ -114,13 +116,13 @@ async def test_stopped_and_continued(url: str) -> None:
 
 
 async def test_a_second_server_is_turned_away(url: str) -> None:
-    async with Child("any_server", url) as server:
+    async with program("any_server", url) as server:
         await server.line()
         async with client_of(url, Limits()) as client:
             assert await client.request("echo", 1) == 1
             with pytest.raises(AddressInUse):
                 await RouteServer(connector_from(url)).init()
-            async with Child("any_server", url) as second:
+            async with program("any_server", url) as second:
                 assert await second.end() == 1
                 assert "AddressInUse" in second.stderr
             assert await client.request("pid", None) == server.pid
@@ -128,23 +130,15 @@ async def test_a_second_server_is_turned_away(url: str) -> None:
 
 async def test_one_of_many_servers_gets_the_address(url: str) -> None:
     """However many start at once on an address that a dead server left behind, one serves it."""
-    async with Child("any_server", url, OPTIONS) as dead:
+    async with program("any_server", url, OPTIONS) as dead:
         await dead.line()
         await dead.kill()
-    children = [Child("any_server", url, OPTIONS) for _ in range(4)]
-    for child in children:
-        await child.__aenter__()
-    try:
-        async with asyncio.timeout(40):
-            ended = [asyncio.ensure_future(child.process.wait()) for child in children]
-            while sum(task.done() for task in ended) < len(children) - 1:
-                running = [task for task in ended if not task.done()]
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        alive = [child for child in children if child.process.returncode is None]
-        assert len(alive) == 1
-        assert await alive[0].line() == f"serving {url}"
+    async with contextlib.AsyncExitStack() as stack:
+        servers = [await stack.enter_async_context(program("any_server", url, OPTIONS)) for _ in range(4)]
+        async with asyncio.timeout(TIMEOUT):
+            while sum(server.process.poll() is not None for server in servers) < len(servers) - 1:
+                await asyncio.sleep(0.01)
+        (alive,) = [server for server in servers if server.process.poll() is None]
+        assert await alive.line() == f"serving {url}"
         async with client_of(url) as client:
-            assert await client.request("pid", None) == alive[0].pid
-    finally:
-        for child in children:
-            await child.__aexit__(None, None, None)
+            assert await client.request("pid", None) == alive.pid

@@ -32,7 +32,7 @@ from communica_like.wire.greetings import MAGIC
 
 HANDSHAKE_TIMEOUT = 0.3
 """Of the servers that are waited for."""
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 async def open_raw(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -89,7 +89,8 @@ async def honest_traffic(
             number = 0
             while not stop.is_set():
                 assert await asyncio.wait_for(client.request(number), PATIENCE) == number
-                assert await asyncio.wait_for(server.request(number, client.client_id), PATIENCE) == number
+                called_back = server.request(number, client_id=client.client_id)
+                assert await asyncio.wait_for(called_back, PATIENCE) == number
                 number += 1
                 await asyncio.sleep(0)
             return number

@@ -12,10 +12,10 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-__all__ = ["LITERALS", "OBJECTS", "Colour", "Reading"]
+__all__ = ["LITERALS", "OBJECTS", "Color", "Reading"]
 
 
-class Colour(enum.Enum):
+class Color(enum.Enum):
     """An enumeration that both processes know."""
 
     RED = 1
@@ -73,8 +73,8 @@ OBJECTS: Final[list[Any]] = [
     datetime.timedelta(days=1, seconds=2),
     uuid.UUID("12345678123456781234567812345678"),
     PurePosixPath("/a/path"),
-    Colour.BLUE,
+    Color.BLUE,
     Reading("outside", -4.5),
-    [Reading("inside", 20.5), {Colour.RED: Reading("cellar", 12.0)}],
+    [Reading("inside", 20.5), {Color.RED: Reading("cellar", 12.0)}],
     Reading,
 ]

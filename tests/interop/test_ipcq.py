@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import queue
-import subprocess
-import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,39 +17,19 @@ from communica_like.queues.manager.ipcq_client import IpcqClient
 from communica_like.queues.manager.protocol import Item
 from communica_like.serializers import JsonSerializer, RawSerializer
 from tests.interop.original import needs
+from tests.process import AsyncProgram
+from tests.queues.cancelled import get_cancelled
 
 needs("ipcq")
 
-PROGRAM = Path(__file__).parent / "programs" / "ipcq_caller.py"
-PATIENCE = 20.0
+PATIENCE = 40.0
 LARGE = 200_000
 ITEMS: list[Any] = [True, 5, -1.5, "text", b"", (1, 2), [3, [4]], {"a": {1, 2}}, b"x" * LARGE, "y" * LARGE]
 
 
-class Program:
-    """A program of ipcq_program.py."""
-
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, str(PROGRAM), *arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self) -> Program:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()  # a killed ipcq server would leave its manager's process behind
-        try:
-            self.process.wait(PATIENCE)
-        finally:
-            self.process.kill()
-            self.process.wait()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
-
-    async def line(self) -> str:
-        assert self.process.stdout is not None
-        return (await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), PATIENCE)).strip()
+def program(*arguments: str) -> AsyncProgram:
+    """Start a program of programs/ipcq_caller.py."""
+    return AsyncProgram("-m", "tests.interop.programs.ipcq_caller", *arguments)
 
 
 @pytest.fixture
@@ -71,9 +48,10 @@ async def host(folder: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def foreign(folder: str) -> AsyncIterator[str]:
     """ipcq's server."""
-    with Program("serve", f"{folder}/s") as program:
-        assert await program.line() == "serving"
+    with program("serve", f"{folder}/s") as caller:
+        assert await caller.line() == "serving"
         yield f"{folder}/s"
+        await caller.end()  # a killed ipcq server would leave its manager's process behind
 
 
 @pytest.fixture(params=["host", "foreign"])
@@ -83,7 +61,7 @@ def server(request: pytest.FixtureRequest) -> str:
 
 
 async def test_the_same_objects_both_ways(server: str) -> None:
-    with Program("echo", server):
+    with program("echo", server):
         async with (
             ManagerQueue(server, b"key", "items") as items,
             ManagerQueue(server, b"key", "answers") as back,
@@ -99,7 +77,7 @@ async def test_the_same_objects_both_ways(server: str) -> None:
 
 
 async def test_with_another_serializer_items_are_bytes(server: str) -> None:
-    with Program("echo", server):
+    with program("echo", server):
         async with (
             ManagerQueue(server, b"key", "items", serializer=JsonSerializer()) as items,
             ManagerQueue(server, b"key", "answers") as back,
@@ -141,25 +119,24 @@ async def test_idents(server: str) -> None:
 async def test_all_that_a_proxy_does(host: str) -> None:
     async with ManagerQueue(host, b"key", 7, max_items=2) as made:
         assert made.guarantees.capacity == 2
-        with Program("use", host) as program:
+        with program("use", host) as caller:
             expected = [True, False, 0, True, 2, *["full"] * 2, b"raw", {"a": [1]}, *["empty"] * 3]
-            assert await program.line() == str(expected)
+            assert await caller.line() == str(expected)
 
 
 async def test_a_client_that_is_killed_while_it_waits_takes_nothing_along(host: str) -> None:
     async with ManagerQueue(host, b"key", "items") as items:
         for _ in range(3):
-            with Program("wait", host) as program:
-                assert await program.line() == "waiting"
-                await asyncio.sleep(0.02)  # it says so before it waits
-                program.process.kill()
-                program.process.wait()
+            with program("wait", host) as caller:
+                assert await caller.line() == "waiting"
+                await caller.until_asleep()  # it says so before it waits
+                await caller.kill()
             await items.put("item")
             assert items.get_nowait() == "item"
-        with Program("wait", host) as program:
+        with program("wait", host) as caller:
             await items.put("for it")
-            assert await program.line() == "waiting"
-            assert await program.line() == "for it"
+            assert await caller.line() == "waiting"
+            assert await caller.line() == "for it"
 
 
 # -- their server, our client
@@ -167,29 +144,13 @@ async def test_a_client_that_is_killed_while_it_waits_takes_nothing_along(host: 
 
 async def test_a_cancelled_get_loses_nothing(foreign: str) -> None:
     async with ManagerQueue(foreign, b"key") as writer, ManagerQueue(foreign, b"key") as reader:
-        got: list[int] = []
-
-        async def read() -> None:
-            turn = 0
-            while len(got) < 300:
-                turn += 1
-                getting = asyncio.create_task(reader.get())
-                for _ in range(turn % 5):
-                    await asyncio.sleep(0.0002)
-                getting.cancel()
-                try:
-                    got.append(await getting)
-                except asyncio.CancelledError:
-                    continue
-
-        reading = asyncio.create_task(read())
+        reading = asyncio.create_task(get_cancelled(reader, 300, step=0.0002))
         for number in range(300):
             await writer.put(number)
             if number % 7 == 0:
                 await asyncio.sleep(0.002)
-        await asyncio.wait_for(reading, PATIENCE)
         # What was under way for a get that gave up may come after a later one.
-        assert sorted(got) == list(range(300))
+        assert sorted(await asyncio.wait_for(reading, PATIENCE)) == list(range(300))
 
 
 async def test_what_came_for_nobody_is_put_back_at_the_end(foreign: str) -> None:
@@ -225,7 +186,7 @@ async def test_what_comes_at_the_moment_of_the_close_is_put_back(foreign: str) -
 async def test_close_ends_all_that_wait(foreign: str) -> None:
     reader = ManagerQueue(foreign, b"key")
     getting = [asyncio.create_task(reader.get()), asyncio.create_task(anext(reader))]
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     reader.close()
     with pytest.raises(Closed):
         await asyncio.wait_for(getting[0], PATIENCE)
@@ -234,14 +195,15 @@ async def test_close_ends_all_that_wait(foreign: str) -> None:
 
 
 async def test_a_server_that_ends(folder: str) -> None:
-    with Program("serve", f"{folder}/s") as program:
-        assert await program.line() == "serving"
+    with program("serve", f"{folder}/s") as caller:
+        assert await caller.line() == "serving"
         mq = ManagerQueue(f"{folder}/s", b"key")
         getting = asyncio.create_task(mq.get())
         await mq.put("first")
         assert await asyncio.wait_for(getting, PATIENCE) == "first"
         getting = asyncio.create_task(mq.get())
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # a get is under way at the other side
+        await caller.end()
     with pytest.raises(ConnectionLost):
         await asyncio.wait_for(getting, PATIENCE)
     mq.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,12 +12,13 @@ import pytest
 
 from communica_like.blocking.manager import QueueManagerClient, QueueManagerServer
 from communica_like.exceptions import AuthenticationError, ConnectionLost, FeatureNotAvailable
-from tests.blocking.manager.stage import PATIENCE, Child
+from tests.blocking.media import PATIENCE
 from tests.interop.original import needs
+from tests.process import Program
 
 needs("ipcq")
 
-PROGRAM = "tests.interop.programs.ipcq_caller"
+CALLER = ("-m", "tests.interop.programs.ipcq_caller")
 ITEMS: list[Any] = [True, 5, "text", b"", (1, 2), {"a": {1, 2}}, b"x" * 200_000, "y" * 200_000]
 
 
@@ -36,15 +36,15 @@ def client(request: pytest.FixtureRequest, folder: str) -> Iterator[QueueManager
         with QueueManagerServer(path, b"key"), QueueManagerClient(path, b"key") as client:
             yield client
     else:
-        with Child(PROGRAM, "serve", path) as program:
+        with Program(*CALLER, "serve", path) as program:
             assert program.line() == "serving"
             with QueueManagerClient(path, b"key") as client:
                 yield client
-            program.end()
+            assert program.end() == 0
 
 
 def test_the_same_objects_both_ways(client: QueueManagerClient) -> None:
-    with Child(PROGRAM, "echo", client.address) as program:
+    with Program(*CALLER, "echo", client.address) as program:
         items, answers = client.get_queue("items"), client.get_queue("answers")
         for item in ITEMS:
             items.put(item)
@@ -53,7 +53,7 @@ def test_the_same_objects_both_ways(client: QueueManagerClient) -> None:
             items.put(item)
         items.put(None)
         assert [answers.get()[0] for _ in ITEMS] == ITEMS
-        program.end()
+        assert program.end() == 0
 
 
 def test_idents_and_keys(client: QueueManagerClient) -> None:
@@ -86,17 +86,18 @@ def test_as_a_queue(client: QueueManagerClient) -> None:
 
 def test_all_that_their_proxy_does(folder: str) -> None:
     with QueueManagerServer(f"{folder}/s", b"key", max_items=2) as server:
-        with Child(PROGRAM, "use", server.address) as program:
+        with Program(*CALLER, "use", server.address) as program:
             expected = [True, False, 0, True, 2, *["full"] * 2, b"raw", {"a": [1]}, *["empty"] * 3]
-            assert program.end() == f"{expected}\n"
+            assert program.rest() == [str(expected)]
+            assert program.end() == 0
 
 
 def test_their_client_is_killed_while_it_waits(folder: str) -> None:
     with QueueManagerServer(f"{folder}/s", b"key") as server:
         items = server.get_queue("items")
-        with Child(PROGRAM, "wait", server.address) as program:
+        with Program(*CALLER, "wait", server.address) as program:
             assert program.line() == "waiting"
-            time.sleep(0.05)  # it says so before it waits
+            program.until_asleep()  # it says so before it waits
             program.kill()
         items.put("item")
         assert items.get(timeout=PATIENCE) == "item"
@@ -105,7 +106,7 @@ def test_their_client_is_killed_while_it_waits(folder: str) -> None:
 def test_their_proxies_have_task_done_and_join_here(folder: str) -> None:
     with QueueManagerServer(f"{folder}/s", b"key") as server:
         items = server.get_queue("items")
-        with Child(PROGRAM, "work", server.address) as program:
+        with Program(*CALLER, "work", server.address) as program:
             items.put("job")
             assert program.line() == "job"
             items.join()
@@ -113,20 +114,21 @@ def test_their_proxies_have_task_done_and_join_here(folder: str) -> None:
             assert program.line() == "joining"
             items.task_done()
             assert program.line() == "joined"
-            assert program.end() == "called too often\n"
+            assert program.rest() == ["called too often"]
+            assert program.end() == 0
 
 
 # -- their server, our client
 
 
 def test_what_their_server_has_not(folder: str) -> None:
-    with Child(PROGRAM, "serve", f"{folder}/s") as program:
+    with Program(*CALLER, "serve", f"{folder}/s") as program:
         assert program.line() == "serving"
         with QueueManagerClient(f"{folder}/s", b"key") as client:
             items = client.get_queue()
             for call in (items.task_done, items.join):
                 with pytest.raises(FeatureNotAvailable, match="task_done"):
                     call()
-            program.end()
+            assert program.end() == 0
             with pytest.raises(ConnectionLost):
                 items.get()

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from communica_like.queues import PosixMQ
-from tests.interop.items import OBJECTS, Reading
+from tests.interop.exchange import Exchange
+from tests.interop.items import OBJECTS
 from tests.interop.original import PATIENCE, Original, Raised, needs
 from tests.queues.media import new_name
 
@@ -32,20 +33,8 @@ def original(mq: PosixMQ) -> Iterator[Original]:
         yield original
 
 
-async def test_objects_of_many_kinds_from_the_original(mq: PosixMQ, original: Original) -> None:
-    for item in OBJECTS:
-        await original.ask("put", item)
-        got = await mq.get(timeout=PATIENCE)
-        assert got == item
-        assert type(got) is type(item)
-
-
-async def test_objects_of_many_kinds_to_the_original(mq: PosixMQ, original: Original) -> None:
-    for item in OBJECTS:
-        await mq.put(item, timeout=PATIENCE)
-        got = await original.ask("get")
-        assert got == item
-        assert type(got) is type(item)
+class TestBothWays(Exchange):
+    ITEMS = OBJECTS
 
 
 async def test_priorities_of_the_original_count_here(mq: PosixMQ, original: Original) -> None:
@@ -60,20 +49,6 @@ async def test_our_priorities_count_for_the_original(mq: PosixMQ, original: Orig
         await mq.put(number, priority=priority)
     assert await original.ask("qsize") == 6
     assert [await original.ask("get_nowait") for _ in range(6)] == [3, 1, 4, 2, 0, 5]
-
-
-async def test_a_waiting_get_there_is_served_from_here(mq: PosixMQ, original: Original) -> None:
-    original.tell("get")
-    await mq.put("served")
-    assert await original.answer() == "served"
-
-
-async def test_a_waiting_get_here_is_served_from_there(mq: PosixMQ, original: Original) -> None:
-    waiting = asyncio.create_task(mq.get(timeout=PATIENCE))
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    await original.ask("put", Reading("outside", 1.0))
-    assert await waiting == Reading("outside", 1.0)
 
 
 async def test_full_is_full_on_both_sides(mq: PosixMQ, original: Original) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from communica_like.queues import SysVMQ
+from tests.interop.exchange import Exchange
 from tests.interop.items import OBJECTS, Reading
 from tests.interop.original import PATIENCE, Original, Raised, needs
 
@@ -34,20 +35,8 @@ def original(mq: SysVMQ) -> Iterator[Original]:
         yield original
 
 
-async def test_objects_of_many_kinds_from_the_original(mq: SysVMQ, original: Original) -> None:
-    for item in OBJECTS:
-        await original.ask("put", item)
-        got = await mq.get(timeout=PATIENCE)
-        assert got == item
-        assert type(got) is type(item)
-
-
-async def test_objects_of_many_kinds_to_the_original(mq: SysVMQ, original: Original) -> None:
-    for item in OBJECTS:
-        await mq.put(item, timeout=PATIENCE)
-        got = await original.ask("get")
-        assert got == item
-        assert type(got) is type(item)
+class TestBothWays(Exchange):
+    ITEMS = OBJECTS
 
 
 async def test_message_types_of_the_original_count_here(mq: SysVMQ, original: Original) -> None:
@@ -76,7 +65,7 @@ async def test_our_message_types_count_for_the_original(mq: SysVMQ, original: Or
     assert await original.ask("get", msg_type=5) == 4
 
 
-async def test_a_waiting_get_there_is_served_from_here(mq: SysVMQ, original: Original) -> None:
+async def test_a_waiting_get_there_takes_its_type_from_here(mq: SysVMQ, original: Original) -> None:
     original.tell("get", msg_type=7)
     await mq.put("for another", message_type=6)
     await mq.put("served", message_type=7)
@@ -84,7 +73,7 @@ async def test_a_waiting_get_there_is_served_from_here(mq: SysVMQ, original: Ori
     assert mq.get_nowait() == "for another"
 
 
-async def test_a_waiting_get_here_is_served_from_there(mq: SysVMQ, original: Original) -> None:
+async def test_a_waiting_get_here_takes_its_type_from_there(mq: SysVMQ, original: Original) -> None:
     waiting = asyncio.create_task(mq.get(message_type=7, timeout=PATIENCE))
     await asyncio.sleep(0)
     assert not waiting.done()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from communica_like.queues import PipeQueue
+from tests.interop.exchange import Exchange
 from tests.interop.items import LITERALS
 from tests.interop.original import PATIENCE, Original, needs
 
@@ -35,20 +36,14 @@ def async_original(pipe: PipeQueue) -> Iterator[Original]:
         yield original
 
 
-async def test_all_kinds_from_the_original(pipe: PipeQueue, original: Original) -> None:
-    for item in LITERALS:
-        await original.ask("put_nowait", item)
-        got = await pipe.get(timeout=PATIENCE)
-        assert got == item
-        assert type(got) is type(item)
+@pytest.fixture
+def mq(pipe: PipeQueue) -> PipeQueue:
+    return pipe
 
 
-async def test_all_kinds_to_the_original(pipe: PipeQueue, original: Original) -> None:
-    for item in LITERALS:
-        await pipe.put(item, timeout=PATIENCE)
-        got = await original.ask("get")
-        assert got == item
-        assert type(got) is type(item)
+class TestBothWays(Exchange):
+    ITEMS = LITERALS
+    PUT = "put_nowait"
 
 
 async def test_several_items_from_the_original_wait(pipe: PipeQueue, original: Original) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import logging.config
 import logging.handlers
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ import pytest
 from communica_like import Limits, MemoryConnector, SimpleClient, connector_from
 from communica_like.blocking import Portal, SimpleServer
 from communica_like.blocking import SimpleClient as BlockingClient
-from communica_like.exceptions import FeatureNotAvailable
 from communica_like.logging import LogServer, ThrowHandler
 from tests.blocking.scene import PATIENCE, Scene, gone, soon
 from tests.logging.stage import Sink, serving, throwing
@@ -192,7 +190,7 @@ def test_block_waits_for_room(url: str) -> None:
 
 def test_many_that_wait_do_not_wait_for_each_other(url: str) -> None:
     options: dict[str, Any] = {"max_waiting_bytes": 2000, "limits": Limits(outbox=2000), "drain_timeout": 0.1}
-    with throwing(url, block=0.3, **options) as (logger, handler):
+    with throwing(url, block=1.0, **options) as (logger, handler):
         while not handler.dropped:
             logger.info("x" * 500)
         threads = [threading.Thread(target=logger.info, args=("x" * 500,)) for _ in range(40)]
@@ -201,7 +199,7 @@ def test_many_that_wait_do_not_wait_for_each_other(url: str) -> None:
             thread.start()
         for thread in threads:
             thread.join(PATIENCE)
-        assert time.monotonic() - began < 8, "one after the other it would be 12 s"
+        assert time.monotonic() - began < 30, "one after the other it would be 40 s"
 
 
 def test_the_server_comes_late_and_comes_again(url: str) -> None:
@@ -328,14 +326,11 @@ def test_below_a_memory_handler_and_a_queue(url: str) -> None:
         assert sink.texts() == ["kept back"]
 
 
-def test_what_cannot_be_a_handler(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_a_handler() -> None:
     known = set(logging._handlerList)  # type: ignore[attr-defined]
     with pytest.raises(ValueError):
         ThrowHandler("nonsense")
     with pytest.raises(TypeError):
         ThrowHandler(5)  # type: ignore[arg-type]
-    monkeypatch.setitem(sys.modules, "anyio.from_thread", None)
-    with pytest.raises(FeatureNotAvailable, match="blocking"):
-        ThrowHandler(url, portal=Portal())
     now = set(logging._handlerList)  # type: ignore[attr-defined]
     assert now <= known, "logging.shutdown() will not meet a half of one"

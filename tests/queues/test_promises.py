@@ -13,9 +13,10 @@ import pytest
 
 from communica_like.exceptions import Closed, MessageTooBig, SerializerError
 from communica_like.serializers import JsonSerializer, RawSerializer
+from tests.queues.cancelled import get_cancelled, put_cancelled
 from tests.queues.media import MEDIA, Medium
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 @pytest.fixture(params=MEDIA)
@@ -134,36 +135,8 @@ async def test_a_late_comer_does_not_overtake(medium: Medium) -> None:
 async def test_cancelled_gets_and_puts_lose_and_double_nothing(medium: Medium, count: int) -> None:
     writer, reader = medium.open(), medium.open()
 
-    async def write() -> None:
-        number = turn = 0
-        while number < count:
-            turn += 1
-            putting = asyncio.create_task(writer.put(number))
-            for _ in range(turn % 4):
-                await asyncio.sleep(0)
-            putting.cancel()
-            try:
-                await putting
-            except asyncio.CancelledError:
-                continue  # it was not put
-            number += 1
-
-    got: list[int] = []
-
-    async def read() -> None:
-        turn = 0
-        while len(got) < count:
-            turn += 1
-            getting = asyncio.create_task(reader.get())
-            for _ in range(turn % 5):
-                await asyncio.sleep(0)
-            getting.cancel()
-            try:
-                got.append(await getting)
-            except asyncio.CancelledError:
-                continue  # nothing was taken
-
-    await asyncio.wait_for(asyncio.gather(write(), read()), 5 * PATIENCE)
+    both = asyncio.gather(get_cancelled(reader, count), put_cancelled(writer, range(count)))
+    got, _ = await asyncio.wait_for(both, 5 * PATIENCE)
     assert got == list(range(count))
     assert reader.qsize() == 0
 

@@ -31,7 +31,7 @@ VALUES = st.recursive(
 Point = namedtuple("Point", "x y")
 
 
-class Colour(enum.IntEnum):
+class Color(enum.IntEnum):
     RED = 1
 
 
@@ -115,7 +115,7 @@ def test_dicts_keep_their_order() -> None:
         (..., "builtins.ellipsis"),
         (int, "builtins.type"),
         (Point(1, 2), "Point"),
-        (Colour.RED, "Colour"),
+        (Color.RED, "Color"),
         (Text("x"), "Text"),
         (OrderedDict(), "collections.OrderedDict"),
     ],

@@ -13,6 +13,7 @@ from communica_like.abc import Connector, Link
 from communica_like.exceptions import AddressInUse
 from communica_like.system import fork
 from tests.connectors.recorder import Recorder, serving
+from tests.system.forked import run_all
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="no fork"),
@@ -99,3 +100,25 @@ async def test_descriptors_are_forgotten(tmp_path: Path) -> None:
         await near.until_broken()
     await asyncio.sleep(0)
     assert fork._descriptors == before
+
+
+def test_objects_are_reset_in_children_in_order_while_they_exist() -> None:
+    class Thing:
+        """Something that may be referenced weakly."""
+
+    first, second, gone = Thing(), Thing(), Thing()
+    seen: list[str] = []
+    fork.reset_in_child(first, lambda _: seen.append("replaced"))
+    fork.reset_in_child(second, lambda _: seen.append("second"))
+    fork.reset_in_child(gone, lambda _: seen.append("gone"))
+    fork.reset_in_child(first, lambda _: seen.append("first"))
+    del gone
+    generation = fork.generation
+
+    def child() -> None:
+        assert seen == ["first", "second"]
+        assert fork.generation == generation + 1
+
+    assert run_all(child) == [0]
+    assert seen == []
+    assert fork.generation == generation

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from communica_like.exceptions import (
     CommunicaError,
     ConnectionLost,
+    HandlerError,
     MessageTooBig,
+    NoSuchRoute,
     ReqError,
     RespError,
     SerializerError,
-    UnknownError,
 )
-from communica_like.wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
+from communica_like.wire.failure import CLOSING, NO_ROUTE, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 
 INT64 = 1 << 63
 
@@ -40,7 +41,9 @@ class Terse(ReqError):
 
 
 @pytest.mark.parametrize("code", [None, 0, -5, INT64 - 1, -INT64, True, Status.NOT_FOUND])
-@pytest.mark.parametrize("error_type, kind", [(ReqError, REQ), (RespError, RESP)])
+@pytest.mark.parametrize(
+    "error_type, kind", [(ReqError, REQ), (RespError, RESP), (NoSuchRoute, NO_ROUTE)]
+)
 def test_what_a_handler_raises_on_purpose_is_told_with_its_code(
     error_type: type[ReqError | RespError], kind: int, code: int | None
 ) -> None:
@@ -72,11 +75,12 @@ def test_errors_that_cannot_be_told_are_told_all_the_same() -> None:
     [
         (REQ, ReqError),
         (RESP, RespError),
-        (UNKNOWN, UnknownError),
+        (UNKNOWN, HandlerError),
         (SERIALIZER, SerializerError),
         (TOO_BIG, MessageTooBig),
         (CLOSING, ConnectionLost),
-        (99, UnknownError),
+        (NO_ROUTE, NoSuchRoute),
+        (99, HandlerError),
     ],
 )
 def test_each_kind_is_raised_as_an_exception_of_its_own(kind: int, error_type: type[CommunicaError]) -> None:
@@ -86,12 +90,12 @@ def test_each_kind_is_raised_as_an_exception_of_its_own(kind: int, error_type: t
 
 
 def test_exceptions_keep_what_was_told() -> None:
-    for kind in (REQ, RESP):
+    for kind in (REQ, RESP, NO_ROUTE):
         error = Failure(kind, "text", 7).exception()
         assert isinstance(error, ReqError | RespError)
         assert (error.message, error.code) == ("text", 7)
     unknown = Failure(UNKNOWN, "text", 7, "a traceback").exception()
-    assert isinstance(unknown, UnknownError)
+    assert isinstance(unknown, HandlerError)
     assert (unknown.message, unknown.code, unknown.traceback) == ("text", 7, "a traceback")
     closing = Failure(CLOSING, "text").exception()
     assert isinstance(closing, ConnectionLost)
@@ -99,7 +103,7 @@ def test_exceptions_keep_what_was_told() -> None:
 
 
 @given(
-    kind=st.integers(1, 6),
+    kind=st.integers(1, 7),
     message=st.text(max_size=20),
     code=st.none() | st.integers(-INT64, INT64 - 1),
     traceback=st.text(max_size=20),

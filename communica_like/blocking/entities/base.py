@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from types import FrameType, TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -18,8 +19,6 @@ from ...wire.limits import Limits
 from ..facade import Attribute, called
 from ..lifecycle import Lifecycle
 
-__all__ = ["WORKERS", "BlockingClient", "BlockingEntity", "BlockingServer"]
-
 WORKERS: Final = 8
 """Threads for handlers, if nothing else is said."""
 
@@ -31,7 +30,8 @@ ServerT = TypeVar("ServerT", bound=Server)
 class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
     """Base of the blocking entities. Any number of threads may call all of its methods, at any time.
 
-    If the interpreter exits while it runs, it is closed: what was thrown is delivered within its drain time.
+    An entity that runs when the interpreter exits is closed: what was thrown is delivered within its drain
+    time.
 
     Args:
         core: the async entity.
@@ -55,15 +55,23 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
         return self._core.drain_timeout
 
     @property
+    def default_timeout(self) -> float | None:
+        """Seconds for requests and throws that name no timeout; None: no limit."""
+        return self._core.default_timeout
+
+    @property
     def limits(self) -> Limits:
         """This side's limits."""
         return self._core.limits
 
-    def init(self, timeout: float | None = 0) -> Self:
-        """Start. As the async ``init``: see there for *timeout*, and for what it raises."""
+    @abstractmethod
+    def init(self, timeout: float | None = None) -> Self:
+        """Start. See the subclasses."""
+
+    def _start(self, starting: Callable[[], Coroutine[Any, Any, object]]) -> Self:
         with self._stay() as portal:
             self._workers.start()
-            portal.run(self._core.init(timeout))
+            portal.run(starting())
         return self
 
     def close(self, timeout: float | None = None) -> None:
@@ -72,9 +80,9 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
         Args:
             timeout: seconds for delivery and handlers; by default ``drain_timeout``. 0: none.
 
-        Whoever waits in other threads for an answer gets Closed. A handler in its thread cannot be stopped:
-        it goes on, and nobody waits for it. May be called several times, and in any state. Ctrl-C cuts it
-        short. In a forked process it does nothing: the entity is its parent's.
+        Calls that wait in other threads raise Closed. A handler in its thread cannot be stopped: it runs on,
+        and its result is dropped. May be called several times, and in any state. Ctrl-C cuts it short. In a
+        forked process it does nothing: the entity is its parent's.
         """
         portal = self._portal
         if portal is not None and portal.here:
@@ -97,11 +105,11 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
     def run(self) -> None:
         """Start, and run until SIGINT, SIGTERM or ``stop()``; then close.
 
-        A second signal cuts the closing short. Signals are looked after only in the main thread; the
-        handlers that were there before come back in the end.
+        A second signal cuts the closing short. Signals are handled only in the main thread; the former
+        signal handlers are restored in the end.
 
         Raises:
-            RuntimeError: it is running already.
+            RuntimeError: the entity is already running.
             Exception: what ``init()`` raises.
             ClientIdInUse: another client took over this client's id.
         """
@@ -136,6 +144,15 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
 class BlockingClient(BlockingEntity[ClientT], Generic[ClientT]):
     """What both kinds of clients share."""
 
+    def init(self, timeout: float | None = None, *, wait: bool = True) -> Self:
+        """Connect to the server, and return this client. Otherwise like the async ``init``.
+
+        Args:
+            timeout: seconds to wait for the server. None: as long as it takes. 0: one attempt.
+            wait: False: return at once, and connect in the background.
+        """
+        return self._start(lambda: self._core.init(timeout, wait=wait))
+
     client_id = Attribute(Client.client_id)
     connected = Attribute(Client.connected)
 
@@ -143,6 +160,15 @@ class BlockingClient(BlockingEntity[ClientT], Generic[ClientT]):
 class BlockingServer(BlockingEntity[ServerT], Generic[ServerT]):
     """What both kinds of servers share."""
 
+    def init(self, timeout: float | None = None) -> Self:
+        """Listen, and return this server. Otherwise like the async ``init``.
+
+        Args:
+            timeout: seconds to wait for the address. None: as long as it takes. 0: one attempt.
+        """
+        return self._start(lambda: self._core.init(timeout))
+
+    path = Attribute(Server.path)
     address = Attribute(Server.address)
     clients = Attribute(Server.clients)
 

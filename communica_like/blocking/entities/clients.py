@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ... import entities
 from ...abc import Connector, Serializer
 from ...entities import Backoff, RouteTable
+from ...entities.routes import Tables
 from ...wire.limits import Limits
 from ..facade import awaited
 from ..handler_threads import WorkerRoutes, Workers
 from ..portal.portal import Portal
 from .base import WORKERS, BlockingClient
 
-__all__ = ["RouteClient", "SimpleClient"]
-
 
 class SimpleClient(BlockingClient[entities.SimpleClient]):
     """A blocking client with at most one handler, for a SimpleServer: ``with SimpleClient(connector) as c:``
 
+    A ``def`` handler runs in a worker thread.
+
     Args:
-        connector, handler, serializer, client_id, limits, backoff, handshake_timeout, drain_timeout:
-            as for the async SimpleClient. A ``def`` handler runs in a worker thread.
         workers: how many handlers run at a time.
         portal: whose loop it lives on; None: the one that all share.
+        connector, and the others: as for the async SimpleClient.
     """
 
     def __init__(
@@ -32,10 +32,11 @@ class SimpleClient(BlockingClient[entities.SimpleClient]):
         connector: Connector,
         handler: Callable[..., Any] | None = None,
         serializer: Serializer | None = None,
-        client_id: str | None = None,
         *,
+        client_id: str | None = None,
         limits: Limits | None = None,
         backoff: Backoff | None = None,
+        default_timeout: float | None = None,
         handshake_timeout: float | None = None,
         drain_timeout: float = 30.0,
         workers: int = WORKERS,
@@ -46,9 +47,10 @@ class SimpleClient(BlockingClient[entities.SimpleClient]):
             connector,
             threads.wrap(handler) if handler is not None else None,
             serializer,
-            client_id,
+            client_id=client_id,
             limits=limits,
             backoff=backoff,
+            default_timeout=default_timeout,
             handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )
@@ -61,11 +63,12 @@ class SimpleClient(BlockingClient[entities.SimpleClient]):
 class RouteClient(BlockingClient[entities.RouteClient]):
     """A blocking client with handlers by route, for a RouteServer. ``with RouteClient(connector) as client:``
 
+    ``def`` handlers run in worker threads.
+
     Args:
-        connector, client_id, route_table, serializer, limits, backoff, handshake_timeout, drain_timeout:
-            as for the async RouteClient. ``def`` handlers run in worker threads.
         workers: how many handlers run at a time.
         portal: whose loop it lives on; None: the one that all share.
+        connector, and the others: as for the async RouteClient.
 
     Attributes:
         routes: this client's own table.
@@ -74,12 +77,13 @@ class RouteClient(BlockingClient[entities.RouteClient]):
     def __init__(
         self,
         connector: Connector,
-        client_id: str | None = None,
-        route_table: RouteTable | Iterable[RouteTable | None] | None = None,
+        route_table: Tables = None,
         *,
+        client_id: str | None = None,
         serializer: Serializer | None = None,
         limits: Limits | None = None,
         backoff: Backoff | None = None,
+        default_timeout: float | None = None,
         handshake_timeout: float | None = None,
         drain_timeout: float = 30.0,
         workers: int = WORKERS,
@@ -88,11 +92,12 @@ class RouteClient(BlockingClient[entities.RouteClient]):
         threads = Workers(workers)
         core = entities.RouteClient(
             connector,
-            client_id,
             threads.wrap_tables(route_table),
+            client_id=client_id,
             serializer=serializer,
             limits=limits,
             backoff=backoff,
+            default_timeout=default_timeout,
             handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )

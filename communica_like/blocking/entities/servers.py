@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from ... import entities
 from ...abc import Connector, Serializer
 from ...entities import RouteTable
 from ...entities.backends import DuplicatePolicy
+from ...entities.routes import Tables
 from ...wire.limits import Limits
 from ..facade import awaited
 from ..handler_threads import WorkerRoutes, Workers
 from ..portal.portal import Portal
 from .base import WORKERS, BlockingServer
 
-__all__ = ["RouteServer", "SimpleServer"]
-
 
 class SimpleServer(BlockingServer[entities.SimpleServer]):
     """A blocking server with one handler, for SimpleClients. ``SimpleServer(connector, handler).run()``
 
+    A ``def`` handler runs in a worker thread.
+
     Args:
-        connector, handler, serializer, limits, duplicate_clients, handshake_timeout, drain_timeout:
-            as for the async SimpleServer. A ``def`` handler runs in a worker thread.
         workers: how many handlers run at a time.
         portal: whose loop it lives on; None: the one that all share.
+        connector, and the others: as for the async SimpleServer.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class SimpleServer(BlockingServer[entities.SimpleServer]):
         *,
         limits: Limits | None = None,
         duplicate_clients: DuplicatePolicy = "refuse",
+        default_timeout: float | None = None,
         handshake_timeout: float = 5.0,
         drain_timeout: float = 30.0,
         workers: int = WORKERS,
@@ -48,6 +49,7 @@ class SimpleServer(BlockingServer[entities.SimpleServer]):
             serializer,
             limits=limits,
             duplicate_clients=duplicate_clients,
+            default_timeout=default_timeout,
             handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )
@@ -60,11 +62,12 @@ class SimpleServer(BlockingServer[entities.SimpleServer]):
 class RouteServer(BlockingServer[entities.RouteServer]):
     """A blocking server with handlers by route, for RouteClients. ``RouteServer(connector, table).run()``
 
+    ``def`` handlers run in worker threads.
+
     Args:
-        connector, route_table, serializer, limits, duplicate_clients, handshake_timeout, drain_timeout:
-            as for the async RouteServer. ``def`` handlers run in worker threads.
         workers: how many handlers run at a time.
         portal: whose loop it lives on; None: the one that all share.
+        connector, and the others: as for the async RouteServer.
 
     Attributes:
         routes: this server's own table.
@@ -73,11 +76,12 @@ class RouteServer(BlockingServer[entities.RouteServer]):
     def __init__(
         self,
         connector: Connector,
-        route_table: RouteTable | Iterable[RouteTable | None] | None = None,
+        route_table: Tables = None,
         *,
         serializer: Serializer | None = None,
         limits: Limits | None = None,
         duplicate_clients: DuplicatePolicy = "refuse",
+        default_timeout: float | None = None,
         handshake_timeout: float = 5.0,
         drain_timeout: float = 30.0,
         workers: int = WORKERS,
@@ -90,6 +94,7 @@ class RouteServer(BlockingServer[entities.RouteServer]):
             serializer=serializer,
             limits=limits,
             duplicate_clients=duplicate_clients,
+            default_timeout=default_timeout,
             handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )

@@ -13,8 +13,6 @@ from ...managers.peer import check_key
 if sys.platform != "win32":
     from ...system import state_directory, state_path
 
-__all__ = ["Address", "AuthKey", "checked_address", "prepare_address"]
-
 
 class _Places(type):
     """Looks addresses up when they are asked for, since directories change."""

@@ -15,8 +15,6 @@ from ..portal.portal import Portal
 from .address import checked_address, prepare_address
 from .queue import ManagerQueue
 
-__all__ = ["QueueManager"]
-
 
 class QueueManager(BaseManager):
     """Base of QueueManagerServer and QueueManagerClient.

@@ -8,8 +8,6 @@ from typing import Any, NoReturn
 from ..portal.portal import Portal
 from .base import QueueManager
 
-__all__ = ["QueueManagerClient"]
-
 
 class QueueManagerClient(QueueManager):
     """The queues of a QueueManagerServer, or of ipcq's. ``client.get_queue("jobs").put(job)``

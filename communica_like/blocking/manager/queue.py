@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import threading
 import weakref
 from multiprocessing import process
 from types import TracebackType
@@ -17,11 +16,8 @@ from ...exceptions import Closed, SerializerError
 # Not imported later, when a process may be forked off meanwhile.
 from ...queues.manager import open as manager_open  # noqa: F401
 from ...queues.manager.remote import Lease
-from ...system import fork
 from ..facade import Adapted, awaited, called
 from ..portal.portal import Portal
-
-__all__ = ["ManagerQueue"]
 
 
 class ManagerQueue(Adapted[queues.ManagerQueue]):
@@ -70,7 +66,6 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             "max_item_size": max_item_size,
         }
         super().__init__(self._make_core(), portal)
-        fork.reset_in_child(self, ManagerQueue._start_anew)
 
     def __repr__(self) -> str:
         address, ident = self._arguments
@@ -218,12 +213,12 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         weakref.finalize(self, core._hang_up).atexit = False
         return core
 
-    def _start_anew(self) -> None:
+    def _forked(self) -> None:
+        super()._forked()
         closed = self._core.closed
         self._core = self._make_core()
         if closed:
             self._core.close()
-        self._entering = threading.Lock()
         self._portal = None
 
 

@@ -15,8 +15,6 @@ from ..portal.portal import Portal
 from .address import prepare_address
 from .base import QueueManager
 
-__all__ = ["ForegroundServer", "QueueManagerServer"]
-
 
 class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
     """Holds queues for any number of processes. ``with QueueManagerServer() as server: ...``

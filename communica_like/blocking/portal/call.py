@@ -14,8 +14,6 @@ from typing import Any, Final, Generic, TypeVar
 from ...exceptions import Closed
 from .interrupts import SignalWatch
 
-__all__ = ["Call"]
-
 T = TypeVar("T")
 
 # Seconds. A signal that arrives just before the main thread blocks does not interrupt the wait, so the wait

@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-__all__ = ["SignalWatch", "uninterrupted"]
-
 
 class SignalWatch:
     """Notices signals that have Python handlers. For the main thread, one at a time.

@@ -9,8 +9,6 @@ from typing import Any
 
 from ...features import optional_package
 
-__all__ = ["portal_loop"]
-
 logger = logging.getLogger("communica_like")
 
 

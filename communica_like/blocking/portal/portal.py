@@ -24,8 +24,6 @@ from .call import Call
 from .interrupts import SignalWatch, uninterrupted
 from .loop import portal_loop
 
-__all__ = ["Portal", "at_exit", "not_at_exit", "shared_portal"]
-
 _callbacks: Final[dict[Callable[[], object], None]] = {}
 
 
@@ -73,8 +71,6 @@ class Portal:
     """
 
     def __init__(self, *, uvloop: bool = False) -> None:
-        self._anyio = optional_package("anyio", "blocking")
-        self._from_thread = optional_package("anyio.from_thread", "blocking")
         if uvloop:
             optional_package("uvloop", "uvloop")
         self._options: Final = {"loop_factory": partial(portal_loop, uvloop)}
@@ -268,8 +264,12 @@ class Portal:
     def _start(self) -> None:
         started: Future[Any] = Future()
 
+        # Not at the top: blocking queues that never wait need no loop.
+        import anyio
+        from anyio.from_thread import BlockingPortal
+
         async def live() -> None:
-            async with self._from_thread.BlockingPortal() as running:
+            async with BlockingPortal() as running:
                 self._loop = asyncio.get_running_loop()
                 self._thread = threading.get_ident()
                 started.set_result(running)
@@ -277,7 +277,7 @@ class Portal:
 
         def run() -> None:
             try:
-                self._anyio.run(live, backend="asyncio", backend_options=self._options)
+                anyio.run(live, backend="asyncio", backend_options=self._options)
             except BaseException as exc:
                 if started.done():
                     raise

@@ -16,8 +16,6 @@ from .raw import Message, MessageQueue
 from .retry import Spin
 from .stash import Stash
 
-__all__ = ["BlockingQueue", "fails"]
-
 QueueT = TypeVar("QueueT", bound=MessageQueue)
 
 

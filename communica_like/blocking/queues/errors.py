@@ -7,8 +7,6 @@ from typing import Final
 
 from ...exceptions import Closed, CommunicaError, MessageTooBig, QueueLimitReached
 
-__all__ = ["TRANSLATED", "QueueError", "queue_error"]
-
 
 class QueueError(CommunicaError):
     """A queue operation failed. Its cause is the library's own exception.

@@ -13,8 +13,6 @@ from .base import BlockingQueue, fails
 from .errors import TRANSLATED, QueueError, queue_error
 from .raw import MessageQueue
 
-__all__ = ["PickledQueue"]
-
 QueueT = TypeVar("QueueT", bound=MessageQueue)
 
 

@@ -7,8 +7,6 @@ from typing import Any, Self
 
 from ...queues.base import WaitingQueue
 
-__all__ = ["Message", "MessageQueue"]
-
 Message = tuple[bytes, int]
 """An item's bytes, and its priority or message type."""
 

@@ -11,8 +11,6 @@ from typing import Any, Final, TypeVar
 
 from ..portal.portal import Portal
 
-__all__ = ["Spin", "refused"]
-
 T = TypeVar("T")
 
 # Seconds. A wake-up by another thread costs some 50 microseconds on top of the wait itself.

@@ -8,8 +8,6 @@ import threading
 
 from .raw import Message, MessageQueue
 
-__all__ = ["Stash"]
-
 logger = logging.getLogger("communica_like.queues")
 
 

@@ -13,8 +13,6 @@ from typing import Any, Final
 from ...exceptions import Closed, ConnectionLost, SerializerError
 from ...queues import ProcessLines
 
-__all__ = ["LineWorker"]
-
 logger = logging.getLogger("communica_like")
 
 _SEND_TIMEOUT: Final = 5.0

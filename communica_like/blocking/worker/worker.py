@@ -13,8 +13,6 @@ from ..lifecycle import Lifecycle
 from ..portal.portal import Portal
 from .line_worker import LineWorker
 
-__all__ = ["Worker"]
-
 
 class Worker(Lifecycle[LineWorker]):
     """An external program to exchange lines of text with: ``with Worker(["program", "argument"]) as worker:``

@@ -13,8 +13,6 @@ from .connection import BrokerKey
 from .names import check_exchange, check_name
 from .url import BrokerUrl
 
-__all__ = ["BrokerConnector"]
-
 _IN_URL: Final = ("address", "exchange_name", "client_id", "hosts")
 
 

@@ -16,8 +16,6 @@ from ...features import optional_package
 from .protocol import AmqpProtocol, BasicPublish, ChannelUser, ConnectionUser
 from .url import BrokerUrl
 
-__all__ = ["AmqpConnection", "BrokerKey", "best_effort", "ignore_message", "translated_errors"]
-
 logger = logging.getLogger("communica_like")
 
 _CONNECT_TIMEOUT: Final = 10.0  # seconds

@@ -17,8 +17,6 @@ from .listener import AmqpListener
 from .names import address_key, server_key
 from .shared_connection import acquire
 
-__all__ = ["RmqConnector"]
-
 _ACCEPT_TIMEOUT: Final = 10.0  # seconds for a server to answer, if the caller has more
 _RETURN_TIMEOUT: Final = 5.0  # seconds that a server may be without a connection to the broker
 

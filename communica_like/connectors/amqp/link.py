@@ -14,8 +14,6 @@ from .link_messages import ABORT, ACCEPT, CREDIT, DATA, END, HEADER, TO_CLIENT, 
 from .protocol import BasicPublish
 from .shared_connection import SharedConnection
 
-__all__ = ["AmqpLink"]
-
 _CREDIT: Final = 512 * 1024  # bytes of a link on their way through the broker
 _CREDIT_STEP: Final = _CREDIT // 4  # received bytes after which the other side is told
 _MAX_MESSAGE: Final = 128 * 1024  # bytes

@@ -19,19 +19,6 @@ from typing import Final, NamedTuple, Self
 
 from ...system import ProcessId
 
-__all__ = [
-    "ABORT",
-    "ACCEPT",
-    "CONNECT",
-    "CREDIT",
-    "DATA",
-    "END",
-    "HEADER",
-    "TO_CLIENT",
-    "TO_SERVER",
-    "Introduction",
-]
-
 HEADER: Final = Struct("!BB16sQ")
 """Kind, end, id, offset."""
 

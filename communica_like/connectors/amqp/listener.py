@@ -16,8 +16,6 @@ from .names import address_key, server_key
 from .protocol import ChannelUser
 from .shared_connection import SharedConnection, acquire
 
-__all__ = ["AmqpListener"]
-
 logger = logging.getLogger("communica_like")
 
 _FIRST_DELAY: Final = 0.05  # seconds between attempts to serve again

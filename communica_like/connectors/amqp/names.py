@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from ..url import check_text
 
-__all__ = ["MAX_EXCHANGE", "address_key", "broker_name", "check_exchange", "check_name", "server_key"]
-
 _MAX_NAME: Final = 200  # bytes, so that routing keys have no more than 255
 MAX_EXCHANGE: Final = 127
 """Characters that aiormq takes in the name of an exchange."""

@@ -12,8 +12,6 @@ from typing import Final, Protocol, cast
 
 from ...system import fork
 
-__all__ = ["AmqpProtocol", "BasicPublish", "ChannelUser", "ConnectionUser", "ack_frame", "nack_frame"]
-
 # https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf, section 4.2.
 _FRAME: Final = Struct("!BHI")  # type, channel, size of the payload; after it comes _END
 _END: Final = b"\xce"

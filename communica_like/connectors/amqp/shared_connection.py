@@ -17,8 +17,6 @@ from .connection import AmqpConnection, BrokerKey
 from .link_messages import ABORT, ACCEPT, CONNECT, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import ChannelUser
 
-__all__ = ["Accept", "LinkEnd", "SharedConnection", "acquire", "blocked_error"]
-
 logger = logging.getLogger("communica_like")
 
 _CHECK_INTERVAL: Final = 2.5  # seconds; a broker that is silent for three or four of them is given up
@@ -149,10 +147,14 @@ class SharedConnection(ChannelUser):
         return self._closing
 
     async def drop(self) -> None:
-        """Drop a reference; with the last one close, and wait for that."""
+        """Drop a reference; with the last one close. A cancellation waits for it, too."""
         closing = self.release()
         if closing is not None:
-            await asyncio.shield(closing)
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                await asyncio.wait([closing])
+                raise
 
     # -- opening and closing
 

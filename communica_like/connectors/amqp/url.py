@@ -6,8 +6,6 @@ import re
 from typing import Final, NamedTuple, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-__all__ = ["PORTS", "BrokerUrl"]
-
 PORTS: Final = {"amqp": 5672, "amqps": 5671}
 """The schemes, and the default port of each."""
 

@@ -18,8 +18,6 @@ from .fifo_pipes import FifoPair
 from .listener import listen_at_rendezvous
 from .rendezvous import Rendezvous, connect_by_rendezvous
 
-__all__ = ["FifoConnector"]
-
 
 @dataclass(frozen=True, slots=True)
 class FifoConnector(Connector):

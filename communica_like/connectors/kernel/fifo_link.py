@@ -9,8 +9,6 @@ from ..links.pipe import PipeLink
 from .fifo_pipes import FifoPair
 from .rendezvous import StartedLink
 
-__all__ = ["FifoLink"]
-
 
 class FifoLink(PipeLink, StartedLink):
     """One end of a link over two named pipes.

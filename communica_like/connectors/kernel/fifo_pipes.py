@@ -13,8 +13,6 @@ from typing import Final, Self
 from ...system import Registration, fork, register, state_directory
 from .rendezvous import Pair
 
-__all__ = ["FifoPair"]
-
 _CLOSED: Final = -1
 # On Linux poll(2) does not report the end of a pipe that has had no writer yet. Elsewhere it may: there the
 # client keeps a writer open until it hears from the server, and an end before that needs the heartbeat.

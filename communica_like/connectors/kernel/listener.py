@@ -17,8 +17,6 @@ from .rendezvous import ConnectRequest, Rendezvous, StartedLink
 if TYPE_CHECKING:
     from .rendezvous import NamedQueue
 
-__all__ = ["listen_at_rendezvous"]
-
 logger = logging.getLogger("communica_like")
 
 _RETRY_DELAY: Final = 1.0  # seconds after the rendezvous queue failed

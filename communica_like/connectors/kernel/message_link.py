@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     MessageQueue = PosixMQ | SysVMQ
     Q = TypeVar("Q", PosixMQ, SysVMQ)
 
-__all__ = ["MessageLink", "QueuePair"]
-
 
 class QueuePair(Pair):
     """One side of two message queues.

@@ -16,8 +16,6 @@ from .posixmq_link import PosixMQLink
 from .posixmq_queues import PosixMQPair
 from .rendezvous import LARGEST_REQUEST, Rendezvous, connect_by_rendezvous
 
-__all__ = ["PosixMQConnector"]
-
 _RENDEZVOUS_SIZE: Final = 10  # what the kernel allows by default: fs.mqueue.msg_max
 
 

@@ -9,8 +9,6 @@ from ...system import ProcessId, fork
 from .message_link import MessageLink
 from .posixmq_queues import PosixMQPair
 
-__all__ = ["PosixMQLink"]
-
 _READ_LIMIT: Final = 64  # messages that are read at one go
 _END_TIMEOUT: Final = 0.5  # seconds for the other side to make room for the end
 

@@ -15,8 +15,6 @@ from ...system import register
 from ...system.sysctl import sysctl
 from .message_link import QueuePair
 
-__all__ = ["PosixMQPair"]
-
 _TOKEN: Final = re.compile(r"[0-9a-f]{24}")
 
 # The kernel gives each user 800 KiB for all queues (RLIMIT_MSGQUEUE). So links get smaller the more there

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     NamedQueue = PosixMQ | SysVMQ | PipeQueue
 
-__all__ = ["LARGEST_REQUEST", "ConnectRequest", "Pair", "Rendezvous", "StartedLink", "connect_by_rendezvous"]
-
 LARGEST_REQUEST: Final = 1024
 """Bytes of the largest connect request."""
 

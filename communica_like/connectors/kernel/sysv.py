@@ -16,8 +16,6 @@ from .rendezvous import Rendezvous, connect_by_rendezvous
 from .sysv_link import SysVLink
 from .sysv_queues import SysVPair
 
-__all__ = ["SysVConnector"]
-
 
 @dataclass(frozen=True, slots=True)
 class SysVConnector(Connector):

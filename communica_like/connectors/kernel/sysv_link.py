@@ -10,8 +10,6 @@ from ...system import ProcessId
 from .message_link import MessageLink
 from .sysv_queues import SysVPair
 
-__all__ = ["SysVLink"]
-
 # Notifications, one byte each. A pipe holds more of them than there can be at a time.
 _MESSAGE: Final = b"m"  # a message is in your queue
 _FULL: Final = b"f"  # your queue is full; notify me when you have taken something

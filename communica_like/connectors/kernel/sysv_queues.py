@@ -12,8 +12,6 @@ from ...serializers import RawSerializer
 from .fifo_pipes import FifoPair
 from .message_link import QueuePair
 
-__all__ = ["SysVPair"]
-
 _ATTEMPTS: Final = 100  # to find a free key
 
 

@@ -10,8 +10,6 @@ from typing import Final
 from ...exceptions import PeerGone
 from ...system import ProcessId
 
-__all__ = ["PeerProcess"]
-
 _POLL_INTERVAL: Final = 0.05  # seconds; most processes end within one of closing their descriptors
 _EXIT_TIMEOUT: Final = 5.0  # seconds that a process may take to exit, on a busy machine
 

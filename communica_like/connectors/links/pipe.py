@@ -10,8 +10,6 @@ from ...abc import Link, PeerIdentity
 from ...system import fork
 from .send_buffer import SendBuffer
 
-__all__ = ["PipeLink"]
-
 _READ_SIZE: Final = 64 * 1024  # what a pipe holds
 _WRITE_COUNT: Final = 64  # buffers for one writev(2), which takes IOV_MAX, 1024 or more
 

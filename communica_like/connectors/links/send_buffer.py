@@ -6,8 +6,6 @@ from collections import deque
 from itertools import islice
 from typing import Final
 
-__all__ = ["SendBuffer"]
-
 _HIGH_WATER: Final = 64 * 1024
 _LOW_WATER: Final = 16 * 1024
 

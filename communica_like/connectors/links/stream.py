@@ -13,8 +13,6 @@ from ...exceptions import PeerNotTrusted
 from ...system import fork
 from ..url import join_host_port
 
-__all__ = ["StreamLink", "peer_address"]
-
 # Larger reads cost more than the calls they save: before their data is handled, it falls out of the caches
 # and sets off the garbage collector.
 _BUFFER_SIZE: Final = 64 * 1024

@@ -21,8 +21,6 @@ else:
     from .unix import listen_on_unix as _listen
     from .unix import socket_path as _locate
 
-__all__ = ["LocalConnector"]
-
 _FORBIDDEN: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 

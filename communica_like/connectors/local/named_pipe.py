@@ -15,8 +15,6 @@ from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import AddressInUse, FeatureNotAvailable, LinkError, LinkRefused
 from ..links.stream import StreamLink
 
-__all__ = ["connect_pipe", "listen_on_pipe", "pipe_path"]
-
 
 def pipe_path(name: str) -> str:
     r"""Return ``\\.\pipe\communica_like-<user>-<name>``, or *name* if it is a path."""

@@ -15,8 +15,6 @@ from ...system.socket_file import SocketFile, check_path_length, try_connect
 from ..links.peer_process import PeerProcess
 from ..links.stream import StreamLink
 
-__all__ = ["connect_unix", "listen_on_unix", "socket_path"]
-
 
 def socket_path(name: str) -> str:
     """Return the path of a plain name's socket, or *name* if it is a path.

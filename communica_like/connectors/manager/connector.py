@@ -31,8 +31,6 @@ if sys.platform != "win32":
     from ...system import state_directory
     from ..local import unix
 
-__all__ = ["ManagerConnector"]
-
 _MACHINERY: Final = "communica_like.connectors.manager.links"
 _NOT_IN_NAMES: Final = re.compile(r"[/\\:\x00-\x1f\x7f]")
 

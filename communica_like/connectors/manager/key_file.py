@@ -9,8 +9,6 @@ from typing import Final
 
 from ...exceptions import LinkError
 
-__all__ = ["KeyFile", "read_key"]
-
 _KEY_SIZE: Final = 32
 _LONGEST: Final = 1024
 

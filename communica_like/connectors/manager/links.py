@@ -26,8 +26,6 @@ from .key_file import KeyFile, read_key
 if sys.platform != "win32":
     from ..local.unix import UnixLink
 
-__all__ = ["Attempt", "ManagerListener", "dial_link", "new_link"]
-
 logger = logging.getLogger("communica_like")
 
 _OPEN: Final = "communica_like_link"

@@ -13,8 +13,6 @@ from ...system.child_process import ChildProcess
 from ..links.pipe import PipeLink
 from .preface import Preface
 
-__all__ = ["ChildLink"]
-
 _EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is assumed to run on
 _LAST_READS: Final = 64  # a pipe holds 1 MiB at most, and other processes may keep writing
 

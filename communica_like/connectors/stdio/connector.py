@@ -19,8 +19,6 @@ if sys.platform != "win32":
     from .child_link import ChildLink
     from .parent_link import listen_on_stdio
 
-__all__ = ["StdioConnector"]
-
 _CHILD: Final = "-"  # the URL of a child's connector, which has no command
 
 

@@ -17,8 +17,6 @@ from ..links.pipe import PipeLink
 from .preface import OPENING
 from .watchdog import watch_parent
 
-__all__ = ["listen_on_stdio"]
-
 _FIRST_PRIVATE: Final = 3
 
 _taken = False

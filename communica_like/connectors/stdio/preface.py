@@ -6,8 +6,6 @@ from typing import Final
 
 from ...exceptions import LinkError
 
-__all__ = ["OPENING", "Preface"]
-
 OPENING: Final = b"\n\x00communica_like on stdio\x00\n"
 """The first bytes that the child's connector sends."""
 

@@ -12,8 +12,6 @@ from typing import Final
 
 from ...system import fork
 
-__all__ = ["watch_parent"]
-
 _EXIT_TIMEOUT: Final = 2.0  # seconds to end in an orderly way when the parent is dead
 _POLL_INTERVAL: Final = 0.05
 

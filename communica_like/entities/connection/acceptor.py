@@ -17,8 +17,6 @@ from .clients import ClientSessions
 from .driver import SessionDriver
 from .receivers import ClosingLink, ServerHandshakeReceiver, wait_closed
 
-__all__ = ["Acceptor"]
-
 logger = logging.getLogger("communica_like")
 
 _REJOIN_TIMEOUT: Final = 1.0  # for clients of a closing server whose link is broken

@@ -10,13 +10,11 @@ from typing import Any, TypeVar
 from ...aio.eager import set_result_now
 from ...aio.timer import clock_of
 from ...aio.waiters import Waiters
-from ...exceptions import ConnectionLost, RequestTimeout, UnknownError
+from ...exceptions import ConnectionLost, HandlerError, RequestTimeout
 from ...session import Event, Session
 from ..backends import Channel
 from ..handling.context import deadline_after, inherited_deadline
 from .writer import BURST, THROW_BURST, Writer
-
-__all__ = ["SessionCalls", "set_results_now"]
 
 T = TypeVar("T")
 
@@ -123,7 +121,7 @@ class SessionCalls(Channel):
             session.cancel(ident)
             self._writer.written(0, BURST)
             raise
-        except UnknownError as exc:
+        except HandlerError as exc:
             if deadline is not None and deadline <= self._time():
                 # Most likely the handler failed because its own deadline passed.
                 raise RequestTimeout("no answer in time") from exc

@@ -12,8 +12,6 @@ from ..handling.context import deadline_after
 from .calls import SessionCalls
 from .driver import SessionDriver
 
-__all__ = ["ClientSessions"]
-
 
 class ClientSessions(Clients):
     """The sessions of a server's clients.

@@ -14,8 +14,6 @@ from ..handling.handlers import Handler
 from ..handling.runner import HandlerRunner, HandlerSet
 from .writer import BURST
 
-__all__ = ["Dispatcher"]
-
 logger = logging.getLogger("communica_like.handlers")
 
 Cost = tuple[int, int]

@@ -33,8 +33,6 @@ from .dispatcher import Dispatcher
 from .receivers import ClosingLink
 from .writer import BURST, Writer
 
-__all__ = ["SessionDriver"]
-
 logger = logging.getLogger("communica_like")
 
 

@@ -12,8 +12,6 @@ from ...exceptions import HandshakeError, LinkError, ProtocolError
 from ...session import ClientHandshake, ServerHandshake
 from ...wire.greetings import Hello, Welcome
 
-__all__ = ["ClientHandshakeReceiver", "ClosingLink", "ServerHandshakeReceiver", "wait_closed"]
-
 _CLOSE_TIMEOUT: Final = 5.0
 
 

@@ -25,8 +25,6 @@ from ..handling.runner import HandlerSet
 from .driver import SessionDriver
 from .receivers import ClientHandshakeReceiver, ClosingLink, wait_closed
 
-__all__ = ["Reconnector"]
-
 logger = logging.getLogger("communica_like")
 
 
@@ -62,10 +60,8 @@ class Reconnector(ClientBackend):
             on_link_lost=self._on_link_lost,
             on_ended=self._on_ended,
         )
-        super().__init__(client_id, self.driver.calls)
-        self._connector = connector
+        super().__init__(connector, handshake_timeout, client_id, self.driver.calls)
         self._backoff = backoff
-        self._handshake_timeout = handshake_timeout
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()
         self._replaced: HandshakeError | None = None

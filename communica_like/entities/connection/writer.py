@@ -8,8 +8,6 @@ from typing import Final
 from ...abc import Link
 from ...session import Session
 
-__all__ = ["BURST", "THROW_BURST", "Writer"]
-
 # A long burst is written in pieces, so that the other side begins with the first while this side still
 # works on the next.
 BURST: Final = 32

@@ -1,4 +1,4 @@
-"""What a handler may know beside the data, and the time that nested requests inherit."""
+"""The context of a handler's call, and the deadline that nested requests inherit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from math import inf, isnan
 
 from ...abc import PeerIdentity
 
-__all__ = ["Context", "deadline_after", "inherited_deadline"]
-
 inherited_deadline: ContextVar[float | None] = ContextVar("inherited_deadline", default=None)
-"""When the request that is being handled times out, by the event loop's clock."""
+"""The deadline of the request that is being handled, by the event loop's clock; None: there is none."""
 
 
 def deadline_after(timeout: float | None, now: float) -> float | None:
@@ -32,18 +30,19 @@ def deadline_after(timeout: float | None, now: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The second argument of a handler that takes two.
+    """The second argument of a handler that takes two: what is known of the message beside its data.
 
     Attributes:
         route: the route's name; ``""`` for Simple entities.
-        client_id: the client on the connection: on a server who asks, on a client its own id.
-        peer: who is at the other end, as far as the link can tell.
+        client_id: the id of the client on the connection: on a server the sender's, on a client its own.
+        peer: the process at the other end, as far as the link can tell.
         deadline: when the requester stops waiting, by the event loop's clock; None: never, or a throw.
         clock: the event loop's clock.
-        key: of a shared inbox: the same for all copies of what is to be done once. None: a session, which
+        key: with a shared inbox, the same for all copies of what is to be done once. None: a session, which
             handles each message once.
-        redelivered: of a shared inbox: whether this message may have been handled before.
-        deliveries: of a shared inbox: how often it came back; None: the broker does not say, or a session.
+        redelivered: with a shared inbox, whether this message may have been handled before.
+        deliveries: with a shared inbox, how often the message came back. None: the broker does not tell, or
+            a session.
     """
 
     route: str
@@ -57,7 +56,7 @@ class Context:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds until the requester stops waiting, at least 0.0; None: it waits for ever."""
+        """Seconds until the requester stops waiting, at least 0.0; None: it waits forever."""
         if self.deadline is None:
             return None
         return max(0.0, self.deadline - self.clock())

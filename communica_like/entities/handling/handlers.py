@@ -11,23 +11,21 @@ from contextvars import copy_context
 from typing import Any, TypeVar, overload
 
 from ...abc import Serializer
-from ...exceptions import SerializerError
+from ...exceptions import ReqError, SerializerError
 from ...serializers import PickleSerializer
 from .context import Context
 
-__all__ = ["Codecs", "Handler", "check_serializer", "threaded_handler"]
-
 
 def check_serializer(serializer: Any) -> None:
-    """Raise TypeError unless it is a serializer, and one for what comes from elsewhere."""
+    """Raise TypeError unless *serializer* is one, and is safe for data from other processes."""
     if isinstance(serializer, PickleSerializer):
-        raise TypeError("a pickle runs what its sender wants: it is for queues, and not for entities")
+        raise TypeError("a pickle can run any code of its sender's: it is for queues, not for entities")
     if not isinstance(serializer, Serializer):
         raise TypeError(f"a serializer is expected, such as JsonSerializer(), not {serializer!r}")
 
 
 class Codecs:
-    """Dumps requests and loads answers; whatever a serializer raises becomes a SerializerError."""
+    """Dumps requests and loads responses; what a serializer raises becomes a SerializerError."""
 
     __slots__ = ("_dump", "_load", "serializer")
 
@@ -63,16 +61,21 @@ class Handler:
     """A user's function with the codecs of its route.
 
     Args:
-        function: ``def`` or ``async def``; function, method, partial or callable object. It takes the
-            data, or the data and a Context. The second is so if two arguments are required, or if the
-            second is named ``context`` or ``ctx`` or annotated as Context.
-        serializer: for its requests and answers.
+        function: ``def`` or ``async def``; a function, method, partial or callable object. It takes no
+            argument, the data, or the data and a Context. It gets a Context if it requires two arguments,
+            or if the second one is named ``context`` or ``ctx`` or annotated as Context.
+        serializer: for its requests and responses.
+
+    Attributes:
+        call: *function*, to be called with the data and, if ``wants_context``, a Context. For a function
+            without parameters it raises ReqError unless the data is None.
+        is_async: whether ``call`` returns a coroutine, and runs nothing of the function yet.
 
     Raises:
-        TypeError: it cannot be called so, or is a generator function.
+        TypeError: the function takes other arguments, or is a generator function.
     """
 
-    __slots__ = ("dump", "function", "is_async", "load", "name", "serializer", "wants_context")
+    __slots__ = ("call", "dump", "function", "is_async", "load", "name", "serializer", "wants_context")
 
     def __init__(self, function: Function, serializer: Serializer) -> None:
         if not callable(function):
@@ -83,13 +86,21 @@ class Handler:
         self.name = name_of(function)
         if _is_any(function, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
             raise TypeError(f"a handler returns one answer; {self.name} is a generator function")
-        self.wants_context = takes_context(function, self.name)
+        arguments = count_arguments(function, self.name)
+        self.wants_context = arguments == 2
+        self.call = function if arguments else functools.partial(_call_without_data, function, self.name)
         self.is_async = inspect.iscoroutinefunction(function)
         self.load = serializer.request_codec().load
         self.dump = serializer.response_codec().dump
 
     def __repr__(self) -> str:
         return f"<Handler {self.name}>"
+
+
+def _call_without_data(function: Function, name: str, data: Any) -> Any:
+    if data is not None:
+        raise ReqError(f"{name} takes no data", 422)
+    return function()
 
 
 def _is_any(function: Function, *tests: Callable[[object], bool]) -> bool:
@@ -100,30 +111,35 @@ def _is_any(function: Function, *tests: Callable[[object], bool]) -> bool:
 
 def name_of(function: Function) -> str:
     """Return a name for log lines."""
-    while isinstance(function, functools.partial):
+    while isinstance(function := inspect.unwrap(function), functools.partial):
         function = function.func
     name = getattr(function, "__qualname__", None) or type(function).__qualname__
     return f"{getattr(function, '__module__', None) or '?'}.{name}"
 
 
-def takes_context(function: Function, name: str) -> bool:
-    """Return whether the handler takes data and context; raise TypeError if it takes neither form."""
+def count_arguments(function: Function, name: str) -> int:
+    """Return how many arguments the handler is called with: 0, 1 (data) or 2 (data, context).
+
+    Raises:
+        TypeError: it cannot be called in any of these ways.
+    """
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        signature = inspect.signature(function)
     except ValueError:
-        return False  # a builtin that does not tell
+        return 1  # a builtin that does not tell
+    parameters = signature.parameters.values()
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     required = [p for p in positional if p.default is p.empty]
-    rest = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
-    if len(required) > 2 or keywords or not (positional or rest):
-        found = inspect.signature(function)
-        raise TypeError(f"a handler takes (data) or (data, context); {name} takes {found}")
-    if len(positional) < 2:
-        return False
+    if len(required) > 2 or keywords or (positional and _is_context(positional[0].annotation)):
+        raise TypeError(f"a handler takes (), (data) or (data, context); {name} takes {signature}")
+    if not positional:
+        return int(any(p.kind is p.VAR_POSITIONAL for p in parameters))
+    if len(positional) == 1:
+        return 1
     second = positional[1]
     named_so = second.name in ("context", "ctx") or _is_context(second.annotation)
-    return len(required) == 2 or named_so
+    return 2 if len(required) == 2 or named_so else 1
 
 
 def _is_context(annotation: Any) -> bool:
@@ -137,12 +153,12 @@ def threaded_handler(function: F, /) -> F: ...
 @overload
 def threaded_handler(executor: Executor | None = None, /) -> Callable[[F], F]: ...
 def threaded_handler(function: Any = None, /) -> Any:
-    """Make a blocking ``def`` handler run in a thread, so that it does not hold up the event loop.
+    """Run a blocking ``def`` handler in a thread, so that it does not hold up the event loop.
 
     ``@threaded_handler``, ``@threaded_handler()`` or ``@threaded_handler(executor)``. Without an
-    executor the loop's default one is used, which has a limited number of threads: further calls wait.
+    executor it uses the loop's default one, whose number of threads is limited: further calls wait.
     Contextvars are passed on. Handlers in threads run at the same time and end in any order. A
-    cancelled request stops waiting for its thread, but cannot stop it.
+    cancelled request stops waiting for its thread, and the thread runs on.
 
     Raises:
         TypeError: the function is ``async def``.
@@ -162,6 +178,7 @@ def _in_thread(function: Function, *, executor: Executor | None) -> Function:
         run = functools.partial(copy_context().run, _call, function, *args)
         return await asyncio.get_running_loop().run_in_executor(executor, run)
 
+    call.__name__ = "<unnamed>"  # for what has no name of its own, such as a partial
     return functools.update_wrapper(call, function)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Protocol
 
 from ...exceptions import ReqError, RespError
 from ...session.events import REQUEST
-from ...wire.failure import CLOSING, REQ, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
+from ...wire.failure import CLOSING, RESP, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 from ...wire.limits import Limits
 from .handlers import Handler
 
-__all__ = ["Responder", "ResponseSink"]
+Missing = Callable[[str], Failure]
 
 logger = logging.getLogger("communica_like.handlers")
 
@@ -37,10 +38,10 @@ class Responder:
 
     Args:
         sink: takes the responses.
-        missing: the failure of a request for an unknown route; may hold ``{route}``.
+        missing: returns the failure of a request for an unknown route; Simple entities' is ``""``.
     """
 
-    def __init__(self, sink: ResponseSink, missing: Failure) -> None:
+    def __init__(self, sink: ResponseSink, missing: Missing) -> None:
         self._sink = sink
         self._missing = missing
 
@@ -69,7 +70,7 @@ class Responder:
         failure = _failure_of(error)
         if kind == REQUEST and ident:
             self._fail(ident, failure)
-            if failure.kind not in (REQ, RESP):
+            if failure.kind == UNKNOWN:
                 # An error that cannot be described cannot be logged with a traceback either.
                 shown = error if failure.traceback else None
                 logger.error("handler %s raised %s", handler.name, failure.message, exc_info=shown)
@@ -88,8 +89,7 @@ class Responder:
 
     def no_handler(self, kind: int, ident: int, route: bytes) -> None:
         """Send that no handler has this route; log it for a throw."""
-        name = route.decode("utf-8", "replace")
-        failure = self._missing._replace(message=self._missing.message.format(route=name))
+        failure = self._missing(route.decode("utf-8", "replace"))
         if kind == REQUEST:
             self._fail(ident, failure)
         else:

@@ -12,13 +12,10 @@ from types import CoroutineType
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from ...session.events import REQUEST, Event
-from ...wire.failure import Failure
 from .context import Context, inherited_deadline
 from .handlers import Handler
-from .responses import Responder, ResponseSink
+from .responses import Missing, Responder, ResponseSink
 from .tasks import FINISHED, SLOW, EagerTask, EagerTaskPool, enter_task, leave_task, warn_if_slow
-
-__all__ = ["HandlerRunner", "HandlerSet"]
 
 _PLAIN: Final = frozenset((dict, list, str, int, float, bool, type(None), tuple, bytes))
 """The types of most results, which cannot be awaited."""
@@ -34,12 +31,12 @@ class HandlerSet(NamedTuple):
 
     Attributes:
         by_route: by encoded route; Simple entities have one, without a name.
-        missing: the failure of a request whose route has no handler; may hold ``{route}``.
+        missing: returns the failure of a request whose route has no handler.
         pool: lends tasks to handlers that suspend.
     """
 
     by_route: Mapping[bytes, Handler]
-    missing: Failure
+    missing: Missing
     pool: EagerTaskPool
 
 
@@ -106,14 +103,14 @@ class HandlerRunner(ABC, Generic[Ticket]):
                         if entered is not None:
                             leave_task(loop, entered)
                             entered = None
-                        result = context.run(handler.function, data, self._describe(ident, route, deadline))
+                        result = context.run(handler.call, data, self._describe(ident, route, deadline))
                     elif handler.is_async:
-                        result = handler.function(data)  # runs nothing yet
+                        result = handler.call(data)  # runs nothing yet
                     else:
                         if entered is not None:
                             leave_task(loop, entered)
                             entered = None
-                        result = context.run(handler.function, data)
+                        result = context.run(handler.call, data)
                     returned = type(result)
                     if returned is CoroutineType or (returned not in _PLAIN and hasattr(result, "__await__")):
                         coroutine = result if returned is CoroutineType else _awaiting(result)

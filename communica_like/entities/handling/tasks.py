@@ -17,8 +17,6 @@ from typing import Any, Final
 
 from .handlers import Handler
 
-__all__ = ["FINISHED", "SLOW", "EagerTask", "EagerTaskPool", "enter_task", "leave_task", "warn_if_slow"]
-
 logger = logging.getLogger("communica_like.handlers")
 
 SLOW = 0.1

@@ -13,8 +13,6 @@ from ..backoff import Backoff
 from ..handling.runner import HandlerSet
 from .dispatcher import InboxDispatcher
 
-__all__ = ["InboxAcceptor"]
-
 logger = logging.getLogger("communica_like")
 
 _BACKOFF = Backoff(maximum=1.0)

@@ -11,14 +11,12 @@ from typing import Final
 from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
 from ...aio.eager import set_result_now
 from ...aio.waiters import Waiters
-from ...exceptions import ConnectionLost, MessageTooBig, RequestTimeout, UnknownError
+from ...exceptions import ConnectionLost, HandlerError, MessageTooBig, RequestTimeout
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import MESSAGE_COST, Limits
 from ..backends import Channel
 from ..handling.context import deadline_after
-
-__all__ = ["InboxCalls"]
 
 _MAX_KEY: Final = 255  # bytes
 
@@ -67,7 +65,7 @@ class InboxCalls(Channel):
         deadline = deadline_after(timeout, self._loop.time())
         try:
             return await self._call(self._requests, route, body, deadline, key, "no answer in time")
-        except UnknownError as exc:
+        except HandlerError as exc:
             if deadline is not None and deadline <= self._loop.time():
                 # Most likely the handler failed because its own deadline passed.
                 raise RequestTimeout("no answer in time") from exc

@@ -18,8 +18,6 @@ from ..handling.context import Context
 from ..handling.handlers import Handler
 from ..handling.runner import HandlerRunner, HandlerSet
 
-__all__ = ["InboxDispatcher"]
-
 logger = logging.getLogger("communica_like.handlers")
 
 _TURN_TIME: Final = 0.005  # after which responses go out before the next handler begins

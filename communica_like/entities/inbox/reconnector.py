@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from ...abc import Connector
 from ...abc.inbox import SharedInbox
 from ...exceptions import LinkError
 from ...wire.greetings import Reason
@@ -13,8 +14,6 @@ from ..backends import ClientBackend
 from ..backoff import Backoff
 from .calls import InboxCalls
 
-__all__ = ["InboxReconnector"]
-
 logger = logging.getLogger("communica_like")
 
 
@@ -22,14 +21,24 @@ class InboxReconnector(ClientBackend):
     """Connects a client to a broker, and connects it again whenever the connection is lost.
 
     Args:
-        client_id, limits, inbox: see InboxCalls.
+        connector: whose inbox it is.
+        inbox, client_id, limits: see InboxCalls.
         backoff: how long to wait between attempts.
+        handshake_timeout: seconds for one attempt.
     """
 
     channel: InboxCalls
 
-    def __init__(self, client_id: str, limits: Limits, backoff: Backoff, inbox: SharedInbox) -> None:
-        super().__init__(client_id, InboxCalls(client_id, limits, inbox))
+    def __init__(
+        self,
+        connector: Connector,
+        inbox: SharedInbox,
+        client_id: str,
+        limits: Limits,
+        backoff: Backoff,
+        handshake_timeout: float,
+    ) -> None:
+        super().__init__(connector, handshake_timeout, client_id, InboxCalls(client_id, limits, inbox))
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
         self.gone_since = self._time()
@@ -51,7 +60,7 @@ class InboxReconnector(ClientBackend):
         # A client library below may swallow a cancellation.
         while not task.cancelling():
             try:
-                await publisher.connect()
+                await self._connect()
             except LinkError as exc:
                 self._failed(exc)
             else:
@@ -64,3 +73,10 @@ class InboxReconnector(ClientBackend):
                 logger.warning("client %r has no connection, for now: %s", self.client_id, reason)
                 await publisher.close()
             await asyncio.sleep(next(delays))
+
+    async def _connect(self) -> None:
+        try:
+            async with asyncio.timeout(self._handshake_timeout):
+                await self.channel.publisher.connect()
+        except TimeoutError as exc:
+            raise LinkError(f"no answer from the broker within {self._handshake_timeout} s") from exc

@@ -9,8 +9,6 @@ from .protocol import LARGE, Frame, Item, Kind, join_frame
 from .remote import Lease, RemoteQueue
 from .request_channel import RequestChannel
 
-__all__ = ["HostClient"]
-
 
 class HostClient(RemoteQueue):
     """One queue of a QueueHost.

@@ -13,9 +13,6 @@ from typing import Final
 
 from ...system import fork
 
-__all__ = ["LARGEST_FRAME", "QUICK", "FramedSocket", "give_way"]
-
-LARGEST_FRAME: Final = 2**32 - 1  # bytes
 QUICK: Final = 0.00015
 """Seconds to look again before going to sleep: longer than the other side takes to answer."""
 

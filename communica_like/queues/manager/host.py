@@ -14,8 +14,6 @@ from ...managers.listening import ListeningAddress
 if TYPE_CHECKING:
     from .server import QueueServer
 
-__all__ = ["QueueHost"]
-
 
 class QueueHost:
     """Holds queues for any number of processes, which use them as ManagerQueue, or with ipcq's client.

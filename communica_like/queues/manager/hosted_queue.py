@@ -10,8 +10,6 @@ from typing import Any, Protocol
 from ...exceptions import RemoteProtocolError
 from .protocol import Item, Kind
 
-__all__ = ["Client", "HostedQueue"]
-
 
 class Client(Protocol):
     """A connection that gets items and puts items."""

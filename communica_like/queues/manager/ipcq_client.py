@@ -20,8 +20,6 @@ from ...system import fork
 from .protocol import Frame, Item, Kind
 from .remote import Lease, RemoteQueue
 
-__all__ = ["IpcqClient"]
-
 _CALL_TIMEOUT: Final = 1.0  # seconds for an answer that takes no waiting
 _FETCH_TIMEOUT: Final = 5.0
 _FETCH_WAIT: Final = 0.25  # seconds that one get waits at the other side

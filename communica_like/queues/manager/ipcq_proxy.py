@@ -13,8 +13,6 @@ from .hosted_queue import HostedQueue
 from .protocol import Frame, Item, Kind
 from .server_loop import ServerLoop
 
-__all__ = ["IpcqProxy", "ProxiedQueue"]
-
 
 class IpcqProxy:
     """Makes the calls of one thread of another program, in a thread of the host.

@@ -20,8 +20,6 @@ from .remote import Lease
 if TYPE_CHECKING:
     from .remote import RemoteQueue
 
-__all__ = ["ManagerQueue"]
-
 _LARGEST: Final = 2**32 - 64  # bytes; a frame's length has 32 bits
 
 
@@ -33,32 +31,25 @@ class ManagerQueue(WaitingQueue):
     """A queue in a QueueHost, of any process; or in the manager of an ipcq server.
 
     It connects when it is first used, or entered by ``async with``, and again after the host was lost and is
-    back.
+    back. While nothing comes, nothing is asked.
 
-    With the default serializer the items are objects, to programs that use ipcq as well: each gets what the
-    other one put. With any other serializer the items are bytes, which such a program gets and puts as they
-    are. At a QueueHost items are bytes in any case, and nothing is unpickled there but what ipcq's programs
-    send. To know the key is to be trusted: a program that knows it can run code at a host or server of
-    queues, and in all readers that use the default serializer.
+    With the default serializer the items are objects, to programs that use ipcq as well. With any other
+    serializer the items are bytes, which such a program gets and puts as they are. A QueueHost unpickles only
+    what ipcq's programs send. A program that knows the key can run code at the host, and in all readers that
+    use the default serializer.
 
-    At a QueueHost nothing is lost by a cancelled or timed-out get, nor by a reader that is killed: what a
-    reader has not returned from ``get`` goes back to where it was in the queue. A writer that is killed in
-    ``put`` has put the item or not. While nothing comes, nothing is asked.
+    Each reader gets items in the order of the queue. What a reader has not returned from ``get`` when it is
+    cancelled, times out or is killed goes back to its place, before all that are still there: a reader that
+    has later ones already gets it after them. Of a reader that is killed, on this machine, it is back before
+    any question asked after that is answered. An item is put when ``put`` returns: a reader that asks after
+    that finds it. A writer that is killed in ``put`` has put the item or not. Items of writers that are
+    connected apart are in the order in which the host hears of them. A queue with ``max_items`` counts items
+    that are on their way to a reader until it has them.
 
-    ipcq's manager does not know who has taken what. While a task waits here, an item that is taken for it
-    and then not wanted is kept for the next get here, which may have got a later one already; ``async with``
-    puts it back at its end, behind the others. An item that is on its way to a process that is killed is
-    lost. Puts, and gets with a ``timeout=``, are calls that block the event loop until the manager has
-    answered, 1 s at most.
-
-    Each reader gets items in the order of the queue. Items of writers that are connected apart are there in
-    the order in which the host hears of them, though one's put may have returned before the other's began.
-    An item that was on its way to a ``get`` which then gave up, or to a reader that is killed, goes back to
-    its place, before all that are still there: a reader that has later ones already gets it after them. Of
-    a reader that is killed, on this machine, it is back before any question asked after that is answered.
-
-    A queue with ``max_items`` counts items that are on their way to a reader until it has them. An item is
-    put when ``put`` returns; a reader that asks after that finds it.
+    ipcq's manager does not know which reader has taken what. An item that comes for a task which does not
+    want it any more is kept for the next get here; ``async with`` puts it back at its end, behind the others.
+    An item that is on its way to a process that is killed is lost. Puts, and gets with a ``timeout=``, block
+    the event loop until the manager has answered, 1 s at most.
 
     Args:
         address: of the host: the path of a Unix socket, or host and port.

@@ -12,8 +12,6 @@ from .ipcq_client import IpcqClient
 from .protocol import ATTACH_QUEUE, VERSION
 from .remote import RemoteQueue
 
-__all__ = ["open_queue"]
-
 
 def open_queue(address: Address, authkey: bytes, ident: Any, max_items: int) -> RemoteQueue:
     """Return a connection to a queue. Blocking, but not for more than some seconds.

@@ -30,8 +30,6 @@ from typing import Any, Final, NamedTuple
 
 from ...exceptions import RemoteProtocolError
 
-__all__ = ["ATTACH_QUEUE", "LARGE", "VERSION", "Frame", "Item", "Kind", "join_frame", "split_frame"]
-
 ATTACH_QUEUE: Final = "communica_like_queue"
 """The server's function after which a connection carries frames: VERSION, ident, max_items -> capacity."""
 

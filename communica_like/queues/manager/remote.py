@@ -6,8 +6,6 @@ from abc import ABC, abstractmethod
 
 from .protocol import Frame, Item
 
-__all__ = ["Lease", "RemoteQueue"]
-
 _LEASED, _ACKED, _VOID = range(3)
 
 

@@ -9,6 +9,8 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from ...exceptions import Closed, ConnectionLost
@@ -16,8 +18,6 @@ from ...system import fork
 from ..base import FdWatcher
 from .framed_socket import QUICK, FramedSocket, give_way
 from .protocol import Frame, Kind, join_frame, split_frame
-
-__all__ = ["RequestChannel"]
 
 _ANSWER_TIMEOUT: Final = 5.0  # seconds for an answer that takes no waiting
 _LOOK_TIMEOUT: Final = 0.0005  # for which the event loop stands still; most come in a tenth of that
@@ -109,15 +109,9 @@ class RequestChannel:
             question = self._register(number)
             self.send(data)
             while not question.answers:
-                locked: list[bool] = []
-                try:
-                    left = max(0.0, deadline - time.monotonic())
-                    locked.extend(map(self._reading.acquire, (True,), (left,)))  # in one step for signals
-                    if not locked[0] or not self._read_for(question, deadline):
-                        raise self._silent(sent=unknown)
-                finally:
-                    if locked and locked[0]:
-                        self._reading.release()
+                left = max(0.0, deadline - time.monotonic())
+                if not self._read(left, partial(self._read_for, question, deadline)):
+                    raise self._silent(sent=unknown)
         except BaseException:  # Ctrl-C among them
             self.give_back(number)
             self._wake_loop()
@@ -136,11 +130,9 @@ class RequestChannel:
             question = self._register(number)
             self.send(data + now if hurried else data)
             # Most answers come at once: that is quicker than a way through the event loop.
-            if not self._tasks and self._reading.acquire(blocking=False):
-                try:
-                    self._read_for(question, time.monotonic() + _LOOK_TIMEOUT, hint=True)
-                finally:
-                    self._reading.release()
+            if not self._tasks:
+                deadline = time.monotonic() + _LOOK_TIMEOUT
+                self._read(0.0, partial(self._read_for, question, deadline, hint=True))
             if not question.answers and not hurried:
                 await self._wait_for(question, timeout)
                 if not question.answers:
@@ -165,6 +157,16 @@ class RequestChannel:
             self._questions.pop(number, None)
             raise self._gone(sent=False)
         return question
+
+    def _read(self, seconds: float, read: Callable[[], bool]) -> bool:
+        """Call *read* under the lock; return False if it does, or if the lock is taken for this time."""
+        locked: list[bool] = []
+        try:
+            locked.extend(map(self._reading.acquire, (True,), (seconds,)))  # in one step for signals
+            return locked[0] and read()
+        finally:
+            if locked and locked[0]:
+                self._reading.release()
 
     def _read_for(self, question: _Question, deadline: float, *, hint: bool = False) -> bool:
         """Read, for all, until there is an answer; return False if it takes too long. The lock is held.
@@ -310,18 +312,17 @@ class RequestChannel:
         return self.unsent and not self._lost
 
     def _on_readable(self) -> bool:
-        """Read in the event loop. Return whether a task waits for more."""
-        if not self._reading.acquire(blocking=False):
-            return True  # another thread reads, also for those who wait here
-        try:
-            count = self._frames.receive()
-            while count > 0 and self._frames.more:
-                count = self._frames.receive()
-            if count < 0:
-                self._lose()
-        finally:
-            self._reading.release()
+        """Read in the event loop, unless a thread does. Return whether a task waits for more."""
+        self._read(0.0, self._read_all)
         return self._tasks > 0 and not self._lost
+
+    def _read_all(self) -> bool:
+        count = self._frames.receive()
+        while count > 0 and self._frames.more:
+            count = self._frames.receive()
+        if count < 0:
+            self._lose()
+        return True
 
     # -- receiving; the lock is held
 

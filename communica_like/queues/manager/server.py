@@ -17,8 +17,6 @@ from .protocol import ATTACH_QUEUE, VERSION
 from .server_loop import ServerLoop
 from .service import QueueService
 
-__all__ = ["QueueServer"]
-
 _EXPOSED: Final = (
     *("put", "get", "put_nowait", "get_nowait"),
     *("qsize", "empty", "full", "task_done", "join"),

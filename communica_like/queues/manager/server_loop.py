@@ -15,8 +15,6 @@ from typing import Any, Final, Protocol
 from ...system import fork
 from .framed_socket import QUICK, give_way
 
-__all__ = ["Member", "ServerLoop"]
-
 logger = logging.getLogger("communica_like.queues")
 
 _JOIN_TIMEOUT: Final = 5.0  # seconds

@@ -13,8 +13,6 @@ from .hosted_queue import HostedQueue
 from .protocol import Item, Kind, join_frame, split_frame
 from .server_loop import ServerLoop
 
-__all__ = ["QueueService"]
-
 _MOST_READS: Final = 128  # in a round: more than what a socket holds when the round begins
 
 

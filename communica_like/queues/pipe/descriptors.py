@@ -12,8 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Self
 
-__all__ = ["PipePeek", "open_ends"]
-
 _READ_SIZE: Final = 2**16
 _SPLICE_F_NONBLOCK: Final = ctypes.c_uint(2)  # of fcntl.h
 _OPEN_ATTEMPTS: Final = 100

@@ -28,8 +28,6 @@ if sys.platform != "win32":
     _TRY_TO_LOCK: Final = LOCK_EX | LOCK_NB
     _PIPE_BUF: Final = ctypes.c_size_t(PIPE_BUF)
 
-__all__ = ["PipeQueue"]
-
 _LONGEST_LINE: Final = 2**24  # bytes, from other programs; ours are never longer than PIPE_BUF
 _READ_SIZE: Final = 2**16
 _LOCK_ATTEMPTS: Final = 100

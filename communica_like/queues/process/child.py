@@ -14,8 +14,6 @@ from ...system.child_process import ChildProcess
 from .reader import LineReader
 from .writer import LineWriter
 
-__all__ = ["LineChild"]
-
 _EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is assumed to run on without it
 
 

@@ -18,8 +18,6 @@ from ...exceptions import Closed, ConnectionLost, FeatureNotAvailable
 from ..base import WaitingQueue
 from .child import LineChild
 
-__all__ = ["LineText", "ProcessLines"]
-
 
 class LineText(Serializer):
     """Dumps ``str(obj)`` as one line with a newline; loads text from a line without it.

@@ -10,8 +10,6 @@ from typing import Final
 
 from ...system.child_process import ChildProcess
 
-__all__ = ["LineReader"]
-
 _READ_SIZE: Final = 65536
 _LINE_OVERHEAD: Final = 64  # bytes of memory
 _READS_PER_TURN: Final = 16  # of the event loop

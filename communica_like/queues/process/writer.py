@@ -9,8 +9,6 @@ from collections.abc import Callable
 
 from ...system.child_process import ChildProcess
 
-__all__ = ["LineWriter"]
-
 
 class LineWriter:
     """Writes lines to a child's stdin while the pipe has room, and keeps the rest of at most one line.

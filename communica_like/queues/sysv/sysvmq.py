@@ -19,8 +19,6 @@ from ...system.sysctl import sysctl
 from ..base import WaitingQueue
 from .type_waiters import POLL_INTERVAL, TypeWaiters
 
-__all__ = ["SysVMQ"]
-
 logger = logging.getLogger("communica_like.queues")
 
 _KEY_ATTEMPTS: Final = 100

@@ -14,8 +14,6 @@ from typing import Final, TypeVar
 from ...aio.waiters import Waiters
 from .watcher import Watcher
 
-__all__ = ["POLL_INTERVAL", "TypeWaiters"]
-
 T = TypeVar("T")
 
 POLL_INTERVAL: Final = 0.003

@@ -10,8 +10,6 @@ from typing import Any
 
 from ...features import optional_package
 
-__all__ = ["Watcher"]
-
 
 class Watcher:
     """A thread that sleeps in msgrcv(2) until there is a message of one type.

@@ -30,8 +30,6 @@ from .requests import (
     check_small_overtakes_big,
 )
 
-__all__ = ["ALL_CHECKS", "CHECKS", "HEAVY_CHECKS", "PROCESS_CHECKS", "checks_for"]
-
 CHECKS: Final[tuple[Check, ...]] = (
     check_address,
     check_authkey,

@@ -25,8 +25,6 @@ from .processes.journal import JournalWriter
 from .processes.settings import Settings
 from .processes.stage import IMPATIENT
 
-__all__ = ["main"]
-
 
 async def _work(client: RouteClient, who: str, count: int) -> None:
     async with client:
@@ -47,8 +45,8 @@ class _Waiting(RouteClient):
     journal: JournalWriter
     asking: asyncio.Task[Any]
 
-    async def init(self, timeout: float | None = 0) -> Self:
-        await super().init(timeout)
+    async def init(self, timeout: float | None = None, *, wait: bool = True) -> Self:
+        await super().init(timeout, wait=wait)
         await self.throw("pester", ["client", "pestered", None])
         self.asking = asyncio.get_running_loop().create_task(self.request("wait", "client"))
         return self

@@ -9,8 +9,6 @@ from ...wire.limits import KIB, Limits
 from ..faulty import FaultyConnector
 from .meeting import QUICK, MakeMeeting, at_most, promised, reaches
 
-__all__ = ["check_bounded_memory", "check_exactly_once_in_order", "check_throw_keeps_its_word"]
-
 _IMPATIENT = Backoff(initial=0.001, maximum=0.01)
 
 
@@ -50,7 +48,7 @@ async def check_exactly_once_in_order(make: MakeMeeting) -> None:
 
             async def throw_from_server() -> None:
                 for number in range(1, count + 1):
-                    await server.throw(number, client.client_id)
+                    await server.throw(number, client_id=client.client_id)
                     if number % 20 == 0:
                         await asyncio.sleep(0)
 

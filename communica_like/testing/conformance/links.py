@@ -13,14 +13,6 @@ from ...entities import SimpleClient, SimpleServer
 from ...exceptions import AddressInUse, AuthenticationError, ConnectTimeout, LinkRefused
 from .meeting import QUICK, MakeMeeting, Meeting, at_most, promised, raises, reaches, refused
 
-__all__ = [
-    "check_address",
-    "check_authkey",
-    "check_clean_exit",
-    "check_link",
-    "check_one_server",
-]
-
 
 def _echo(data: object) -> object:
     return data

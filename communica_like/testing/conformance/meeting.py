@@ -15,21 +15,6 @@ from ...entities.entity import Entity
 from ...exceptions import CommunicaError
 from ...wire.limits import Limits
 
-__all__ = [
-    "PATIENCE",
-    "QUICK",
-    "SHORT",
-    "Check",
-    "MakeMeeting",
-    "Meeting",
-    "at_most",
-    "meeting_of",
-    "promised",
-    "raises",
-    "reaches",
-    "refused",
-]
-
 QUICK = Limits(heartbeat=2.0, resume_window=5.0)
 """Limits of entities in checks."""
 
@@ -127,7 +112,7 @@ def raises(kind: type[Exception], promise: str) -> Iterator[list[Exception]]:
         raise AssertionError(f"no {kind.__name__}: {promise}")
 
 
-async def refused(entity: Entity, kind: type[Exception], promise: str, timeout: float = 0) -> str:
+async def refused(entity: Entity, kind: type[Exception], promise: str, timeout: float | None = None) -> str:
     """Fail with *promise* unless the entity's ``init(timeout)`` raises soon; return the error as text."""
     try:
         with raises(kind, promise) as caught:

@@ -7,14 +7,8 @@ import time
 from typing import Any
 
 from ...entities import Context, SimpleClient, SimpleServer
-from ...exceptions import ReqError, RequestTimeout, RespError, UnknownError
+from ...exceptions import HandlerError, ReqError, RequestTimeout, RespError
 from .meeting import QUICK, SHORT, MakeMeeting, at_most, promised, raises, reaches
-
-__all__ = [
-    "check_deadlines_and_cancellation_travel",
-    "check_one_outcome",
-    "check_small_overtakes_big",
-]
 
 
 @promised
@@ -46,12 +40,12 @@ async def check_one_outcome(make: MakeMeeting) -> None:
                     outcome = await client.request([number, wish])
                 except (ReqError, RespError) as exc:
                     outcome = [type(exc), exc.message, exc.code]
-                except UnknownError as exc:
+                except HandlerError as exc:
                     outcome = [type(exc), exc.message]
                 expected = {
                     "req": [ReqError, f"req {number}", number],
                     "resp": [RespError, f"resp {number}", -number],
-                    "bug": [UnknownError, f"ZeroDivisionError({number})"],
+                    "bug": [HandlerError, f"ZeroDivisionError({number})"],
                 }
                 assert outcome == expected.get(wish, [number, wish])
 

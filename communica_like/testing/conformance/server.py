@@ -24,8 +24,6 @@ from ...serializers import RawSerializer
 from .processes.journal import JournalWriter
 from .processes.settings import Settings
 
-__all__ = ["main"]
-
 
 class _Server(RouteServer):
     """A server with the handlers that checks need.
@@ -59,7 +57,7 @@ class _Server(RouteServer):
         add("give", lambda data: bytes(int(data)), RawSerializer())
         add("stop", lambda data: self.stop())
 
-    async def init(self, timeout: float | None = 0) -> Self:
+    async def init(self, timeout: float | None = None) -> Self:
         await super().init(timeout)
         self._journal.write("serving", [os.getpid(), self.address])
         return self

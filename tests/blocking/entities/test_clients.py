@@ -13,18 +13,19 @@ import pytest
 
 from communica_like import (
     Closed,
+    HandlerError,
     Limits,
     MessageTooBig,
     ReqError,
     RequestTimeout,
     RespError,
     RouteTable,
-    UnknownError,
     connector_from,
 )
 from communica_like.blocking import Portal, RouteClient, SimpleClient
 from communica_like.exceptions import ConnectTimeout, RouteOverrideError
-from tests.blocking.scene import PATIENCE, Scene, Script, gone, soon
+from tests.blocking.scene import PATIENCE, Scene, gone, soon
+from tests.process import Program
 
 LOOP = "communica_like portal"
 
@@ -36,12 +37,12 @@ def scene() -> Iterator[Scene]:
 
 
 @pytest.fixture(scope="module")
-def server(scene: Scene) -> Script:
+def server(scene: Scene) -> Program:
     return scene.serve()
 
 
 @pytest.fixture
-def make(scene: Scene, server: Script) -> Iterator[Callable[..., RouteClient]]:
+def make(scene: Scene, server: Program) -> Iterator[Callable[..., RouteClient]]:
     made = []
 
     def make(**options: Any) -> RouteClient:
@@ -54,14 +55,14 @@ def make(scene: Scene, server: Script) -> Iterator[Callable[..., RouteClient]]:
     assert gone(LOOP)
 
 
-def test_requests_and_their_failures(make: Callable[..., RouteClient], server: Script) -> None:
+def test_requests_and_their_failures(make: Callable[..., RouteClient], server: Program) -> None:
     with make(client_id="c", limits=Limits(max_message=2048, window=200_000, chunk=1024)) as client:
         assert client.request("echo", {"a": [1, None]}) == {"a": [1, None]}
-        assert client.request("pid", None, timeout=PATIENCE) == server.process.pid
+        assert client.request("pid", None, timeout=PATIENCE) == server.pid
         with pytest.raises(ReqError, match="no") as caught:
             client.request("fail", "politely")
         assert caught.value.code == 7
-        with pytest.raises(UnknownError, match="ValueError"):
+        with pytest.raises(HandlerError, match="ValueError"):
             client.request("fail", "rudely")
         with pytest.raises(MessageTooBig):
             client.request("echo", "x" * 4096)
@@ -124,7 +125,7 @@ def test_no_server() -> None:
             client.init(timeout=0.1)
         assert client.state == "closed"
         assert gone(LOOP)
-        client.init(timeout=None)
+        client.init(wait=False)
         with pytest.raises(RequestTimeout):
             client.request(1, timeout=0.1)
         client.close(0)
@@ -161,7 +162,7 @@ def test_one_loop_for_all(make: Callable[..., RouteClient]) -> None:
         assert loops() == 1
 
 
-def test_who_waits_hears_of_the_closing(make: Callable[..., RouteClient], server: Script) -> None:
+def test_who_waits_hears_of_the_closing(make: Callable[..., RouteClient], server: Program) -> None:
     client = make().init()
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(client.request, "slow", None)
@@ -274,7 +275,7 @@ def test_time_limits_are_inherited_through_threads(make: Callable[..., RouteClie
         assert 1 < client.request("call back", ["how long", None], timeout=PATIENCE) < PATIENCE
         limit = 0.3
         while not begun.is_set():  # on a busy machine that may be over before it gets there
-            with pytest.raises((RequestTimeout, UnknownError)):  # the server may be the first to say so
+            with pytest.raises((RequestTimeout, HandlerError)):  # the server may be the first to say so
                 client.request("call back", ["too long", None], timeout=limit)
             limit *= 4
         soon(lambda: outcome)
@@ -328,7 +329,7 @@ def test_whatever_a_handler_raises(
         raise error
 
     with client:
-        with pytest.raises((UnknownError, RespError)):
+        with pytest.raises((HandlerError, RespError)):
             client.request("call back", ["odd", None], timeout=PATIENCE)
         assert client.request("echo", 1) == 1
 
@@ -347,7 +348,7 @@ def test_whatever_an_async_handler_raises_ends_no_loop(
         raise error
 
     with client:
-        with pytest.raises(UnknownError, match=type(error).__name__):
+        with pytest.raises(HandlerError, match=type(error).__name__):
             client.request("call back", ["odd", None], timeout=PATIENCE)
         assert client.request("echo", 1, timeout=PATIENCE) == 1
 
@@ -358,7 +359,7 @@ def test_what_is_no_handler(scene: Scene) -> None:
     def generator(data: Any) -> Iterator[Any]:
         yield data
 
-    for handler in (generator, lambda: None, 5):
+    for handler in (generator, lambda a, b, c: None, 5):
         with pytest.raises(TypeError):
             SimpleClient(connector, handler)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="thread"):

@@ -76,7 +76,7 @@ def test_routes_of_a_server(scene: Scene) -> None:
     def fail(data: Any) -> Any:
         raise ReqError("no", code=3)
 
-    client = RouteClient(connector_from(scene.url), "me", portal=Portal())
+    client = RouteClient(connector_from(scene.url), client_id="me", portal=Portal())
 
     @client.routes.handler("hear")
     def hear(data: Any) -> Any:
@@ -153,10 +153,10 @@ from communica_like.blocking import SimpleServer
 from communica_like.blocking import Portal
 server = SimpleServer(connector_from(sys.argv[1]))
 run = Portal.run
-def signalled(self, coroutine, reclaim=None):
+def signaled(self, coroutine, reclaim=None):
     os.kill(os.getpid(), signal.SIGTERM)
     return run(self, coroutine, reclaim)
-Portal.run = signalled
+Portal.run = signaled
 server.run()
 print("ended")
 """

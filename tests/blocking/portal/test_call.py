@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from communica_like.blocking import Portal
-from communica_like.blocking.portal.call import _CANCEL_TIMEOUT, Call
+from communica_like.blocking.portal import call
+from communica_like.blocking.portal.call import Call
 from communica_like.exceptions import Closed
 from tests.blocking.media import PATIENCE, until
 
@@ -38,8 +39,17 @@ def _alarm() -> Iterator[None]:
     signal.signal(signal.SIGUSR1, former)
 
 
-def interrupt_main() -> None:
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+def interrupt_main(number: int = signal.SIGUSR1) -> None:
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+
+def interrupt_waiting_main(number: int = signal.SIGUSR1) -> None:
+    """Interrupt the main thread as soon as it waits for the portal."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    if frame is not None and frame.f_code.co_filename == call.__file__:
+        interrupt_main(number)
+    else:
+        asyncio.get_running_loop().call_later(0.001, interrupt_waiting_main, number)
 
 
 @pytest.mark.usefixtures("_alarm")
@@ -47,11 +57,11 @@ def test_an_interruption_cancels_the_coroutine_and_waits_for_its_end(portal: Por
     seen = []
 
     async def wait() -> None:
-        asyncio.get_running_loop().call_later(0.01, interrupt_main)
+        interrupt_waiting_main()
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # its end takes a while
             seen.append("ended")
 
     with pytest.raises(Interruption):
@@ -64,7 +74,7 @@ def test_a_result_that_came_too_late_is_reclaimed_once(portal: Portal) -> None:
     reclaimed: list[str] = []
 
     async def stubborn() -> str:
-        asyncio.get_running_loop().call_later(0.01, interrupt_main)
+        interrupt_waiting_main()
         try:
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
@@ -99,28 +109,29 @@ def test_a_loop_that_is_held_up_holds_an_interruption_up_for_seconds_at_most(
 @pytest.mark.usefixtures("_alarm")
 def test_a_second_interruption_while_the_first_is_seen_to(portal: Portal) -> None:
     async def wait() -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(0.01, interrupt_main)
+        interrupt_waiting_main()
         try:
-            await loop.create_future()
+            await asyncio.get_running_loop().create_future()
         finally:
-            loop.call_later(0.01, interrupt_main)
-            await asyncio.sleep(0.05)
+            interrupt_waiting_main()
+            await asyncio.sleep(0.05)  # its end takes a while
 
     with pytest.raises(Interruption):
         portal.run(wait())
     assert portal.call(lambda: 1) == 1
 
 
-def test_keyboard_interrupt_of_the_main_thread(portal: Portal) -> None:
+def test_keyboard_interrupt_of_the_main_thread(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(call, "_CANCEL_TIMEOUT", 2 * PATIENCE)
+
     async def wait() -> None:
-        asyncio.get_running_loop().call_later(0.01, os.kill, os.getpid(), signal.SIGINT)
+        interrupt_waiting_main(signal.SIGINT)
         await asyncio.get_running_loop().create_future()
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         portal.run(wait())
-    assert time.monotonic() - began < _CANCEL_TIMEOUT, "nothing was waited for in vain"
+    assert time.monotonic() - began < PATIENCE, "nothing was waited for in vain"
 
 
 @pytest.mark.usefixtures("_alarm")

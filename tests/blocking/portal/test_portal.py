@@ -388,7 +388,7 @@ def test_uvloop_has_to_be_installed_if_it_is_wanted(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "uvloop", None)
     from communica_like.exceptions import FeatureNotAvailable
 
-    with pytest.raises(FeatureNotAvailable, match=r"communica_like\[uvloop\]"):
+    with pytest.raises(FeatureNotAvailable, match=r"pip install 'uvloop.* the extra \[uvloop\]"):
         Portal(uvloop=True)
 
 

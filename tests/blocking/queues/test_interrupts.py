@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from communica_like.blocking.portal.call import _CANCEL_TIMEOUT
-from tests.blocking.media import MEDIA, PATIENCE, Child, opened
+from tests.blocking.media import MEDIA, PATIENCE, opened, program
+from tests.process import Program
 
 
 @pytest.fixture(params=MEDIA)
@@ -37,24 +38,24 @@ source = target
 
 
 def test_get_ends_at_once_and_the_next_one_gets(name: str, target: Any) -> None:
-    with Child("blocked_get", name) as child:
+    with program("blocked_get", name) as child:
         assert child.line() == "waits"
-        child.until_parked()
+        child.until_asleep(threads=2)
         began = time.monotonic()
-        os.kill(child.process.pid, signal.SIGINT)
+        child.send(signal.SIGINT)
         assert child.line() == "interrupted"
         assert time.monotonic() - began < _CANCEL_TIMEOUT, "nothing was waited for in vain"
         target.put_nowait("the item")
         assert child.line() == "the item"
-        assert child.process.wait(PATIENCE) == 0
+        assert child.end() == 0
 
 
 def test_put_ends_at_once_and_has_put_nothing(name: str, source: Any) -> None:
-    with Child("blocked_put", name) as child:
+    with program("blocked_put", name) as child:
         count = int(child.line())
-        child.until_parked()
+        child.until_asleep(threads=2)
         began = time.monotonic()
-        os.kill(child.process.pid, signal.SIGINT)
+        child.send(signal.SIGINT)
         assert child.line() == "interrupted"
         assert time.monotonic() - began < _CANCEL_TIMEOUT, "nothing was waited for in vain"
         assert [source.get_nowait()[0] for _ in range(count)] == list(range(count))
@@ -65,8 +66,8 @@ def test_put_ends_at_once_and_has_put_nothing(name: str, source: Any) -> None:
 class Storm:
     """SIGINT to a process, at every moment."""
 
-    def __init__(self, child: Child) -> None:
-        self._pid = child.process.pid
+    def __init__(self, child: Program) -> None:
+        self._pid = child.pid
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._blow)
 
@@ -87,10 +88,10 @@ class Storm:
 COUNT = 1500
 
 
-def put_numbers(target: Any, child: Child, count: int) -> int:
+def put_numbers(target: Any, child: Program, count: int) -> int:
     """Put numbers, so many at least, until the child was interrupted often enough; then None."""
     number = 0
-    while number < count or not child.has_spoken():
+    while number < count or not child.has_line():
         target.put(number, timeout=PATIENCE)
         number += 1
         if number % 8 == 0:
@@ -101,45 +102,45 @@ def put_numbers(target: Any, child: Child, count: int) -> int:
 
 
 def test_a_storm_of_interrupts_in_get(name: str, target: Any) -> None:
-    with Child("hammered_get", name, 20) as child:
+    with program("hammered_get", name, 20) as child:
         assert child.line() == "ready"
         with Storm(child):
             count = put_numbers(target, child, COUNT)
         assert int(child.line()) == count
         assert int(child.line()) <= 3
-        assert child.process.wait(PATIENCE) == 0
+        assert child.end() == 0
 
 
 def test_alarms_in_get(name: str, target: Any) -> None:
     """An Exception from a handler is not taken for the queue's own."""
-    with Child("hammered_alarm", name, 20) as child:
+    with program("hammered_alarm", name, 20) as child:
         count = put_numbers(target, child, COUNT // 2)
         assert int(child.line()) == count
-        assert child.process.wait(PATIENCE) == 0
+        assert child.end() == 0
 
 
 def test_a_storm_of_interrupts_in_put(name: str, source: Any) -> None:
     """What a put that was not interrupted has put arrives; the rest arrives once, or not."""
     got = []
-    with Child("hammered_put", name, COUNT, 4) as child:
+    with program("hammered_put", name, COUNT, 4) as child:
         assert child.line() == "ready"
         with Storm(child):
             while (item := source.get(timeout=PATIENCE)) is not None:
                 got.append(item)
         count = int(child.line())
         doubtful = set(map(int, child.line().split()))
-        assert child.process.wait(PATIENCE) == 0
+        assert child.end() == 0
     assert got == sorted(set(got))
     assert set(range(count)) - set(got) <= doubtful
 
 
 def test_interrupts_while_the_portal_starts(name: str, target: Any) -> None:
-    with Child("first_wait", name) as child:
+    with program("first_wait", name) as child:
         assert child.line() == "ready"
         with Storm(child):
             assert child.line() == "waits"
-        child.until_parked()
+        child.until_asleep(threads=2)
         target.put_nowait("the item")
         assert child.line() == "the item"
         assert child.line().count("communica_like portal") == 1
-        assert child.process.wait(PATIENCE) == 0
+        assert child.end() == 0

@@ -8,8 +8,6 @@ import itertools
 import os
 import secrets
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import aiormq
@@ -35,6 +33,7 @@ from communica_like.testing.conformance import meeting_of
 from communica_like.testing.conformance.processes.stage import Stage
 from tests.connectors.recorder import PATIENCE, Recorder, Served
 from tests.connectors.recorder import eventually as until
+from tests.process import AsyncProgram
 from tests.rmq_broker import SHARED, needs_broker
 
 URL = "amqp://guest:guest@{}:{}/".format(*SHARED)
@@ -375,6 +374,18 @@ async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> 
         assert next(iter(shared_connection._connections[asyncio.get_running_loop()].values())) is connection
 
 
+async def test_a_cancelled_drop_leaves_nothing_open(connector: RmqConnector) -> None:
+    before = asyncio.all_tasks()
+    connection = await shared_connection.acquire(connector._key())
+    dropping = asyncio.ensure_future(connection.drop())
+    await asyncio.sleep(0)
+    dropping.cancel()
+    await asyncio.wait([dropping])
+    assert dropping.cancelled()
+    assert asyncio.all_tasks() == before
+    assert connection.amqp.protocol.closed.done()
+
+
 async def test_a_channel_that_is_being_closed_is_not_closed_again(
     connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -438,24 +449,15 @@ asyncio.run(main())
 
 
 async def test_a_forked_child_keeps_no_connection_alive(connector: RmqConnector) -> None:
-    command = [sys.executable, "-c", FORKING, URL, connector.address]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        assert process.stdout is not None
-        await asyncio.to_thread(process.stdout.readline)
+    async with AsyncProgram("-c", FORKING, URL, connector.address) as server:
+        await server.line()
         link = await connector.connect(Recorder())
         link.abort()
-        process.kill()
-        process.wait()
+        await server.kill()
         with pytest.raises(LinkRefused):
             async with asyncio.timeout(PATIENCE):
                 while True:
                     (await connector.connect(Recorder())).abort()
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
     await until(lambda: not connections())
 
 

@@ -64,7 +64,7 @@ def test_the_password_is_nowhere() -> None:
         (f"amqp://u:{SECRET}%@h/", "encodes nothing"),
         (f"amqp://u:{SECRET}%ff@h/", "cannot be taken apart"),
         (f"amqp://u:{SECRET}é@h/", "percent-encoded"),
-        (f"amqp://u:{SECRET}@h/?colour=red", "no option 'colour'"),
+        (f"amqp://u:{SECRET}@h/?color=red", "no option 'color'"),
         (f"amqp://u:{SECRET}@h/?heartbeat=soon", "heartbeat is a number"),
         (f"amqp://u:{SECRET}@h/?heartbeat=1&heartbeat=2", "there twice"),
         (f"amqp://u:{SECRET}@h/?heartbeat", "cannot be taken apart"),
@@ -86,7 +86,7 @@ def test_what_is_no_url(url: str, message: str) -> None:
     assert_no_secret(caught.value)
     inbox_url = url.replace("amqp://", "amqp+inbox://") if url.startswith("amqp://") else f"z{url}"
     with pytest.raises(ValueError, match=r"\w") as caught:
-        connector_from(inbox_url.replace("address=", "adress="))
+        connector_from(inbox_url.replace("address=", "addr="))
     assert_no_secret(caught.value)
 
 

@@ -57,7 +57,7 @@ async def test_sixty_four_clients_at_once(connector: Connector, state: Path) -> 
     await eventually(lambda: entries_of(state) == [] and len(os.listdir("/proc/self/fd")) <= before)
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.chaos)])
 async def test_many_one_after_another(connector: Connector, state: Path, count: int) -> None:
     heard: list[Recorder] = []
 

@@ -103,7 +103,7 @@ async def test_a_client_that_stands_still_while_the_server_sends(connector: Conn
         async with Actor("connect", connector.dump_state()) as client:
             await client.line()
             link, far = await served.link()
-            await client.stopped()
+            await client.stop()
             for _ in range(20):
                 began = time.thread_time()
                 link.send(bytes(MIB))
@@ -126,7 +126,7 @@ async def test_a_server_aborts_a_client_that_stands_still(connector: Connector, 
         async with Actor("connect", connector.dump_state()) as client:
             await client.line()
             link, far = await served.link()
-            await client.stopped()
+            await client.stop()
             link.send(bytes(MIB))
             link.abort()
             await far.until_broken()
@@ -142,7 +142,7 @@ async def test_a_server_aborts_a_client_that_stands_still(connector: Connector, 
 async def test_a_client_dies_between_request_and_answer(connector: Connector, state: Path) -> None:
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
-        await server.stopped()
+        await server.stop()
         async with Actor("connect", connector.dump_state()) as client:
             await client.line()  # its request is in the server's queue
             seen = queues_of(state)
@@ -159,7 +159,7 @@ async def test_a_client_dies_between_request_and_answer(connector: Connector, st
 async def test_a_server_dies_between_request_and_answer(connector: Connector, state: Path) -> None:
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
-        await server.stopped()
+        await server.stop()
         link = await connector.connect(near := Recorder())
         link.send(b"hello")
         seen = queues_of(state)
@@ -171,7 +171,7 @@ async def test_a_server_dies_between_request_and_answer(connector: Connector, st
 async def test_a_client_gives_up_between_request_and_answer(connector: Connector, state: Path) -> None:
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
-        await server.stopped()
+        await server.stop()
         [server_entry] = entries_of(state)
         link = await connector.connect(near := Recorder())
         seen = [each for each in queues_of(state) if each != server_entry]

@@ -75,7 +75,7 @@ async def test_writable_again(connector: Connector) -> None:
             link.send(BLOB[sent : sent + 5_000])
             sent += 5_000
         assert not near.writable.is_set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await near.writable.wait()
         assert writable(link)
         assert await far.until(sent) == BLOB[:sent]

@@ -76,7 +76,7 @@ async def test_a_full_rendezvous_queue(connector: Connector, state: Path) -> Non
     """A client that finds it full waits, and leaves nothing if it is cancelled."""
     async with Actor("serve", connector.dump_state(), "echo") as server:
         await server.line()
-        await server.stopped()
+        await server.stop()
         async with rendezvous_queue(connector) as requests:
             for size in (500, 20, 1):
                 with contextlib.suppress(queue.Full):

@@ -15,7 +15,7 @@ from tests.queues.process.programs import lives, soon
 
 __all__ = ["PATIENCE", "ROOT", "WORKER", "Stage", "lives", "soon", "staged", "worker"]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 ROOT = Path(__file__).parents[3]
 WORKER = [sys.executable, "-m", "tests.connectors.stdio.worker_program"]
 

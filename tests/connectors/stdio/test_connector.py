@@ -94,7 +94,7 @@ async def test_who_needs_a_command_and_who_must_not_have_one() -> None:
         await SimpleClient(StdioConnector()).init()
     with pytest.raises(ValueError, match=r"in the child needs StdioConnector\(\)"):
         await SimpleServer(StdioConnector("cat"), str).init()
-    waiting = await SimpleClient(StdioConnector()).init(None)
+    waiting = await SimpleClient(StdioConnector()).init(wait=False)
     with pytest.raises((ValueError, Closed)):
         await waiting.request(1)
     await waiting.close()

@@ -18,7 +18,7 @@ from tests.queues.process.programs import lives
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pipes that an event loop can watch")
 
-DEADLINE = 20.0
+DEADLINE = 40.0
 WISHES = [
     "idle",
     "blocked",

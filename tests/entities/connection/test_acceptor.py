@@ -73,7 +73,7 @@ async def test_duplicates(policy: Any) -> None:
                 await asyncio.wait_for(second.init(), PATIENCE)
         else:
             await asyncio.wait_for(second.init(), PATIENCE)
-        assert await server.request(0, "same") == (1 if policy == "refuse" else 2)
+        assert await server.request(0, client_id="same") == (1 if policy == "refuse" else 2)
         await first.close(0)
         await second.close(0)
 

@@ -55,7 +55,7 @@ class Noting(Connector):
 
 
 async def asked(connector: Noting, count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while len(connector.asked) < count:
             await asyncio.sleep(0.001)
 

@@ -95,7 +95,7 @@ async def test_nested_requests_inherit_the_time() -> None:
 
     async def handler(data: Any) -> Any:
         try:
-            await server.request(1, client.client_id)
+            await server.request(1, client_id=client.client_id)
         except RequestTimeout:
             return "in vain"
 
@@ -125,9 +125,9 @@ async def test_a_cancelled_request_cancels_its_handler(caplog: pytest.LogCapture
             started.clear()
             cancelled.clear()
             asking = asyncio.create_task(client.request(data))
-            await asyncio.wait_for(started.wait(), 5)
+            await asyncio.wait_for(started.wait(), 40)
             asking.cancel()
-            await asyncio.wait_for(cancelled.wait(), 5)
+            await asyncio.wait_for(cancelled.wait(), 40)
             with pytest.raises(asyncio.CancelledError):
                 await asking
         await eventually(lambda: "was given up" in logged(caplog))

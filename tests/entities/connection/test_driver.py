@@ -57,7 +57,7 @@ async def test_a_broken_link_loses_nothing() -> None:
 
 async def offline_client(limits: Limits = SMALL) -> tuple[MemoryConnector, SimpleClient]:
     connector = MemoryConnector()
-    return connector, await SimpleClient(connector, backoff=QUICK, limits=limits).init(None)
+    return connector, await SimpleClient(connector, backoff=QUICK, limits=limits).init(wait=False)
 
 
 @pytest.mark.parametrize("sizes", [[100] * 60, [10, 5000, 10, 3000, 10] * 20, [60_000] * 9 + [10]])
@@ -129,9 +129,9 @@ async def test_who_waits_for_room_hears_when_the_client_is_gone() -> None:
     connector = MemoryConnector()
     async with SimpleServer(connector, limits=SMALL) as server:
         client = await SimpleClient(connector, never, client_id="c", limits=SMALL).init()
-        calls = [asyncio.create_task(server.request("x" * 150_000, "c")) for _ in range(3)]
-        calls += [asyncio.create_task(server.throw("x" * 150_000, "c")) for _ in range(4)]
-        calls += [asyncio.create_task(server.request("x" * 900, "c")) for _ in range(200)]
+        calls = [asyncio.create_task(server.request("x" * 150_000, client_id="c")) for _ in range(3)]
+        calls += [asyncio.create_task(server.throw("x" * 150_000, client_id="c")) for _ in range(4)]
+        calls += [asyncio.create_task(server.request("x" * 900, client_id="c")) for _ in range(200)]
         await eventually(lambda: client._pool is not None and not client._pool.idle)
         await client.close(0)
         results = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), PATIENCE)
@@ -166,7 +166,7 @@ async def test_a_session_expires(caplog: pytest.LogCaptureFixture) -> None:
     connector = MemoryConnector()
     async with SimpleServer(connector, limits=Limits(resume_window=0.05)) as server:
         client = await SimpleClient(connector, never, client_id="c").init()
-        asking = asyncio.create_task(server.request(1, "c"))
+        asking = asyncio.create_task(server.request(1, client_id="c"))
         await eventually(lambda: client._pool is not None and not client._pool.idle)
         assert client._keeper is not None
         client._keeper.cancel()

@@ -74,7 +74,7 @@ class Meeting:
         self.peer = SessionDriver(
             "client",
             LIMITS,
-            HandlerSet({b"": Handler(handler, Raw())}, Failure(RESP, "no"), self.pool),
+            HandlerSet({b"": Handler(handler, Raw())}, lambda route: Failure(RESP, "no"), self.pool),
             set(),
             keep=False,
             on_link_lost=self.ended.append,

@@ -64,7 +64,7 @@ def cut(client: SimpleClient) -> None:
 async def test_waits_grow_and_failures_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     connector = Flaky(MemoryConnector())
     backoff = Backoff(initial=0.01, maximum=0.04, jitter=0)
-    client = await SimpleClient(connector, backoff=backoff).init(None)
+    client = await SimpleClient(connector, backoff=backoff).init(wait=False)
     await eventually(lambda: len(connector.attempts) >= 6)
     await client.close()
     waits = [b - a for a, b in zip(connector.attempts, connector.attempts[1:], strict=False)]
@@ -150,7 +150,7 @@ async def test_a_replaced_client_stops_for_good_and_says_so(caplog: pytest.LogCa
             for call in (first.request, first.throw):
                 with pytest.raises(ClientIdInUse, match="another client took over the id 'same'"):
                     await call(2)
-            assert await server.request(3, "same") == 3
+            assert await server.request(3, client_id="same") == 3
             assert second.connected
             await asyncio.wait_for(first.close(), PATIENCE)
             assert [each.connected for each in server.clients] == [True]
@@ -165,7 +165,7 @@ async def test_the_second_client_of_an_id_is_refused() -> None:
             with pytest.raises(ClientIdInUse, match="'same' is in use by a live client"):
                 await asyncio.wait_for(second.init(), PATIENCE)
             # Without a deadline it goes on trying, and requests hear why.
-            await second.init(None)
+            await second.init(wait=False)
             with pytest.raises(ConnectionLost, match="does not let this client in") as caught:
                 await asyncio.wait_for(second.request(1), PATIENCE)
             assert isinstance(caught.value.__cause__, ClientIdInUse)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import communica_like
-from communica_like import Context, UnknownError, threaded_handler
+from communica_like import Context, HandlerError, ReqError, threaded_handler
 from communica_like.entities.handling.handlers import Handler
 from communica_like.serializers import JsonSerializer
 from tests.entities.stage import simple_pair
@@ -99,6 +99,9 @@ def rest(*args: Any) -> None: ...
 def data_and_rest(data: Any, *args: Any) -> None: ...
 def keywords(data: Any, *, option: int = 1, **more: Any) -> None: ...
 def both_and_more(data: Any, context: Any, more: Any = 1) -> None: ...
+def no_argument() -> None: ...
+def keywords_only(**more: Any) -> None: ...
+def optional_keyword(*, option: int = 1) -> None: ...
 def all_defaults(data: Any = 1, other: Any = 2) -> None: ...
 
 
@@ -125,13 +128,22 @@ def test_who_gets_a_context(handler: Callable[..., Any]) -> None:
     "handler", [only_data, with_default, rest, data_and_rest, keywords, all_defaults, print, int]
 )
 def test_who_gets_data_only(handler: Callable[..., Any]) -> None:
-    assert not Handler(handler, JsonSerializer()).wants_context
+    found = Handler(handler, JsonSerializer())
+    assert not found.wants_context
+    assert found.call is handler
 
 
-def no_argument() -> None: ...
+@pytest.mark.parametrize("handler", [no_argument, keywords_only, optional_keyword])
+def test_who_gets_nothing(handler: Callable[..., Any]) -> None:
+    found = Handler(handler, JsonSerializer())
+    assert not found.wants_context
+    assert found.call(None) is None
+    with pytest.raises(ReqError):
+        found.call(1)
+
+
 def three(a: Any, b: Any, c: Any) -> None: ...
 def needs_keyword(data: Any, *, option: int) -> None: ...
-def keywords_only(**more: Any) -> None: ...
 def generator(data: Any) -> Iterator[int]:
     yield 1
 
@@ -145,9 +157,56 @@ class GeneratorCall:
         yield 1
 
 
-@pytest.mark.parametrize("handler", [no_argument, three, needs_keyword, keywords_only])
+def context_alone(ctx: Any) -> None: ...
+
+
+context_alone.__annotations__["ctx"] = "Context"
+
+
+class Counter:
+    """Handlers without parameters."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def method(self) -> int:
+        self.count += 1
+        return self.count
+
+    async def async_method(self) -> int:
+        await asyncio.sleep(0)
+        return self.method()
+
+    def __call__(self) -> int:
+        return self.method()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda counter: counter,
+        lambda counter: counter.method,
+        lambda counter: counter.async_method,
+        lambda counter: lambda: counter.method(),
+        lambda counter: functools.partial(Counter.method, counter),
+        lambda counter: threaded_handler(counter.method),
+    ],
+)
+async def test_no_parameters(make: Callable[[Counter], Callable[..., Any]]) -> None:
+    counter = Counter()
+    async with simple_pair(make(counter)) as (_, client):
+        assert [await client.request(), await client.request(None)] == [1, 2]
+        refused: list[Any] = [0, "", [], {}, False]
+        for data in refused:
+            with pytest.raises(ReqError, match="takes no data") as caught:
+                await client.request(data)
+            assert caught.value.code == 422
+    assert counter.count == 2
+
+
+@pytest.mark.parametrize("handler", [three, needs_keyword, context_alone])
 def test_the_wrong_arguments(handler: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match=rf"\(data, context\); .*{handler.__name__} takes"):
+    with pytest.raises(TypeError, match=rf"\(\), \(data\) or \(data, context\); .*{handler.__name__} takes"):
         Handler(handler, JsonSerializer())
 
 
@@ -174,6 +233,7 @@ def test_names() -> None:
 
     assert name(plain) == f"{__name__}.plain"
     assert name(functools.partial(functools.partial(two, 1))) == f"{__name__}.two"
+    assert name(threaded_handler(functools.partial(two, 1))) == f"{__name__}.two"
     assert name(CallableObject()) == f"{__name__}.CallableObject"
     assert name(Holder().method) == f"{__name__}.Holder.method"
     assert repr(Handler(plain, JsonSerializer())) == f"<Handler {__name__}.plain>"
@@ -250,8 +310,8 @@ async def test_stop_iteration_in_a_thread_is_an_answer() -> None:
         return next(iter(()))
 
     async with simple_pair(handler) as (_, client):
-        with pytest.raises(UnknownError, match="StopIteration"):
-            await asyncio.wait_for(client.request(1), 5)
+        with pytest.raises(HandlerError, match="StopIteration"):
+            await asyncio.wait_for(client.request(1), 40)
 
 
 @pytest.mark.parametrize("function", [coroutine, functools.partial(coroutine), AsyncCallable()])

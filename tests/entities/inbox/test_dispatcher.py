@@ -17,9 +17,11 @@ from communica_like.entities.handling.runner import HandlerSet
 from communica_like.entities.handling.tasks import EagerTaskPool
 from communica_like.entities.inbox.dispatcher import InboxDispatcher
 from communica_like.serializers import JsonSerializer
-from communica_like.wire.failure import REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
+from communica_like.wire.failure import NO_ROUTE, REQ, SERIALIZER, TOO_BIG, UNKNOWN, Failure
 
-NO_ROUTE = Failure(REQ, "no route {route!r}")
+
+def no_route(route: str) -> Failure:
+    return Failure(NO_ROUTE, f"no route {route!r}", 404)
 
 
 class Note(Delivery):
@@ -49,7 +51,7 @@ class Note(Delivery):
 
 def runner_of(function: Callable[..., Any], pool: EagerTaskPool | None = None) -> InboxDispatcher:
     handlers = {b"r": Handler(function, JsonSerializer())}
-    return InboxDispatcher(HandlerSet(handlers, NO_ROUTE, pool or EagerTaskPool()), Limits())
+    return InboxDispatcher(HandlerSet(handlers, no_route, pool or EagerTaskPool()), Limits())
 
 
 async def take(runner: InboxDispatcher, *jobs: Note) -> None:
@@ -91,7 +93,7 @@ async def test_answers_and_errors() -> None:
     assert (failure(jobs[1]).kind, failure(jobs[1]).code) == (REQ, 5)
     assert failure(jobs[2]).kind == UNKNOWN
     assert failure(jobs[3]).kind == SERIALIZER
-    assert failure(jobs[4]).message == "no route 'other'"
+    assert failure(jobs[4]) == Failure(NO_ROUTE, "no route 'other'", 404)
     assert [job.outcomes for job in thrown] == [[(ANSWER, None)]] * 3
 
 
@@ -128,7 +130,7 @@ async def test_a_handler_is_cancelled_when_the_time_is_over() -> None:
     runner = runner_of(handler, pool)
     job = Note(expires=time.time() + 0.02)
     await take(runner, job)
-    await asyncio.wait_for(until_settled(job), 5)
+    await asyncio.wait_for(until_settled(job), 40)
     assert job.outcomes == [(ANSWER, None)]
     assert seen[0].remaining == 0.0
     assert pool.idle

@@ -11,8 +11,8 @@ from communica_like import RouteClient, connector_from
 
 
 class AnnouncedClient(RouteClient):
-    async def init(self, timeout: float | None = 0) -> Self:
-        await super().init(timeout)
+    async def init(self, timeout: float | None = None, *, wait: bool = True) -> Self:
+        await super().init(timeout, wait=wait)
         print(f"connected {await self.request('pid', None)}")
         return self
 

@@ -130,7 +130,7 @@ def fork_processes(count: int) -> list[int]:
 
 
 class AnnouncedServer(RouteServer):
-    async def init(self, timeout: float | None = 0) -> Self:
+    async def init(self, timeout: float | None = None) -> Self:
         await super().init(timeout)
         print(f"serving {self.address}")
         return self

@@ -18,7 +18,7 @@ class Raw(Serializer):
 
 
 class Server(RouteServer):
-    async def init(self, timeout: float | None = 0) -> Self:
+    async def init(self, timeout: float | None = None) -> Self:
         await super().init(timeout)
         print("serving")
         return self

@@ -30,7 +30,7 @@ async def handle(data: list[Any]) -> Any:
 
 
 class Server(SimpleServer):
-    async def init(self, timeout: float | None = 0) -> Self:
+    async def init(self, timeout: float | None = None) -> Self:
         await super().init(timeout)
         print("serving")
         return self
@@ -43,7 +43,9 @@ async def main() -> None:
         await asyncio.sleep(0.001)
     client_id = server.clients[0].client_id
     await party.send(
-        count, lambda data: server.request(data, client_id), lambda data: server.throw(data, client_id)
+        count,
+        lambda data: server.request(data, client_id=client_id),
+        lambda data: server.throw(data, client_id=client_id),
     )
     print("sent")
     await running

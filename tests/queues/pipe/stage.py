@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import queue
 import stat
-import subprocess
-import sys
 from typing import Any
 
 from communica_like.queues import PipeQueue
+from tests.process import AsyncProgram
 
-__all__ = ["PATIENCE", "Child", "all_of", "fill", "open_pipes"]
+__all__ = ["PATIENCE", "all_of", "fill", "open_pipes", "program"]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
-class Child:
-    """A program of tests/queues/pipe/child.py."""
-
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "tests.queues.pipe.child", *map(str, arguments)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    async def line(self) -> str:
-        assert self.process.stdout is not None
-        text = await asyncio.wait_for(asyncio.to_thread(self.process.stdout.readline), PATIENCE)
-        return text.strip()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def __enter__(self) -> Child:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
+def program(*arguments: object) -> AsyncProgram:
+    """Start a program of tests/queues/pipe/child.py."""
+    return AsyncProgram("-m", "tests.queues.pipe.child", *arguments)
 
 
 def all_of(pipe: PipeQueue) -> list[Any]:

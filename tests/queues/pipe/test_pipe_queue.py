@@ -19,7 +19,7 @@ from communica_like.exceptions import MessageTooBig, SerializerError
 from communica_like.queues import PipeQueue
 from communica_like.queues.pipe import pipe_queue
 from communica_like.serializers import JsonSerializer, PickleSerializer, RawSerializer
-from tests.queues.pipe.stage import PATIENCE, Child, all_of, fill, open_pipes
+from tests.queues.pipe.stage import PATIENCE, all_of, fill, open_pipes, program
 
 ITEM = {
     "a": (1, -2.5, 3j),
@@ -44,7 +44,7 @@ def test_an_item_is_a_line(pipe: PipeQueue, raw: int) -> None:
 
 async def test_turberfield_s_queue_understands_it_and_is_understood(pipe: PipeQueue) -> None:
     async with PipeQueue(pipe.path + ".back") as back:
-        with Child("turberfield", pipe.path) as child:
+        with program("turberfield", pipe.path) as child:
             assert await child.line() == "ready"
             item = {key: value for key, value in ITEM.items() if key != "z"}
             await pipe.put(item)

@@ -13,34 +13,19 @@ import pytest
 from communica_like.exceptions import Closed, SerializerError
 from communica_like.queues import PipeQueue
 from communica_like.queues.pipe.descriptors import PipePeek
-from tests.queues.pipe.stage import PATIENCE, Child, all_of, fill
+from tests.queues.cancelled import get_cancelled
+from tests.queues.pipe.stage import PATIENCE, all_of, fill, program
 
 # -- waiting, cancelling, closing
 
 
 async def test_cancelled_gets_lose_nothing_of_10_000_items(pipe: PipeQueue) -> None:
-    got: list[int] = []
-
-    async def read() -> None:
-        turn = 0
-        while len(got) < 10_000:
-            turn += 1
-            getting = asyncio.create_task(pipe.get())
-            for _ in range(turn % 5):
-                await asyncio.sleep(0)
-            getting.cancel()
-            try:
-                got.append(await getting)
-            except asyncio.CancelledError:
-                pass  # nothing was taken
-
-    reading = asyncio.create_task(read())
+    reading = asyncio.create_task(get_cancelled(pipe, 10_000))
     for number in range(10_000):
         await pipe.put(number)
         if number % 100 == 0:
             await asyncio.sleep(0)
-    await asyncio.wait_for(reading, PATIENCE)
-    assert got == list(range(10_000))
+    assert await asyncio.wait_for(reading, PATIENCE) == list(range(10_000))
 
 
 async def test_close_wakes_all_and_nothing_is_watched(pipe: PipeQueue) -> None:
@@ -114,7 +99,7 @@ def put_soon(pipe: PipeQueue, item: object) -> None:
 
 
 async def test_items_of_two_writers_do_not_mix(pipe: PipeQueue) -> None:
-    with Child("write", pipe.path, "a", 500) as first, Child("write", pipe.path, "b", 500) as second:
+    with program("write", pipe.path, "a", 500) as first, program("write", pipe.path, "b", 500) as second:
         got = [await pipe.get(timeout=PATIENCE) for _ in range(1000)]
         assert [await first.line(), await second.line()] == ["done", "done"]
     for name in "ab":
@@ -123,25 +108,21 @@ async def test_items_of_two_writers_do_not_mix(pipe: PipeQueue) -> None:
 
 
 async def test_two_processes_share_the_work(pipe: PipeQueue) -> None:
-    with Child("read", pipe.path) as first, Child("read", pipe.path) as second:
+    with program("read", pipe.path) as first, program("read", pipe.path) as second:
         assert [await first.line(), await second.line()] == ["ready", "ready"]
         for number in range(2000):
             await pipe.put(number, timeout=PATIENCE)
         for _ in range(2):
             await pipe.put(None, timeout=PATIENCE)
-        texts = [
-            (await asyncio.wait_for(asyncio.to_thread(child.process.communicate), PATIENCE))[0]
-            for child in (first, second)
-        ]
-    got = [[int(line) for line in text.split()] for text in texts]
+        got = [[int(line) for line in await child.rest()] for child in (first, second)]
     assert sorted(got[0] + got[1]) == list(range(2000))
     assert all(numbers == sorted(numbers) for numbers in got)
 
 
 async def test_a_writer_that_is_killed_leaves_whole_items(pipe: PipeQueue) -> None:
-    with Child("write", pipe.path, "a", 1_000_000) as child:
+    with program("write", pipe.path, "a", 1_000_000) as child:
         got = [await pipe.get(timeout=PATIENCE) for _ in range(50)]
-        child.kill()
+        await child.kill()
         got += all_of(pipe)
     assert [item[1] for item in got] == list(range(len(got)))
     # The pipe has not ended with its writer.
@@ -152,7 +133,7 @@ async def test_a_writer_that_is_killed_leaves_whole_items(pipe: PipeQueue) -> No
 
 
 async def test_half_an_item_of_a_killed_writer_spoils_one_item(pipe: PipeQueue) -> None:
-    with Child("half", pipe.path) as child:
+    with program("half", pipe.path) as child:
         assert await child.line() == "done"
     pipe.put_nowait("spoilt")
     pipe.put_nowait("next")
@@ -163,23 +144,22 @@ async def test_half_an_item_of_a_killed_writer_spoils_one_item(pipe: PipeQueue) 
 
 async def test_a_reader_that_is_killed_takes_nothing_along(pipe: PipeQueue) -> None:
     for _ in range(3):
-        with Child("wait", pipe.path) as child:
+        with program("wait", pipe.path) as child:
             assert await child.line() == "waiting"
-            child.kill()
+            await child.kill()
         for number in range(5):
             pipe.put_nowait(number)
         assert all_of(pipe) == [0, 1, 2, 3, 4]
 
 
 async def test_a_reader_that_is_killed_at_work_loses_one_item_at_most(pipe: PipeQueue) -> None:
-    with Child("read", pipe.path) as child:
+    with program("read", pipe.path) as child:
         assert await child.line() == "ready"
         for number in range(1000):
             pipe.put_nowait(number)
         said = [int(await child.line()) for _ in range(20)]
-        child.kill()
-        assert child.process.stdout is not None
-        said += [int(line) for line in child.process.stdout.read().split("\n")[:-1]]
+        await child.kill()
+        said += [int(line) for line in await child.rest()]
     left = all_of(pipe)
     assert said == list(range(len(said)))
     assert left == list(range(1000 - len(left), 1000))

@@ -13,7 +13,7 @@ from communica_like.queues.process.process_lines import ProcessLines
 
 __all__ = ["CAT", "DEAF", "FOREVER", "PATIENCE", "Start", "got", "lives", "soon", "starter"]
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 CAT = "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line)\n    sys.stdout.flush()"
 FOREVER = "import signal\nprint('ready', flush=True)\nwhile True: signal.pause()"
 DEAF = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + FOREVER

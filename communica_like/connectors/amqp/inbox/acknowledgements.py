@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ..protocol import ack_frame, nack_frame
 
-__all__ = ["Acknowledgements"]
-
 
 class Acknowledgements:
     """The unacknowledged deliveries of one channel.

@@ -14,8 +14,6 @@ from .consumer import AmqpConsumer
 from .publisher import AmqpPublisher
 from .topology import Topology
 
-__all__ = ["RmqInboxConnector"]
-
 
 @dataclass(frozen=True, slots=True)
 class RmqInboxConnector(BrokerConnector, SharedInbox):

@@ -15,8 +15,6 @@ from .end import InboxEnd
 from .properties import Received, decode, largest_message, reply
 from .topology import Topology
 
-__all__ = ["AmqpConsumer"]
-
 logger = logging.getLogger("communica_like")
 
 _CANCEL_TIMEOUT: Final = 5.0  # seconds to stop consuming

@@ -13,8 +13,6 @@ from ..protocol import ChannelUser
 from ..shared_connection import SharedConnection, acquire, blocked_error
 from .topology import Topology
 
-__all__ = ["InboxEnd"]
-
 _OPEN_TIMEOUT: Final = 35.0  # seconds; for a queue without a leader the broker itself waits for 30
 
 

@@ -26,17 +26,6 @@ from typing import Any, Final, NamedTuple
 from ....abc.inbox import Message
 from ....features import optional_package
 
-__all__ = [
-    "Received",
-    "decode",
-    "encode",
-    "has_properties",
-    "largest_message",
-    "replies",
-    "reply",
-    "reply_key",
-]
-
 _REPLIES: Final = "communica_like.replies."
 _REPLY_HEAD: Final = Struct("!QBI")  # the request's number, a kind, the size of what follows
 _BARE_SIZE: Final = 14  # bytes: class, weight, size of the body, no flags

@@ -17,8 +17,6 @@ from .end import InboxEnd
 from .properties import decode, encode, has_properties, largest_message, replies, reply_key
 from .topology import Topology
 
-__all__ = ["AmqpPublisher"]
-
 logger = logging.getLogger("communica_like")
 
 _CONFIRM_TIMEOUT: Final = 10.0  # seconds that the broker may leave the oldest message unconfirmed

@@ -10,8 +10,6 @@ from ....features import optional_package
 from ..connection import AmqpConnection
 from ..names import MAX_EXCHANGE, broker_name
 
-__all__ = ["Topology"]
-
 _DEAD: Final = "communica_like.dead."
 _MAX_ADDRESS: Final = MAX_EXCHANGE - len(_DEAD)
 # What else is dead-lettered is a request whose time is over: it is dropped.

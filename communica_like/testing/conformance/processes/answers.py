@@ -7,11 +7,9 @@ import os
 from typing import Any
 
 from ....entities import RouteClient, RouteTable
-from ....exceptions import CommunicaError, ReqError, RespError, UnknownError
+from ....exceptions import CommunicaError, HandlerError, ReqError, RespError
 from ..meeting import MakeMeeting, at_most, promised, raises, refused
 from .stage import Stage
-
-__all__ = ["check_many_processes", "check_outcomes_between_processes"]
 
 
 @promised
@@ -40,7 +38,7 @@ async def check_outcomes_between_processes(make: MakeMeeting) -> None:
                             await client.request("fail", ["resp", number])
                         assert str(caught[0]) == f"resp {number} (code {-number})"
                     case 4:
-                        with raises(UnknownError, "a handler's bug comes back") as caught:
+                        with raises(HandlerError, "a handler's bug comes back") as caught:
                             await client.request("fail", ["bug", number])
                         assert f"ZeroDivisionError({number})" in str(caught[0])
                     case _:

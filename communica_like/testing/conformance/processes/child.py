@@ -9,8 +9,6 @@ from pathlib import Path
 
 from ..meeting import reaches
 
-__all__ = ["Child", "gone", "lives"]
-
 
 class Child:
     """A program of the kit as a process.

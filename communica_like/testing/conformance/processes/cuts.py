@@ -11,8 +11,6 @@ from ....connectors import TcpConnector
 from ...cutting_proxy import CuttingProxy
 from ...faulty import FaultyConnector
 
-__all__ = ["cut_links"]
-
 
 @asynccontextmanager
 async def cut_links(

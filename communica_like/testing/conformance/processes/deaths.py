@@ -10,8 +10,6 @@ from ..meeting import MakeMeeting, Meeting, at_most, promised, raises
 from .child import gone
 from .stage import Stage
 
-__all__ = ["check_client_killed", "check_killed_leave_nothing", "check_server_killed"]
-
 _NOTICE = 8.0  # seconds, where the kernel tells of a process's end at once
 
 

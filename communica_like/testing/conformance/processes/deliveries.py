@@ -11,13 +11,6 @@ from ..meeting import QUICK, MakeMeeting, at_most, promised, raises, reaches
 from .cuts import cut_links
 from .stage import Stage
 
-__all__ = [
-    "check_exactly_once_between_processes",
-    "check_many_cuts",
-    "check_many_throws",
-    "check_throws_then_leave",
-]
-
 
 @promised
 async def check_exactly_once_between_processes(make: MakeMeeting) -> None:

@@ -9,8 +9,6 @@ from ....exceptions import ConnectionLost
 from ..meeting import MakeMeeting, at_most, promised, raises, reaches
 from .stage import Stage
 
-__all__ = ["check_one_server_of_many", "check_stop_by_signal"]
-
 
 @promised
 async def check_stop_by_signal(make: MakeMeeting) -> None:

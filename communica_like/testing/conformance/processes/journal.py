@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["JournalReader", "JournalWriter"]
-
 
 class JournalWriter:
     """Appends to a journal. Several processes may do so at once; each entry is written whole.

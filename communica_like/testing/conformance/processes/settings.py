@@ -10,8 +10,6 @@ from typing import Any, Final, Self
 
 from ....wire.limits import Limits
 
-__all__ = ["VARIABLE", "Settings"]
-
 VARIABLE: Final = "COMMUNICA_LIKE_CONFORMANCE"
 """The environment variable. The authkey in it is made for the check and protects nothing else."""
 

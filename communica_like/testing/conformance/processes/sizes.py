@@ -12,13 +12,6 @@ from ....wire.limits import KIB, MIB, Limits
 from ..meeting import MakeMeeting, at_most, promised
 from .stage import Stage
 
-__all__ = [
-    "check_long_flood",
-    "check_slow_consumer",
-    "check_small_overtakes_big_between_processes",
-    "check_very_big",
-]
-
 _RAW = RawSerializer()
 
 
@@ -90,7 +83,7 @@ async def _ping_beside(make: MakeMeeting, size: int, pings: int) -> None:
                 ("answer", "give", str(size).encode(), bytes(size)),
             ):
                 for _ in range(3):  # the machine may have been suspended
-                    big = asyncio.ensure_future(client.request(route, data, _RAW))
+                    big = asyncio.ensure_future(client.request(route, data, serializer=_RAW))
                     slowest, took = await _ping(client, big, pings)
                     assert big.result() == expected, "it arrives unaltered"
                     if slowest < max(0.5 * took, 0.1):

@@ -18,8 +18,6 @@ from .child import Child, gone, lives
 from .journal import JournalReader
 from .settings import VARIABLE, Settings
 
-__all__ = ["IMPATIENT", "Stage"]
-
 IMPATIENT = Backoff(initial=0.005, maximum=0.05)
 """How clients in checks connect again."""
 

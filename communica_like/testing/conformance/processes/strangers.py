@@ -9,8 +9,6 @@ from ....exceptions import AuthenticationError
 from ..meeting import MakeMeeting, at_most, promised, reaches, refused
 from .stage import Stage
 
-__all__ = ["check_strangers_between_processes"]
-
 
 class _Ear:
     """The receiver of a stranger's link."""

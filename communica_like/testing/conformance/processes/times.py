@@ -10,8 +10,6 @@ from ....exceptions import RequestTimeout
 from ..meeting import SHORT, MakeMeeting, at_most, promised, raises, reaches
 from .stage import Stage
 
-__all__ = ["check_times_between_processes"]
-
 
 @promised
 async def check_times_between_processes(make: MakeMeeting) -> None:

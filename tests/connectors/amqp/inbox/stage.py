@@ -19,7 +19,7 @@ from tests.rmq_broker import SHARED
 __all__ = ["PATIENCE", "URL", "OwnInbox", "abort_connection", "kill", "until"]
 
 URL: Final = "amqp://guest:guest@{}:{}/".format(*SHARED)
-PATIENCE: Final = 20.0
+PATIENCE: Final = 40.0
 
 
 class OwnInbox:

@@ -29,7 +29,7 @@ async def work(
                 killed = crowd.kill_one()
             answers[await client.request("request", number, timeout=60)] += 1
 
-    while len(answers) < len(crowd.processes):  # one that is killed has answered something
+    while len(answers) < len(crowd.programs):  # one that is killed has answered something
         answers[await client.request("request", next(numbers), timeout=60)] += 1
     await asyncio.gather(*(ask() for _ in range(64)))
     assert answers.total() == len(all_numbers), "all requests end"

@@ -15,8 +15,10 @@ import pytest
 from communica_like import (
     Closed,
     Context,
+    HandlerError,
     Limits,
     MessageTooBig,
+    NoSuchRoute,
     ReqError,
     RequestTimeout,
     RespError,
@@ -27,7 +29,6 @@ from communica_like import (
     RouteTable,
     SimpleClient,
     SimpleServer,
-    UnknownError,
     blocking,
     connector_from,
 )
@@ -59,13 +60,18 @@ async def test_requests_errors_and_routes(own: OwnInbox) -> None:
     def reverse(data: bytes) -> bytes:
         return data[::-1]
 
+    @table.handler
+    async def nothing() -> str:
+        return "nothing"
+
     @table.handler("fail")
     def fail(data: str) -> None:
         raise {"req": ReqError("yours", 3), "resp": RespError("mine"), "bug": KeyError("k")}[data]
 
     table.add_route("thrown", thrown.append)
     table.add_route("object", lambda data: object())
-    async with RouteServer(own.connector, table) as server, RouteClient(own.connector, "me") as client:
+    me = RouteClient(own.connector, client_id="me")
+    async with RouteServer(own.connector, table) as server, me as client:
         assert client.connected
         assert server.clients == []
         assert await client.request("answer", {"a": 1}) == [{"a": 1}]
@@ -73,20 +79,28 @@ async def test_requests_errors_and_routes(own: OwnInbox) -> None:
             [n] for n in range(200)
         ]
         blob = bytes(range(256)) * 2048
-        assert await client.request("bytes", blob, RawSerializer()) == blob[::-1]
+        assert await client.request("bytes", blob, serializer=RawSerializer()) == blob[::-1]
         assert await client.request("bytes", b"") == b""
         with pytest.raises(ReqError, match="yours") as caught:
             await client.request("fail", "req")
         assert caught.value.code == 3
         with pytest.raises(RespError, match="mine"):
             await client.request("fail", "resp")
-        with pytest.raises(UnknownError, match="KeyError") as unknown:
+        with pytest.raises(HandlerError, match="KeyError") as unknown:
             await client.request("fail", "bug")
         assert "in fail" in unknown.value.traceback
         with pytest.raises(RespError, match="cannot be dumped"):
             await client.request("object", 0)
-        with pytest.raises(ReqError, match="no route 'nowhere'"):
-            await client.request("nowhere", 0)
+        with pytest.raises(NoSuchRoute, match="no route 'answers'; the nearest is 'answer'") as missing:
+            await client.request("answers", 0)
+        assert missing.value.code == 404
+        async with SimpleClient(own.connector) as simple:
+            with pytest.raises(NoSuchRoute, match="is a RouteServer"):
+                await simple.request()
+        assert await client.request("nothing") == "nothing"
+        with pytest.raises(ReqError, match="takes no data") as refused:
+            await client.request("nothing", 0)
+        assert refused.value.code == 422
         with pytest.raises(SerializerError, match="cannot be dumped"):
             await client.request("answer", object())
         for number in range(100):
@@ -139,7 +153,7 @@ async def test_what_a_handler_is_told(own: OwnInbox) -> None:
 async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
     """A bad argument fails its call, and not the client."""
     async with SimpleServer(own.connector, echo):
-        client = await SimpleClient(own.connector).init(None)
+        client = await SimpleClient(own.connector).init(wait=False)
         for call in (client.request, client.throw):
             for key in (5, b"k"):
                 with pytest.raises(TypeError, match="a key is a str"):
@@ -441,7 +455,7 @@ def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("option", ["prefetch=many", "delivery_limit=0", "prefetch=-1", "colour=red"])
+@pytest.mark.parametrize("option", ["prefetch=many", "delivery_limit=0", "prefetch=-1", "color=red"])
 def test_options_of_a_url_that_cannot_be(option: str) -> None:
     with pytest.raises(ValueError, match=option.partition("=")[0]):
         connector_from(f"amqp+inbox://a/?address=jobs&{option}")

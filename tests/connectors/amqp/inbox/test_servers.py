@@ -157,7 +157,7 @@ async def test_what_a_closing_server_has_not_begun_goes_back_once(own: OwnInbox)
 async def test_a_server_cannot_call_clients(own: OwnInbox) -> None:
     assert not own.connector.guarantees.calls_back
     async with SimpleServer(own.connector, echo) as server, SimpleClient(own.connector):
-        for call in (server.request(1), server.throw(1), server.request(1, "a client")):
+        for call in (server.request(1), server.throw(1), server.request(1, client_id="a client")):
             with pytest.raises(FeatureNotAvailable, match=r"has no clients to call.*with RmqConnector"):
                 await call
 
