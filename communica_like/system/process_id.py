@@ -25,8 +25,7 @@ class ProcessId(NamedTuple):
     @classmethod
     def own(cls) -> Self:
         """Return this process."""
-        found = _stat(os.getpid())
-        return cls(os.getpid(), found.start if found else 0, _namespace())
+        return cls.of(os.getpid())
 
     @classmethod
     def of(cls, pid: int) -> Self:
@@ -62,7 +61,7 @@ class ProcessId(NamedTuple):
             return True
         found = _stat(self.pid)
         if found is None:
-            return _has_no_proc() and _exists(self.pid)
+            return not os.path.exists("/proc/self/stat") and _exists(self.pid)
         return found.state not in _DEAD and self.start in (0, found.start)
 
     @property
@@ -108,15 +107,11 @@ def _namespace() -> int:
         return 0
 
 
-def _has_no_proc() -> bool:
-    return not os.path.exists("/proc/self/stat")
-
-
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it is another user's
     return True
