@@ -51,19 +51,6 @@ class MemoryQueue(WaitingQueue):
             between_processes=False, largest_item=self._max_item_size, capacity=self._max_items
         )
 
-    def put_nowait(self, item: Any, /) -> None:
-        self._insert(self._dumped(item))
-
-    def get_nowait(self) -> Any:
-        return self._load(self._take())
-
-    async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        data = self._dumped(item)
-        await self._putters.wait(lambda: self._insert(data), timeout)
-
-    async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.wait(self._take, timeout))
-
     def qsize(self) -> int:
         self._check_open()
         return len(self._items)
@@ -71,12 +58,11 @@ class MemoryQueue(WaitingQueue):
     def _dumped(self, item: Any) -> bytes:
         data = self._dump(item)
         if self._max_item_size is not None and len(data) > self._max_item_size:
-            raise MessageTooBig(
-                f"the item has {len(data)} bytes, but this queue takes at most {self._max_item_size}"
-            )
+            text = f"the item has {len(data)} bytes, but this queue takes at most {self._max_item_size}"
+            raise MessageTooBig(text)
         return data
 
-    def _insert(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         with self._lock:
             self._check_open()
             if len(self._items) >= self._max_items:
@@ -84,7 +70,7 @@ class MemoryQueue(WaitingQueue):
             self._items.append(data)
         self._notify(self._getters)
 
-    def _take(self) -> bytes:
+    def _receive(self) -> bytes:
         with self._lock:
             self._check_open()
             if not self._items:

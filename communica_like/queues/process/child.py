@@ -12,7 +12,6 @@ from ...aio.waiters import Waiters
 from ...exceptions import Closed, ConnectionLost
 from ...system.child_process import ChildProcess
 from .reader import LineReader
-from .writer import LineWriter
 
 _EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is assumed to run on without it
 
@@ -20,10 +19,12 @@ _EXIT_TIMEOUT: Final = 1.0  # seconds from the end of a pipe until the child is 
 class LineChild:
     """A running child, with attempts to read and write a line that do not wait.
 
+    Lines are written while the pipe has room; the rest of at most one line is kept here.
+
     Args:
         command, env, cwd, on_stderr: as for ChildProcess, which lists what is raised.
-        getters, putters: notified when ``take`` or ``write`` may have another result; putters only between
-            ``watch`` and ``ignore``.
+        getters, putters: notified when ``take`` or ``write`` may have another result; putters of room only
+            between ``watch`` and ``ignore``.
         max_waiting_bytes: as for LineReader.
 
     Attributes:
@@ -46,12 +47,12 @@ class LineChild:
         self._getters = getters
         self._putters = putters
         self._settled = False  # the child has ended, or is known to run on without a pipe
+        self._rest = memoryview(b"")  # of a line
+        self._finished = False
         self.process = ChildProcess(
             command, env=env, cwd=cwd, on_end=self._ended, on_loop_end=self.kill, on_stderr=on_stderr
         )
         self.reader = LineReader(self.process, max_waiting_bytes, self._lines_came)
-        self._writer = LineWriter(self.process, self._writable, self._pipe_ended)
-        self.watch, self.ignore = self._writer.watch, self._writer.ignore
 
     def take(self) -> bytes:
         """Return the next line. Raise queue.Empty, or ConnectionLost after the last one."""
@@ -64,25 +65,35 @@ class LineChild:
 
     def write(self, data: bytes) -> None:
         """Write a line. Raise queue.Full, ConnectionLost, or Closed after ``finish_input``."""
-        if self._writer.finished:
+        if self._finished:
             raise Closed("end_input() was called")
-        try:
-            self._writer.write(data)
-        except queue.Full:
+        if self._rest or self.process.input.closed or not self._write(data):
             if self.process.input.closed and self._settled:
-                raise ConnectionLost(self.process.describe("closed its stdin"), sent=False) from None
-            raise
+                raise ConnectionLost(self.process.describe("closed its stdin"), sent=False)
+            raise queue.Full
+        if self._rest:
+            self.watch()
 
     def finish_input(self) -> None:
         """Close its stdin after the lines that were written."""
-        self._writer.finish()
+        self._finish()
         self._putters.notify()
+
+    def watch(self) -> None:
+        """Start to notify putters of room."""
+        if not self.process.input.closed:
+            self._loop.add_writer(self.process.input.fileno(), self._writable)
+
+    def ignore(self) -> None:
+        """Stop notifying putters of room. The rest of a line is still written."""
+        if not self.process.input.closed and not self._rest:
+            self._loop.remove_writer(self.process.input.fileno())
 
     async def stop(self, timeout: float) -> None:
         """End the child, and close all. See ProcessLines.stop."""
         try:
             self.reader.discard()
-            self._writer.finish()
+            self._finish()
             await self.process.end(timeout, self.reader.over)
         finally:
             self.kill()
@@ -96,13 +107,40 @@ class LineChild:
         self.reader.discard()
         self.process.kill()
 
+    # -- writing
+
+    def _write(self, data: bytes | memoryview) -> bool:
+        try:
+            written = os.write(self.process.input.fileno(), data)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:  # EPIPE
+            self._drop_input()
+            self._pipe_ended()
+            return False
+        self._rest = memoryview(data)[written:]
+        return True
+
+    def _finish(self) -> None:
+        self._finished = True
+        if not self._rest:
+            self.process.let_go(self.process.input)
+
+    def _drop_input(self) -> None:
+        self._rest = memoryview(b"")
+        self.process.let_go(self.process.input)
+
     # -- calls from the loop
 
     def _writable(self) -> None:
-        if self._putters:
-            self._putters.notify()
-        else:
-            self._writer.ignore()
+        if self._rest:
+            self._write(self._rest)
+            if self._rest or self.process.input.closed:
+                return
+        if self._finished:
+            self.process.let_go(self.process.input)
+        elif not self._putters.notify():
+            self.ignore()
 
     def _lines_came(self) -> None:
         if self.reader.over.is_set():
@@ -116,7 +154,7 @@ class LineChild:
 
     def _ended(self) -> None:
         self._settled = True
-        self._writer.drop()
+        self._drop_input()
         self.reader.child_ended()
         self._settle()
 
