@@ -47,9 +47,7 @@ class MemoryQueue(WaitingQueue):
 
     @property
     def guarantees(self) -> Guarantees:
-        return Guarantees(
-            between_processes=False, largest_item=self._max_item_size, capacity=self._max_items
-        )
+        return Guarantees(between_processes=False, largest_item=self._max_item_size, capacity=self._max_items)
 
     def qsize(self) -> int:
         self._check_open()

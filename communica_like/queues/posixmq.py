@@ -210,4 +210,3 @@ def _explain_limit(name: str, max_items: int, max_item_size: int, error: Excepti
             f"or this process has its {files} files open: raise RLIMIT_NOFILE with ulimit -n"
         )
     return f"{what}{error}"
-

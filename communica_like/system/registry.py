@@ -1,4 +1,4 @@
-"""The registry of what this user's processes own in the kernel and the file system, and its reaping.
+"""What this user's processes own in the kernel and the file system, and its reaping.
 
 Each object owned has one small file, ``owned-<process>-<number>``, that holds its kind and its name. The file
 is written before the object is made and removed after it, so whatever a killed process leaves is registered.

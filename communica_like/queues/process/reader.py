@@ -75,7 +75,8 @@ class LineReader:
         self.over.set()
         self._process.let_go(self._process.output)
         if any(self._parts):
-            self._add([b""], self._parts)
+            self._lines.append(b"".join(self._parts))
+            self._waiting += _LINE_OVERHEAD
             self._parts = []
         self._on_lines()
 
@@ -117,19 +118,12 @@ class LineReader:
     def _received(self, data: bytes) -> None:
         first, *others = data.split(b"\n")
         self._parts.append(first)
-        self._waiting += len(first)
+        self._waiting += len(data) + (_LINE_OVERHEAD - 1) * len(others)  # no newlines
         if others:
-            self._add(others, self._parts)
+            self._lines += (b"".join(self._parts), *others[:-1])
             self._parts = [others[-1]]
-            self._waiting += len(others[-1])
         if not self._has_room():
             self._reading = False
             self._loop.remove_reader(self._process.output.fileno())
         if others:
             self._on_lines()
-
-    def _add(self, others: list[bytes], parts: list[bytes]) -> None:
-        # The bytes of *parts* are counted already.
-        self._lines.append(b"".join(parts))
-        self._lines.extend(others[:-1])
-        self._waiting += sum(map(len, others[:-1])) + _LINE_OVERHEAD * len(others)
