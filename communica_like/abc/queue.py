@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from ..exceptions import Closed
+
 
 @dataclass(frozen=True, slots=True)
 class Guarantees:
@@ -114,5 +116,8 @@ class AsyncQueue(ABC):
         """Iterate over items as ``get`` returns them, until the queue is closed here."""
         return self
 
-    @abstractmethod
-    async def __anext__(self) -> Any: ...
+    async def __anext__(self) -> Any:
+        try:
+            return await self.get()
+        except Closed:
+            raise StopAsyncIteration from None

@@ -85,12 +85,6 @@ class WaitingQueue(AsyncQueue):
     async def get(self, *, timeout: float | None = None) -> Any:
         return self._load(await self._getters.wait(self._receive, timeout))
 
-    async def __anext__(self) -> Any:
-        try:
-            return await self.get()
-        except Closed:
-            raise StopAsyncIteration from None
-
     # -- for subclasses
 
     def _send(self, data: bytes, /) -> None:

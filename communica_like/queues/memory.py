@@ -36,7 +36,7 @@ class MemoryQueue(WaitingQueue):
     ) -> None:
         if max_items < 1:
             raise ValueError(f"max_items must be at least 1, not {max_items}")
-        getters, putters = Waiters(queue.Empty, self._watch_items), Waiters(queue.Full, self._watch_room)
+        getters, putters = Waiters(queue.Empty, self._watch), Waiters(queue.Full, self._watch)
         super().__init__(serializer or PickleSerializer(), getters, putters)
         self._max_items = max_items
         self._max_item_size = max_item_size
@@ -88,15 +88,10 @@ class MemoryQueue(WaitingQueue):
             with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
                 self._loop.call_soon_threadsafe(waiters.notify)
 
-    def _watch_items(self) -> None:
-        self._set_loop()
-        if self._items:  # put by another thread that did not see this waiter yet
+    def _watch(self) -> None:
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        # Another thread may have put or taken an item when it did not see this waiter yet.
+        if self._items:
             self._getters.notify()
-
-    def _watch_room(self) -> None:
-        self._set_loop()
         if len(self._items) < self._max_items:
             self._putters.notify()
-
-    def _set_loop(self) -> None:
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()

@@ -108,16 +108,13 @@ class PosixMQ(WaitingQueue):
         self._send(self._dumped(item), priority)
 
     async def put(self, item: Any, /, *, priority: int = 0, timeout: float | None = None) -> None:
-        """Wait for room, then put an item into the queue. If it is cancelled, the item was not put.
+        """Wait for room, then put an item into the queue, as AsyncQueue.put does.
 
         Args:
             priority: 0 to 32767; items with the highest come out first.
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
-            queue.Full: there was no room in time.
             MessageTooBig: the item is larger than the queue's ``max_item_size``.
-            SerializerError: it cannot be dumped.
             ValueError: the priority is out of range.
         """
         data = self._dumped(item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final, NamedTuple, Self
 
 _DEAD: Final = ("Z", "X", "x")  # ended, whether or not its parent has waited for it
@@ -40,11 +41,10 @@ class ProcessId(NamedTuple):
         Raises:
             ValueError: the text is malformed.
         """
-        parts = text.split(".")
-        if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
+        found = re.fullmatch(r"([0-9]+)\.([0-9]+)\.([0-9]+)", text)
+        if found is None:
             raise ValueError(f"not a process id: {text!r}")
-        pid, start, namespace = map(int, parts)
-        return cls(pid, start, namespace)
+        return cls(*map(int, found.groups()))
 
     def __str__(self) -> str:
         return f"{self.pid}.{self.start}.{self.namespace}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from ...aio.waiters import Waiters
@@ -22,7 +22,7 @@ class LineChild:
     Lines are written while the pipe has room; the rest of at most one line is kept here.
 
     Args:
-        command, env, cwd, on_stderr: as for ChildProcess, which lists what is raised.
+        launch: starts it: a ChildProcess that lacks *on_end* and *on_loop_end*.
         getters, putters: notified when ``take`` or ``write`` may have another result; putters of room only
             between ``watch`` and ``ignore``.
         max_waiting_bytes: as for LineReader.
@@ -33,15 +33,7 @@ class LineChild:
     """
 
     def __init__(
-        self,
-        command: Sequence[str],
-        getters: Waiters,
-        putters: Waiters,
-        max_waiting_bytes: int,
-        *,
-        env: Mapping[str, str] | None,
-        cwd: str | os.PathLike[str] | None,
-        on_stderr: Callable[[bytes], object] | None,
+        self, launch: Callable[..., ChildProcess], getters: Waiters, putters: Waiters, max_waiting_bytes: int
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._getters = getters
@@ -49,9 +41,7 @@ class LineChild:
         self._settled = False  # the child has ended, or is known to run on without a pipe
         self._rest = memoryview(b"")  # of a line
         self._finished = False
-        self.process = ChildProcess(
-            command, env=env, cwd=cwd, on_end=self._ended, on_loop_end=self.kill, on_stderr=on_stderr
-        )
+        self.process = launch(on_end=self._ended, on_loop_end=self.kill)
         self.reader = LineReader(self.process, max_waiting_bytes, self._lines_came)
 
     def take(self) -> bytes:
@@ -76,7 +66,9 @@ class LineChild:
 
     def finish_input(self) -> None:
         """Close its stdin after the lines that were written."""
-        self._finish()
+        self._finished = True
+        if not self._rest:
+            self.process.let_go(self.process.input)
         self._putters.notify()
 
     def watch(self) -> None:
@@ -93,15 +85,13 @@ class LineChild:
         """End the child, and close all. See ProcessLines.stop."""
         try:
             self.reader.discard()
-            self._finish()
+            self.finish_input()
             await self.process.end(timeout, self.reader.over)
         finally:
             self.kill()
 
     def kill(self) -> None:
         """Kill the child now, and close all. Repeated calls do nothing."""
-        if self.process.killed:
-            return
         self._settled = True
         self.reader.over.set()
         self.reader.discard()
@@ -120,11 +110,6 @@ class LineChild:
             return False
         self._rest = memoryview(data)[written:]
         return True
-
-    def _finish(self) -> None:
-        self._finished = True
-        if not self._rest:
-            self.process.let_go(self.process.input)
 
     def _drop_input(self) -> None:
         self._rest = memoryview(b"")
@@ -149,7 +134,7 @@ class LineChild:
 
     def _pipe_ended(self) -> None:
         # Most likely the child has ended, and its exit code comes next. But it may run on.
-        if not self._settled and not self.process.killed:
+        if not self._settled:
             self._loop.call_later(_EXIT_TIMEOUT, self._settle)
 
     def _ended(self) -> None:

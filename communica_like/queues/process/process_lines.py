@@ -15,21 +15,13 @@ from typing import Any, Self
 from ...abc import Guarantees, Serializer
 from ...aio.waiters import Waiters
 from ...exceptions import Closed, ConnectionLost, FeatureNotAvailable
+from ...system.child_process import ChildProcess
 from ..base import WaitingQueue
 from .child import LineChild
 
 
 class LineText(Serializer):
-    """Dumps ``str(obj)`` as one line with a newline; loads text from a line without it.
-
-    Args:
-        encoding: one in which a newline is the byte 10.
-        errors: an error handler of codecs.
-
-    Raises:
-        ValueError: a newline is another byte in this encoding.
-        LookupError: there is no such encoding or error handler.
-    """
+    """Dumps ``str(obj)`` as one line with a newline; loads text from a line without it. See ProcessLines."""
 
     def __init__(self, encoding: str, errors: str) -> None:
         if "\n".encode(encoding) != b"\n":
@@ -104,8 +96,8 @@ class ProcessLines(WaitingQueue):
             raise ValueError("the command is empty")
         getters, putters = Waiters(queue.Empty), Waiters(queue.Full, self._watch, self._ignore)
         super().__init__(LineText(encoding, errors), getters, putters)
-        child = partial(LineChild, words, self._getters, self._putters, max_waiting_bytes)
-        self._start = partial(child, env=env, cwd=cwd, on_stderr=on_stderr)
+        launch = partial(ChildProcess, words, env=env, cwd=cwd, on_stderr=on_stderr)
+        self._start = partial(LineChild, launch, getters, putters, max_waiting_bytes)
         self._stop_timeout = stop_timeout
         self._child: LineChild | None = None
 

@@ -68,18 +68,6 @@ class LineReader:
         self._waiting = 0
         self._go_on()
 
-    def end(self) -> None:
-        """End the output. What came without a newline is the last line."""
-        if self.over.is_set():
-            return
-        self.over.set()
-        self._process.let_go(self._process.output)
-        if any(self._parts):
-            self._lines.append(b"".join(self._parts))
-            self._waiting += _LINE_OVERHEAD
-            self._parts = []
-        self._on_lines()
-
     def _go_on(self) -> None:
         if self.over.is_set() or not self._has_room():
             return
@@ -108,10 +96,10 @@ class LineReader:
             data = os.read(self._process.output.fileno(), _READ_SIZE)
         except (BlockingIOError, InterruptedError):
             if self._process.ended.is_set() and not self._discarding:
-                self.end()
+                self._end()
             return
         if not data:
-            self.end()
+            self._end()
         elif not self._discarding:
             self._received(data)
 
@@ -127,3 +115,12 @@ class LineReader:
             self._loop.remove_reader(self._process.output.fileno())
         if others:
             self._on_lines()
+
+    def _end(self) -> None:
+        self.over.set()
+        self._process.let_go(self._process.output)
+        if any(self._parts):  # what came without a newline is the last line
+            self._lines.append(b"".join(self._parts))
+            self._waiting += _LINE_OVERHEAD
+            self._parts = []
+        self._on_lines()

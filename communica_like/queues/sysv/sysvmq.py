@@ -102,37 +102,30 @@ class SysVMQ(WaitingQueue):
         return self._load(self._receive(message_type))
 
     async def put(self, item: Any, /, *, message_type: int = 1, timeout: float | None = None) -> None:
-        """Wait for room, then put an item into the queue. If it is cancelled, the item was not put.
+        """Wait for room, then put an item into the queue, as AsyncQueue.put does.
 
         The kernel does not tell when a full queue has room again: this polls, at least every 3 ms.
 
         Args:
             message_type: 1 to 2**31 - 1, by which readers may choose.
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
-            queue.Full: there was no room in time.
             MessageTooBig: the item is larger than kernel.msgmax or the queue.
-            SerializerError: it cannot be dumped.
             ValueError: the type is out of range.
         """
         data = self._dumped(item, message_type)
         await self._putters.wait(lambda: self._send(data, message_type), timeout)
 
     async def get(self, *, message_type: int = 0, timeout: float | None = None) -> Any:
-        """Wait for an item, then remove it from the queue and return it.
+        """Wait for an item, then remove it from the queue and return it, as AsyncQueue.get does.
 
-        If it is cancelled or times out, no item was removed. Callers that wait for the same type are served
-        in the order in which they came.
+        Callers that wait for the same type are served in the order in which they came.
 
         Args:
             message_type: 0: the oldest item; above 0: the oldest of that type; below 0: the oldest of the
                 lowest type that is at most the absolute value. See msgrcv(2).
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
-            queue.Empty: there was none in time.
-            SerializerError: the item cannot be loaded. It has been removed.
             ValueError: the type is out of range.
         """
         attempt = partial(self._receive, message_type)
