@@ -21,7 +21,7 @@ class Guarantees:
         between_processes: other processes can open it.
         largest_item: bytes of the largest dumped item; None: limited by memory alone.
         capacity: how many items it holds; None: it depends on their sizes, or has no limit.
-        many_readers, many_writers: several processes may use it at once, and each item goes to one reader.
+        many_readers: several processes may get at once, and each item goes to one of them.
     """
 
     priority: bool = False
@@ -31,7 +31,6 @@ class Guarantees:
     largest_item: int | None = None
     capacity: int | None = None
     many_readers: bool = True
-    many_writers: bool = True
 
 
 class AsyncQueue(ABC):

@@ -47,12 +47,7 @@ class AddressLock(LockFile):
         raise AddressInUse(f"a live server already serves {address}")
 
     def renew(self) -> None:
-        """Take the lock again and announce it, after its file was removed.
-
-        Raises:
-            AddressInUse: another live process was faster.
-            LinkError: see ``state_directory``.
-        """
+        """Take the lock again and announce it, after its file was removed. Raise as the constructor does."""
         lost = self._descriptor
         AddressLock.__init__(self, self._address)
         fork.discard(lost)

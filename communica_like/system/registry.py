@@ -35,17 +35,15 @@ _numbers = itertools.count(1)
 
 
 class Registration:
-    """The file of an object that this process owns: see ``register``."""
+    """The file of an object that this process owns: see ``register``. No other one ever has its path."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._owner = os.getpid()
-        self._removed = False
 
     def remove(self) -> None:
         """Remove the registration, after the object. In a forked child this does nothing."""
-        if not self._removed and os.getpid() == self._owner:
-            self._removed = True
+        if os.getpid() == self._owner:
             self._path.unlink(missing_ok=True)
 
 
