@@ -159,7 +159,7 @@ class ProcessLines(WaitingQueue):
 
     def qsize(self) -> int:
         """Return how many of the child's lines have been read and wait to be taken."""
-        return len(self._opened().reader)
+        return len(self._opened().lines)
 
     def end_input(self) -> None:
         """Close the child's stdin after the lines that were put. ``get`` keeps working.
