@@ -19,7 +19,7 @@ _AT_ONCE = (False,)
 
 
 class _Messages(MessageQueue, SysVMQ):
-    def _dumped(self, item: Any, message_type: int) -> bytes:
+    def _dumped(self, item: Any, message_type: int = 1) -> bytes:
         fits = 0 < message_type < 2**31 and len(item) <= self._largest
         return item if fits else super()._dumped(item, message_type)
 
@@ -56,7 +56,7 @@ class _Messages(MessageQueue, SysVMQ):
     @property
     def max_bytes(self) -> int:
         """The queue's capacity in bytes of items."""
-        return self._max_bytes()
+        return self._field("max_size")
 
 
 class _KeyOverflow(QueueError, OverflowError):

@@ -96,7 +96,7 @@ class MemoryConsumer(MemoryEnd, Consumer):
         self.user = user
         self.deliveries: dict[int, MemoryDelivery] = {}
 
-    async def open(self) -> None:
+    async def connect(self) -> None:
         self.over = asyncio.get_running_loop().create_future()
         self.inbox.consumers.append(self)
         asyncio.get_running_loop().call_soon(self.inbox.deliver)

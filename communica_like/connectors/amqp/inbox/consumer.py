@@ -71,7 +71,7 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._ack_timer: asyncio.TimerHandle | None = None
         self._responses: dict[str, list[bytes]] = {}  # by the client's routing key
 
-    async def open(self) -> None:
+    async def connect(self) -> None:
         await self._open()
 
     async def stop(self) -> None:
