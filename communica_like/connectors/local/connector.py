@@ -21,7 +21,8 @@ else:
     from .unix import listen_on_unix as _listen
     from .unix import socket_path as _locate
 
-_FORBIDDEN: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
+_NOT_IN_NAMES: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
+_NOT_IN_PATHS: Final = re.compile(r"\x00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,11 @@ class LocalConnector(Connector):
         if not isinstance(name, str):
             raise ValueError(f"a LocalConnector's name is text, not {name!r}")
         object.__setattr__(self, "name", name)
-        if not self.is_path and (not name or name in (".", "..") or _FORBIDDEN.search(name)):
+        if name in ("", ".", "..") or (_NOT_IN_PATHS if self.is_path else _NOT_IN_NAMES).search(name):
             raise ValueError(
                 f"a LocalConnector's name is a plain name without slashes or control characters, "
-                f"or an absolute path; not {name!r}"
+                f"or an absolute path without NUL; not {name!r}"
             )
-        if "\x00" in name:
-            raise ValueError(f"a path without NUL is expected, not {name!r}")
         check_text("a LocalConnector's name", name)
         check_authkey(self.authkey)
 

@@ -79,15 +79,17 @@ class ChildLink(PipeLink):
         self._process.let_go(self._process.output if descriptor == self._reading else self._process.input)
 
     def _received(self, data: bytes) -> None:
-        if not self._preface.found:
+        preface = self._preface
+        if not preface.found:
             try:
-                data = self._preface.received(data)
+                stream = preface.received(data)
             except LinkError as exc:
                 self._break(exc)
                 self._process.kill()
                 return
-            if self._preface.found and self._preface.stray:
-                self._loop.call_soon(self._on_stderr, self._preface.stray)
+            if stream is not None and preface.stray:
+                self._loop.call_soon(self._on_stderr, preface.stray)
+            data = stream or b""
         if data:
             self.receiver.data_received(data)
 

@@ -34,8 +34,8 @@ class Preface:
         if len(self._sent) < _SHOWN:
             self._sent += data
 
-    def received(self, data: bytes) -> bytes:
-        """Take bytes from the child; return those of the stream, of which there are none before it.
+    def received(self, data: bytes) -> bytes | None:
+        """Take bytes from the child; return those of the stream, or None before it.
 
         Raises:
             LinkError: the child is no entity.
@@ -46,7 +46,7 @@ class Preface:
             raise LinkError(f"{_NO_ENTITY}: it wrote {self._quoted()}")
         if not mark and self._sent and self._sent in self.stray:
             raise LinkError(f"{_NO_ENTITY}: it echoes what it is sent")
-        return stream
+        return stream if mark else None
 
     def describe(self) -> str:
         """Return what came instead of the stream, as the end of a sentence; or nothing."""
