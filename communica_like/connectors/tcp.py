@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import errno
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,18 +64,14 @@ class TcpConnector(Connector):
         check_authkey(self.authkey)
 
     def __repr__(self) -> str:
-        shown = [repr(self.host), repr(self.port)]
-        shown += ["ssl=..."] if self.ssl else []
-        shown += ["authkey=..."] if self.authkey else []
-        shown += ["insecure=True"] if self.insecure else []
-        return f"TcpConnector({', '.join(shown)})"
+        shown = {"ssl=...": self.ssl, "authkey=...": self.authkey, "insecure=True": self.insecure}
+        given = "".join(f", {text}" for text, value in shown.items() if value)
+        return f"TcpConnector({self.host!r}, {self.port!r}{given})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.ssl is not None:
-            raise TypeError(
-                "an SSLContext cannot be pickled: send dump_state() instead, "
-                "and give ssl= to load_state() at the other end"
-            )
+            text = "an SSLContext cannot be pickled: send dump_state(), and give ssl= to load_state() there"
+            raise TypeError(text)
         return type(self), (self.host, self.port, None, self.authkey, self.insecure)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
@@ -108,11 +104,11 @@ class TcpConnector(Connector):
             ssl_handshake_timeout=_TLS_TIMEOUT if self.ssl else None,
             start_serving=False,
         )
-        url = _url(self.host, sockets[0].getsockname()[1])
-        return await StreamListener(url, sockets, lambda: None).start(lambda sock: create(sock=sock))
+        served = dataclasses.replace(self, port=sockets[0].getsockname()[1])
+        return await StreamListener(served.dump_state(), sockets).start(create)
 
     def dump_state(self) -> str:
-        return _url(self.host, self.port)
+        return join_url(self.scheme, join_host_port(self.host, self.port), safe="[]:")
 
     @classmethod
     def load_state(cls, text: str, **secrets: Any) -> Self:
@@ -158,24 +154,13 @@ class TcpConnector(Connector):
         sockets: list[socket.socket] = []
         port = self.port
         error: OSError | None = None
-        for family, kind, protocol, _, address in infos:
+        for family, _, _, _, address in infos:
+            where = (address[0], port, *address[2:])
             try:
-                sock = socket.socket(family, kind, protocol)
+                sock = socket.create_server(where, family=family, backlog=_BACKLOG)
             except OSError as exc:
-                error = exc  # such as on a machine without IPv6
-                continue
-            try:
-                if hasattr(socket, "AF_INET6") and family == socket.AF_INET6:
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
-                if os.name == "posix":
-                    # Allows a port in TIME_WAIT. On Windows it would allow other processes to take the port.
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
-                sock.bind((address[0], port, *address[2:]))
-                sock.listen(_BACKLOG)
-            except OSError as exc:
-                sock.close()
-                if exc.errno == errno.EADDRNOTAVAIL:
-                    error = exc
+                if exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    error = exc  # such as on a machine without IPv6
                     continue
                 for bound in sockets:
                     bound.close()
@@ -187,10 +172,6 @@ class TcpConnector(Connector):
         if not sockets:
             raise LinkError(f"cannot serve {self.dump_state()}: {error}") from error
         return sockets
-
-
-def _url(host: str, port: int) -> str:
-    return join_url(TcpConnector.scheme, join_host_port(host, port), safe="[]:")
 
 
 def _identify(transport: asyncio.BaseTransport) -> PeerIdentity:

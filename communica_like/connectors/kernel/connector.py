@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import AddressInUse, CommunicaError, LinkError, LinkRefused, QueueLimitReached
+from ...features import optional_package
 from ...system import AddressLock, ProcessId, Registration, reap, reap_in_passing, register, register_reused
 from ..url import join_url, split_url
 from .rendezvous import ConnectRequest, Pair, StartedLink
@@ -43,15 +44,17 @@ class KernelConnector(Connector):
     """The kind of the queue, for ``system.register``."""
     _pair: ClassVar[type[Pair]]
     _link: ClassVar[type[StartedLink]]
+    _package: ClassVar[tuple[str, str]]
+    """The arguments of ``optional_package``."""
 
     @property
     @abstractmethod
     def _name(self) -> str:
         """The name of the rendezvous queue, as text."""
 
-    @abstractmethod
     def _require_medium(self) -> None:
-        """Raise FeatureNotAvailable if the system or a package is missing."""
+        """Raise FeatureNotAvailable if the system lacks the medium, or the package for it."""
+        optional_package(*self._package)
 
     @abstractmethod
     def _queue(self, create: bool) -> NamedQueue:
@@ -185,12 +188,8 @@ class RendezvousListener(Listener):
     """
 
     def __init__(
-        self,
-        connector: KernelConnector,
-        accept: Callable[[Link], LinkReceiver],
-        lock: AddressLock,
-        registration: Registration,
-        requests: NamedQueue,
+        self, connector: KernelConnector, accept: Callable[[Link], LinkReceiver],
+        lock: AddressLock, registration: Registration, requests: NamedQueue,
     ) -> None:
         self.address = connector.dump_state()
         self._connector = connector
@@ -199,9 +198,8 @@ class RendezvousListener(Listener):
         self._registration = registration
         self._requests = requests
         self._closed = False
-        self._task = asyncio.get_running_loop().create_task(
-            self._take_requests(), name=f"communica_like listener {self.address}"
-        )
+        name = f"communica_like listener {self.address}"
+        self._task = asyncio.get_running_loop().create_task(self._take_requests(), name=name)
 
     async def close(self) -> None:
         if self._closed:

@@ -12,7 +12,6 @@ from typing import ClassVar, Final, Self
 
 from ...abc import PeerIdentity
 from ...exceptions import QueueLimitReached
-from ...features import optional_package
 from ...queues.posixmq import PosixMQ
 from ...serializers import RawSerializer
 from ...system import ProcessId, fork, register
@@ -195,6 +194,7 @@ class PosixMQConnector(KernelConnector):
     _kind = "posixmq"
     _pair = PosixMQPair
     _link = PosixMQLink
+    _package = ("posix_ipc", "posixmq")
 
     name: str
     authkey: bytes | None = field(default=None, repr=False)
@@ -211,9 +211,6 @@ class PosixMQConnector(KernelConnector):
     @property
     def _name(self) -> str:
         return self.name
-
-    def _require_medium(self) -> None:
-        optional_package("posix_ipc", "posixmq")
 
     def _queue(self, create: bool) -> PosixMQ:
         serializer = RawSerializer()

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, ClassVar, Final, Self
 
 from ...abc import PeerIdentity
-from ...features import optional_package
 from ...queues.sysv.sysvmq import SysVMQ
 from ...serializers import RawSerializer
 from ...system import ProcessId
@@ -219,6 +218,7 @@ class SysVConnector(KernelConnector):
     _kind = "sysvmq"
     _pair = SysVPair
     _link = SysVLink
+    _package = ("sysv_ipc", "sysvmq")
 
     key: int
     authkey: bytes | None = field(default=None, repr=False)
@@ -231,9 +231,6 @@ class SysVConnector(KernelConnector):
     @property
     def _name(self) -> str:
         return str(self.key)
-
-    def _require_medium(self) -> None:
-        optional_package("sysv_ipc", "sysvmq")
 
     def _queue(self, create: bool) -> SysVMQ:
         return SysVMQ(self.key, serializer=RawSerializer(), create=create, exclusive=create)

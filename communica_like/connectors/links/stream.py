@@ -47,7 +47,9 @@ class StreamListener(Listener):
         release: called once, before they are closed.
     """
 
-    def __init__(self, address: str, sockets: Sequence[socket.socket], release: Callable[[], object]) -> None:
+    def __init__(
+        self, address: str, sockets: Sequence[socket.socket], release: Callable[[], object] = lambda: None
+    ) -> None:
         self.address = address
         self._sockets = sockets
         self._release = release
@@ -56,15 +58,15 @@ class StreamListener(Listener):
         for sock in sockets:
             fork.add(sock.fileno())
 
-    async def start(self, create: Callable[[socket.socket], Awaitable[asyncio.Server]]) -> Self:
+    async def start(self, create: Callable[..., Awaitable[asyncio.Server]]) -> Self:
         """Serve the sockets, and return this. If that fails or is cancelled, close them.
 
         Args:
-            create: makes the server of a socket, with ``start_serving=False``.
+            create: makes the server of a socket, which it gets as ``sock=``, and does not start it.
         """
         try:
             for sock in self._sockets:
-                self._servers.append(await create(sock))
+                self._servers.append(await create(sock=sock))
             for server in self._servers:
                 # A separate step: create_server, cancelled while it starts serving, would leave a server.
                 await server.start_serving()

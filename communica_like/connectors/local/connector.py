@@ -21,8 +21,7 @@ else:
     from .unix import listen_on_unix as _listen
     from .unix import socket_path as _locate
 
-_NOT_IN_NAMES: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
-_NOT_IN_PATHS: Final = re.compile(r"\x00")
+_NOT_IN_NAMES: Final = r"[/\\\x00-\x1f\x7f]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +53,14 @@ class LocalConnector(Connector):
         if not isinstance(name, str):
             raise ValueError(f"a LocalConnector's name is text, not {name!r}")
         object.__setattr__(self, "name", name)
-        if name in ("", ".", "..") or (_NOT_IN_PATHS if self.is_path else _NOT_IN_NAMES).search(name):
+        forbidden = "\x00" if name.startswith("/") else _NOT_IN_NAMES
+        if name in ("", ".", "..") or re.search(forbidden, name):
             raise ValueError(
                 f"a LocalConnector's name is a plain name without slashes or control characters, "
                 f"or an absolute path without NUL; not {name!r}"
             )
         check_text("a LocalConnector's name", name)
         check_authkey(self.authkey)
-
-    @property
-    def is_path(self) -> bool:
-        """Whether ``name`` is an absolute path."""
-        return self.name.startswith("/")
 
     @property
     def path(self) -> str:

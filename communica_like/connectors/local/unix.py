@@ -32,20 +32,18 @@ def socket_path(name: str) -> str:
 async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
     """Return a link to the server at *path*, as Connector.connect does."""
     loop = asyncio.get_running_loop()
+    link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
     try:
         sock = await try_connect(path)
+        try:
+            await loop.create_unix_connection(lambda: link, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
     except (ConnectionRefusedError, FileNotFoundError) as exc:
         raise LinkRefused(f"no server listens at {path}: {exc.strerror}") from exc
     except OSError as exc:
         raise LinkError(f"cannot connect to {path}: {exc}") from exc
-    link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
-    try:
-        await loop.create_unix_connection(lambda: link, sock=sock)
-    except BaseException as exc:
-        sock.close()
-        if isinstance(exc, OSError):
-            raise LinkError(f"cannot connect to {path}: {exc}") from exc
-        raise
     if link.refused is not None:
         raise link.refused
     return link
@@ -60,7 +58,7 @@ async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url:
         backlog=_BACKLOG,
         start_serving=False,
     )
-    return await StreamListener(url, [file.socket], file.release).start(lambda sock: create(sock=sock))
+    return await StreamListener(url, [file.socket], file.release).start(create)
 
 
 class UnixLink(StreamLink):
