@@ -86,13 +86,8 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        history: bool = True,
-        serializer: Serializer | None = None,
-        *,
-        mode: int = 0o600,
-        portal: Portal | None = None,
+        self, path: str | os.PathLike[str], history: bool = True, serializer: Serializer | None = None, *,
+        mode: int = 0o600, portal: Portal | None = None,
     ) -> None:
         self.path = path
         self.history = history

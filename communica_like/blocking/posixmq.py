@@ -77,16 +77,8 @@ class Queue(PickledQueue[_Messages]):
     """
 
     def __init__(
-        self,
-        name: str,
-        maxsize: int = 10,
-        maxmsgsize: int = 1024,
-        serializer: Serializer | None = None,
-        *,
-        mode: int = 0o600,
-        create: bool = True,
-        exclusive: bool = False,
-        portal: Portal | None = None,
+        self, name: str, maxsize: int = 10, maxmsgsize: int = 1024, serializer: Serializer | None = None, *,
+        mode: int = 0o600, create: bool = True, exclusive: bool = False, portal: Portal | None = None,
     ) -> None:
         try:
             core = _Messages(name, maxsize, maxmsgsize, mode=mode, create=create, exclusive=exclusive)
@@ -104,11 +96,7 @@ class Queue(PickledQueue[_Messages]):
     _take = refused(PosixMQ.get, _Messages.take_nowait, queue.Empty)
 
     def put(
-        self,
-        item: Any,
-        block: bool = True,
-        timeout: float | None = None,
-        priority: int = 0,
+        self, item: Any, block: bool = True, timeout: float | None = None, priority: int = 0,
         pickle_protocol: int = 1,
     ) -> None:
         """Put an item.

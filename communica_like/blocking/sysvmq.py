@@ -90,15 +90,8 @@ class Queue(PickledQueue[_Messages]):
     _gone: ClassVar[int] = QueueError.INVALID_DESCRIPTOR
 
     def __init__(
-        self,
-        key: int | None = None,
-        max_bytes: int | None = None,
-        serializer: Serializer | None = None,
-        *,
-        mode: int = 0o600,
-        create: bool = True,
-        exclusive: bool = False,
-        portal: Portal | None = None,
+        self, key: int | None = None, max_bytes: int | None = None, serializer: Serializer | None = None, *,
+        mode: int = 0o600, create: bool = True, exclusive: bool = False, portal: Portal | None = None,
     ) -> None:
         if key is not None and not 0 <= key < 2**31:
             text = f"a key is a number from 1 to 2**31 - 1, or None, not {key!r}"
@@ -119,12 +112,7 @@ class Queue(PickledQueue[_Messages]):
     _take = refused(SysVMQ.get, _Messages.take_nowait, queue.Empty)
 
     def put(
-        self,
-        item: Any,
-        block: bool = True,
-        msg_type: int = 1,
-        pickle_protocol: int = 1,
-        *,
+        self, item: Any, block: bool = True, msg_type: int = 1, pickle_protocol: int = 1, *,
         timeout: float | None = None,
     ) -> None:
         """Put an item.

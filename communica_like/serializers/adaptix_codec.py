@@ -48,10 +48,7 @@ class AdaptixSerializer(Serializer):
     """
 
     def __init__(
-        self,
-        request_model: Any = None,
-        response_model: Any = None,
-        retort: _Retort | None = None,
+        self, request_model: Any = None, response_model: Any = None, retort: _Retort | None = None,
         wire_serializer: Serializer | None = None,
     ) -> None:
         adaptix = optional_package("adaptix", extra="adaptix")
@@ -68,10 +65,7 @@ class AdaptixSerializer(Serializer):
 
     @classmethod
     def of(
-        cls,
-        handler: Callable[..., Any],
-        *,
-        retort: _Retort | None = None,
+        cls, handler: Callable[..., Any], *, retort: _Retort | None = None,
         wire_serializer: Serializer | None = None,
     ) -> Self:
         """Take the models from the annotations of *handler*.

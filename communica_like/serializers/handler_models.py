@@ -9,8 +9,7 @@ from types import NoneType
 from typing import Any, Never, NoReturn, get_args, get_origin, get_type_hints
 
 _POSITIONAL = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD,
     inspect.Parameter.VAR_POSITIONAL,
 )
 

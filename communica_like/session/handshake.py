@@ -79,11 +79,7 @@ class ClientHandshake:
     """
 
     def __init__(
-        self,
-        client_id: str,
-        limits: Limits,
-        authkey: bytes | None,
-        session_id: bytes = NO_SESSION,
+        self, client_id: str, limits: Limits, authkey: bytes | None, session_id: bytes = NO_SESSION,
         received: int = 0,
     ) -> None:
         self._authkey = authkey

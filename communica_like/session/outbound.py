@@ -221,9 +221,7 @@ class Outbound:
     @property
     def flushed(self) -> bool:
         """Whether everything was sent and acknowledged."""
-        return not (
-            self.frames or self._waiting or self._fenced or self._replay.size or self.bulk.busy
-        )
+        return not (self.frames or self._waiting or self._fenced or self._replay.size or self.bulk.busy)
 
     @property
     def buffered(self) -> int:
@@ -254,10 +252,9 @@ class Outbound:
         """Whether responses beyond the limits wait for the link or for an acknowledgement."""
         limits = self._limits
         return (
-            (self._framed > limits.outbox
-            and self._framed - self._replay.size + self._replay.bulk > limits.outbox)
-            or self.bulk.reply_size > limits.max_message
-        )
+            self._framed > limits.outbox
+            and self._framed - self._replay.size + self._replay.bulk > limits.outbox
+        ) or self.bulk.reply_size > limits.max_message
 
     # -- the end of a session
 

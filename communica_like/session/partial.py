@@ -22,9 +22,7 @@ class Partial:
 
     __slots__ = ("_began", "_body", "_received", "ident", "kind", "number", "route", "total")
 
-    def __init__(
-        self, kind: int, ident: int, number: int, route: bytes, total: int, now: float
-    ) -> None:
+    def __init__(self, kind: int, ident: int, number: int, route: bytes, total: int, now: float) -> None:
         self.kind = kind
         self.ident = ident
         self.number = number

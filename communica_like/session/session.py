@@ -153,8 +153,7 @@ class Session:
             throws = sum(m.kind == THROW for m in [*written, *unwritten])
             lost = Lost(
                 [token for ident, token in pending.items() if ident not in surely_unsent],
-                [token for ident, token in pending.items() if ident in surely_unsent],
-                throws,
+                [token for ident, token in pending.items() if ident in surely_unsent], throws,
             )
             for state in (pending, self._deadlines, self._idempotent, self._sent_before):
                 state.clear()
@@ -180,12 +179,7 @@ class Session:
     # -- messages
 
     def request(
-        self,
-        token: object,
-        route: bytes,
-        body: bytes,
-        now: float,
-        deadline: float | None = None,
+        self, token: object, route: bytes, body: bytes, now: float, deadline: float | None = None,
         idempotent: bool = False,
     ) -> int:
         """Send a request, or queue it. Return its id, or 0 if the outbox is full.

@@ -181,10 +181,7 @@ class Portal:
                 coroutine.close()  # it was never started
 
     def run_made(
-        self,
-        make: Callable[[], Coroutine[Any, Any, T]],
-        reclaim: Callable[[T], object] | None = None,
-        *,
+        self, make: Callable[[], Coroutine[Any, Any, T]], reclaim: Callable[[T], object] | None = None, *,
         interruptible: bool = False,
     ) -> T:
         """Run the coroutine that *make* returns; *make* is called on the loop's thread. See ``run``.

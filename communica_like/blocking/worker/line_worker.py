@@ -32,25 +32,14 @@ class LineWorker:
     """
 
     def __init__(
-        self,
-        command: str | Sequence[str],
-        callback: Callable[[str], object] | None,
-        executor: Executor,
-        *,
-        encoding: str,
-        errors: str,
-        max_waiting_bytes: int,
-        stop_timeout: float,
+        self, command: str | Sequence[str], callback: Callable[[str], object] | None, executor: Executor, *,
+        encoding: str, errors: str, max_waiting_bytes: int, stop_timeout: float,
     ) -> None:
         if callback is not None:
             check_callback(callback)
         self._make = partial(
-            ProcessLines,
-            command.split() if isinstance(command, str) else list(command),
-            encoding=encoding,
-            errors=errors,
-            max_waiting_bytes=max_waiting_bytes,
-            stop_timeout=stop_timeout,
+            ProcessLines, command.split() if isinstance(command, str) else list(command), encoding=encoding,
+            errors=errors, max_waiting_bytes=max_waiting_bytes, stop_timeout=stop_timeout,
         )
         self._lines = self._make()
         self._callback = callback

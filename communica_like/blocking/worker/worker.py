@@ -53,12 +53,7 @@ class Worker(Lifecycle[LineWorker]):
     ) -> None:
         threads = Workers(1)
         core = LineWorker(
-            command,
-            callback,
-            threads,
-            encoding=encoding,
-            errors=errors,
-            max_waiting_bytes=max_waiting_bytes,
+            command, callback, threads, encoding=encoding, errors=errors, max_waiting_bytes=max_waiting_bytes,
             stop_timeout=stop_timeout,
         )
         super().__init__(core, threads, portal)
