@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ..wire.frames import CONTINUE, ERROR, HEADER, MORE, MORE_PREFIX, RESULT, THROW
@@ -15,6 +16,7 @@ MAX_REPLIES: Final = MAX_STREAMS - 2
 """Responses among them. The rest is room for a throw and a request."""
 
 
+@dataclass(slots=True, eq=False)
 class Bulk:
     """A message that is larger than a chunk.
 
@@ -24,21 +26,15 @@ class Bulk:
         turn: its position in the order in which messages were queued.
     """
 
-    __slots__ = ("_view", "body", "deadline", "ident", "kind", "number", "offset", "route", "stream", "turn")
-
-    def __init__(
-        self, kind: int, ident: int, number: int, deadline: float | None, route: bytes, body: bytes
-    ) -> None:
-        self.kind = kind
-        self.ident = ident
-        self.number = number
-        self.deadline = deadline
-        self.route = route
-        self.body = body
-        self.offset = 0
-        self.stream = 0
-        self.turn = 0
-        self._view = memoryview(body)
+    kind: int
+    ident: int
+    number: int
+    deadline: float | None
+    route: bytes
+    body: bytes
+    offset: int = 0
+    stream: int = 0
+    turn: int = 0
 
     @property
     def is_reply(self) -> bool:
@@ -47,7 +43,7 @@ class Bulk:
 
     def next_frame(self, chunk: int, arg: int) -> bytes:
         """Return a frame with the next piece, of at most *chunk* bytes."""
-        piece = self._view[self.offset : self.offset + chunk]
+        piece = memoryview(self.body)[self.offset : self.offset + chunk]
         first = self.offset == 0
         self.offset += len(piece)
         flags = MORE if self.offset < len(self.body) else 0
