@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 from communica_like.abc import Serializer
@@ -19,6 +20,7 @@ _PLAIN_STRING: Final = re.compile(rb"'[ -&(-\[\]-~]*'")  # printable ASCII witho
 _DEEPEST: Final = 90
 
 
+@dataclass(unsafe_hash=True)
 class LiteralSerializer(Serializer):
     """Python literals, one line of UTF-8 each. Loading runs no code.
 
@@ -58,12 +60,6 @@ class LiteralSerializer(Serializer):
             return ast.literal_eval(str(data, "utf-8"))
         except (SyntaxError, TypeError, MemoryError, RecursionError) as exc:
             raise ValueError(f"it is not a Python literal: {exc!r}") from exc
-
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) or NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(type(self))
 
 
 def _literal(obj: Any, depth: int) -> str:
