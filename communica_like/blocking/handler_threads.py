@@ -59,8 +59,8 @@ class Workers(Executor):
                 for thread in pool.threads:
                     thread.join()
 
-    def wrap(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a handler that calls this one in a thread. An ``async def`` handler is returned as it is."""
+    def wrap(self, handler: Any) -> Any:
+        """Return a handler that calls this one in a thread. None and ``async def`` come back as they are."""
         call = inspect.getattr_static(type(handler), "__call__", None)
         if not callable(handler) or any(test(handler) or test(call) for test in _AS_THEY_ARE):
             return handler

@@ -44,14 +44,8 @@ class SimpleClient(BlockingClient[entities.SimpleClient]):
     ) -> None:
         threads = Workers(workers)
         core = entities.SimpleClient(
-            connector,
-            threads.wrap(handler) if handler is not None else None,
-            serializer,
-            client_id=client_id,
-            limits=limits,
-            backoff=backoff,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
+            connector, threads.wrap(handler), serializer, client_id=client_id, limits=limits,
+            backoff=backoff, default_timeout=default_timeout, handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
@@ -91,15 +85,9 @@ class RouteClient(BlockingClient[entities.RouteClient]):
     ) -> None:
         threads = Workers(workers)
         core = entities.RouteClient(
-            connector,
-            threads.wrap_tables(route_table),
-            client_id=client_id,
-            serializer=serializer,
-            limits=limits,
-            backoff=backoff,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, threads.wrap_tables(route_table), client_id=client_id, serializer=serializer,
+            limits=limits, backoff=backoff, default_timeout=default_timeout,
+            handshake_timeout=handshake_timeout, drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
         self.routes: RouteTable = WorkerRoutes(core.routes, threads)

@@ -44,14 +44,8 @@ class SimpleServer(BlockingServer[entities.SimpleServer]):
     ) -> None:
         threads = Workers(workers)
         core = entities.SimpleServer(
-            connector,
-            threads.wrap(handler) if handler is not None else None,
-            serializer,
-            limits=limits,
-            duplicate_clients=duplicate_clients,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, threads.wrap(handler), serializer, limits=limits, duplicate_clients=duplicate_clients,
+            default_timeout=default_timeout, handshake_timeout=handshake_timeout, drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
 
@@ -89,14 +83,9 @@ class RouteServer(BlockingServer[entities.RouteServer]):
     ) -> None:
         threads = Workers(workers)
         core = entities.RouteServer(
-            connector,
-            threads.wrap_tables(route_table),
-            serializer=serializer,
-            limits=limits,
-            duplicate_clients=duplicate_clients,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, threads.wrap_tables(route_table), serializer=serializer, limits=limits,
+            duplicate_clients=duplicate_clients, default_timeout=default_timeout,
+            handshake_timeout=handshake_timeout, drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
         self.routes: RouteTable = WorkerRoutes(core.routes, threads)

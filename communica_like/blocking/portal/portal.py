@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from ...exceptions import Closed
@@ -138,9 +137,7 @@ class Portal:
         self._user = self.enter()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.leave(self._user)
 
     @property

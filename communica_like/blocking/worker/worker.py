@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Self
 
 from ...exceptions import Closed
@@ -60,9 +59,6 @@ class Worker(Lifecycle[LineWorker]):
         if start:
             self.start()
 
-    def __repr__(self) -> str:
-        return f"<blocking {self._core!r}>"
-
     running = Attribute(LineWorker.running)
     data = Attribute(LineWorker.data)
     send = awaited(LineWorker.send)
@@ -92,9 +88,7 @@ class Worker(Lifecycle[LineWorker]):
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _farewell(self) -> None:
