@@ -12,10 +12,10 @@ from typing import Any, Self
 
 from .. import queues
 from ..abc import Serializer
-from ..exceptions import Closed, SerializerError
+from ..exceptions import Closed
 from ..serializers import LiteralSerializer
 from .portal.portal import Portal
-from .queues.base import BlockingQueue, fails
+from .queues.base import BlockingQueue, not_dumped
 from .queues.raw import Message, MessageQueue
 from .queues.retry import refused
 
@@ -134,9 +134,7 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
         try:
             return self._serializer.dump(msg)
         except Exception as exc:
-            if not fails(self._serializer.dump, msg):
-                raise
-            raise SerializerError(f"the item cannot be dumped: {exc!r}") from exc
+            not_dumped(exc, self._serializer.dump, msg)
 
     def put_nowait(self, msg: Any) -> None:
         """Put an item without blocking.
@@ -149,8 +147,8 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
         """
         try:
             data = self._serializer.dump(msg)
-        except Exception:
-            data = self._dump(msg)  # tells the serializer's error from a signal handler's
+        except Exception as exc:
+            not_dumped(exc, self._serializer.dump, msg)
         self._core.put_nowait(data)
 
     def put(self, msg: Any, *, timeout: float | None = None) -> None:
