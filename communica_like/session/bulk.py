@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -141,7 +140,7 @@ class BulkSender:
 
     def find(self, ident: int, *, reply: bool) -> Bulk | None:
         """Return the queued or active request, or reply, with this id; None if there is none."""
-        for message in self._waiting() if not self._active else [*self._active, *self._waiting()]:
+        for message in [*self._active, *self._replies, *self._requests]:
             if message.ident == ident and message.kind != THROW and message.is_reply is reply:
                 return message
         return None
@@ -190,7 +189,3 @@ class BulkSender:
         if message is request:
             self._requests.popleft()
         return message
-
-    def _waiting(self) -> Iterator[Bulk]:
-        yield from self._replies
-        yield from self._requests

@@ -89,13 +89,7 @@ class Inbound:
         self._tail = b""
 
     def receive(self, data: bytes, events: list[Event], now: float) -> int:
-        """Take bytes of the stream, cut anywhere, and append events to *events*.
-
-        The credit of messages is returned with the next acknowledgement, unless ``hold`` is called before.
-
-        Returns:
-            RESULT: all events are results, and no acknowledgement is due. REQUEST: all events are small
-            requests and throws. 0: anything else.
+        """Take bytes of the stream, cut anywhere, and append events to *events*. Return ``Session.only``.
 
         Raises:
             RemoteProtocolError: the other side violates the protocol. Earlier events have been appended.
@@ -158,10 +152,7 @@ class Inbound:
         return 0 if results or others else REQUEST
 
     def last_cost(self) -> tuple[int, int]:
-        """Return the credit that small and large messages of the last ``receive`` cost.
-
-        Must be called each time ``receive`` has returned 0.
-        """
+        """Return the credit that small and large messages cost. See Session.last_cost."""
         large, self._last_large_cost = self._last_large_cost, 0
         return self._last_cost, large
 

@@ -264,7 +264,7 @@ class Outbound:
         Returns:
             Messages that were written, and messages that were not, or only in part. Throws are in order.
         """
-        later = dict(self._sent_bulks_by_stream())
+        later = {bulk.stream: bulk for _, bulk in self._sent_bulks}
         written = _messages_in(self._replay.unacknowledged(), later)
         unwritten = _messages_in(b"".join(self.frames), later)
         unwritten += self._waiting.clear()
@@ -366,9 +366,6 @@ class Outbound:
         self.bulk.drop(bulk)
         if bulk.offset:
             self._control(ABANDON, bulk.stream)
-
-    def _sent_bulks_by_stream(self) -> list[tuple[int, Bulk]]:
-        return [(bulk.stream, bulk) for _, bulk in self._sent_bulks]
 
 
 def budget(deadline: float, now: float) -> int:

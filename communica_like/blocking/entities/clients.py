@@ -28,18 +28,10 @@ class SimpleClient(BlockingClient[entities.SimpleClient]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        handler: Callable[..., Any] | None = None,
-        serializer: Serializer | None = None,
-        *,
-        client_id: str | None = None,
-        limits: Limits | None = None,
-        backoff: Backoff | None = None,
-        default_timeout: float | None = None,
-        handshake_timeout: float | None = None,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
+        self, connector: Connector, handler: Callable[..., Any] | None = None,
+        serializer: Serializer | None = None, *, client_id: str | None = None, limits: Limits | None = None,
+        backoff: Backoff | None = None, default_timeout: float | None = None,
+        handshake_timeout: float | None = None, drain_timeout: float = 30.0, workers: int = WORKERS,
         portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
@@ -69,19 +61,10 @@ class RouteClient(BlockingClient[entities.RouteClient]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        route_table: Tables = None,
-        *,
-        client_id: str | None = None,
-        serializer: Serializer | None = None,
-        limits: Limits | None = None,
-        backoff: Backoff | None = None,
-        default_timeout: float | None = None,
-        handshake_timeout: float | None = None,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
-        portal: Portal | None = None,
+        self, connector: Connector, route_table: Tables = None, *, client_id: str | None = None,
+        serializer: Serializer | None = None, limits: Limits | None = None, backoff: Backoff | None = None,
+        default_timeout: float | None = None, handshake_timeout: float | None = None,
+        drain_timeout: float = 30.0, workers: int = WORKERS, portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
         core = entities.RouteClient(

@@ -29,17 +29,10 @@ class SimpleServer(BlockingServer[entities.SimpleServer]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        handler: Callable[..., Any] | None = None,
-        serializer: Serializer | None = None,
-        *,
-        limits: Limits | None = None,
-        duplicate_clients: DuplicatePolicy = "refuse",
-        default_timeout: float | None = None,
-        handshake_timeout: float = 5.0,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
+        self, connector: Connector, handler: Callable[..., Any] | None = None,
+        serializer: Serializer | None = None, *, limits: Limits | None = None,
+        duplicate_clients: DuplicatePolicy = "refuse", default_timeout: float | None = None,
+        handshake_timeout: float = 5.0, drain_timeout: float = 30.0, workers: int = WORKERS,
         portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
@@ -68,18 +61,10 @@ class RouteServer(BlockingServer[entities.RouteServer]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        route_table: Tables = None,
-        *,
-        serializer: Serializer | None = None,
-        limits: Limits | None = None,
-        duplicate_clients: DuplicatePolicy = "refuse",
-        default_timeout: float | None = None,
-        handshake_timeout: float = 5.0,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
-        portal: Portal | None = None,
+        self, connector: Connector, route_table: Tables = None, *, serializer: Serializer | None = None,
+        limits: Limits | None = None, duplicate_clients: DuplicatePolicy = "refuse",
+        default_timeout: float | None = None, handshake_timeout: float = 5.0, drain_timeout: float = 30.0,
+        workers: int = WORKERS, portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
         core = entities.RouteServer(

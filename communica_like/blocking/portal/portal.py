@@ -40,11 +40,6 @@ def at_exit(callback: Callable[[], object]) -> None:
         util.Finalize(None, _call_all, exitpriority=100)
 
 
-def not_at_exit(callback: Callable[[], object]) -> None:
-    """Remove a callback that ``at_exit`` added."""
-    _callbacks.pop(callback, None)
-
-
 def _call_all() -> None:
     for callback in reversed(list(_callbacks)):
         callback()
@@ -291,7 +286,7 @@ class Portal:
         self._thread = 0
         running.call(running.stop)
         self._runner.join()  # the loop has cancelled all tasks and ended
-        not_at_exit(self._call_farewells)
+        _callbacks.pop(self._call_farewells, None)
         self._waking = False
         self._give_up_new()
 

@@ -35,7 +35,7 @@ class Worker(Lifecycle[LineWorker]):
     Raises:
         TypeError: the callback does not take exactly one argument.
         OSError: the program cannot be started; FileNotFoundError if it does not exist.
-        ValueError: the command is empty.
+        ValueError, LookupError, FeatureNotAvailable: as ProcessLines does.
     """
 
     def __init__(
@@ -75,9 +75,10 @@ class Worker(Lifecycle[LineWorker]):
     def stop(self) -> None:
         """End the program, and discard its lines and ``data``. When this returns, the program is gone.
 
-        See ``stop_timeout`` of ProcessLines for how long it may take. No callback starts any more; one that
-        is running continues. May be called at any time, repeatedly. Ctrl-C while it waits kills the program
-        at once. Does nothing in a forked child: the program is its parent's.
+        Closes its stdin; a program that does not end within ``stop_timeout`` seconds gets SIGTERM, and after
+        as many seconds again SIGKILL, with its whole process group. No callback starts any more; one that is
+        running continues. May be called at any time, repeatedly. Ctrl-C while it waits kills the program at
+        once. Does nothing in a forked child: the program is its parent's.
         """
         portal = self._portal
         if portal is not None and portal.here:
