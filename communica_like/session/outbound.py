@@ -85,7 +85,7 @@ class Outbound:
             if len(message.body) > peer.max_message:
                 refused.append(message)
             else:
-                self._queue(*message, now)
+                self.queue(*message, now)
         return refused
 
     # -- messages in
@@ -104,7 +104,7 @@ class Outbound:
         if spent > self._gate or size - route_size > self._chunk:
             if not self._has_room(len(body)):
                 return False
-            self._queue(kind, ident, deadline, route, body, now)
+            self.queue(kind, ident, deadline, route, body, now)
             return True
         self._spent = spent
         self._framed += size + HEADER_SIZE
@@ -116,9 +116,29 @@ class Outbound:
         self.frames += (head, body)
         return True
 
-    def restore(self, message: Message, now: float) -> None:
-        """Take a message of an earlier session, even if the outbox is full."""
-        self._queue(*message, now)
+    def queue(
+        self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
+    ) -> None:
+        """Take a request or throw, even if the outbox is full."""
+        size = len(body)
+        throw = kind == THROW
+        if self._credit == 0:
+            # Without a session the chunk size is not agreed yet.
+            self._wait(kind, ident, deadline, route, body)
+        elif throw and (self.bulk.throw or self._fenced):
+            self._fenced.append(kind, ident, deadline, route, body)
+        elif size > self._chunk:
+            self.bulk_buffered += size
+            self.bulk.add(Bulk(kind, ident, 0, deadline, route, body))
+            self.bulk.throw_may_start = not self._waiting.throws
+            if throw:
+                # Later throws have to stay behind this one.
+                self._gate = -1
+        elif self._waiting or self._spent + size + len(route) + MESSAGE_COST > self._credit:
+            self._wait(kind, ident, deadline, route, body)
+        else:
+            # The gate is closed for throws only, or always.
+            self._commit(kind, ident, deadline, route, body, now)
 
     def answer(self, ident: int, body: bytes) -> None:
         """Take the result of a request. A faster ``reply`` for the most common case."""
@@ -284,29 +304,6 @@ class Outbound:
         if not self.has_room:
             return False
         return size <= self._chunk or self.bulk_buffered == 0 or self.bulk_buffered + size <= limit
-
-    def _queue(
-        self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
-    ) -> None:
-        size = len(body)
-        throw = kind == THROW
-        if self._credit == 0:
-            # Without a session the chunk size is not agreed yet.
-            self._wait(kind, ident, deadline, route, body)
-        elif throw and (self.bulk.throw or self._fenced):
-            self._fenced.append(kind, ident, deadline, route, body)
-        elif size > self._chunk:
-            self.bulk_buffered += size
-            self.bulk.add(Bulk(kind, ident, 0, deadline, route, body))
-            self.bulk.throw_may_start = not self._waiting.throws
-            if throw:
-                # Later throws have to stay behind this one.
-                self._gate = -1
-        elif self._waiting or self._spent + size + len(route) + MESSAGE_COST > self._credit:
-            self._wait(kind, ident, deadline, route, body)
-        else:
-            # The gate is closed for throws only, or always.
-            self._commit(kind, ident, deadline, route, body, now)
 
     def _wait(self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes) -> None:
         self._waiting.append(kind, ident, deadline, route, body)

@@ -170,7 +170,7 @@ class Session:
             for m in kept:
                 if m.kind == THROW or m.ident in pending:
                     deadline = self._deadlines.get(m.ident) if m.kind == REQUEST else None
-                    self._outbound.restore(m._replace(deadline=deadline), self._now)
+                    self._outbound.queue(*m._replace(deadline=deadline), self._now)
         self._schedule()
         return lost
 

@@ -20,7 +20,7 @@ from ...exceptions import Closed
 from ...features import optional_package
 from ...system import fork
 from .call import Call
-from .interrupts import SignalWatch, uninterrupted
+from .interrupts import uninterrupted
 from .loop import portal_loop
 
 _callbacks: Final[dict[Callable[[], object], None]] = {}
@@ -190,10 +190,7 @@ class Portal:
         call = Call(make, reclaim)
         try:
             self._submit(call)
-            if interruptible and SignalWatch.possible():
-                call.wait_or_notice(self._submit)
-            else:
-                call.wait()
+            call.wait(self._submit if interruptible else None)
             error, value = call.error, call.value
         except BaseException:
             call.abandon(self._submit)
