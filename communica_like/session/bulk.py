@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..wire.frames import CONTINUE, ERROR, HEADER, MORE, MORE_PREFIX, RESULT, THROW
@@ -34,6 +34,10 @@ class Bulk:
     offset: int = 0
     stream: int = 0
     turn: int = 0
+    _view: memoryview = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._view = memoryview(self.body)
 
     @property
     def is_reply(self) -> bool:
@@ -42,7 +46,7 @@ class Bulk:
 
     def next_frame(self, chunk: int, arg: int) -> bytes:
         """Return a frame with the next piece, of at most *chunk* bytes."""
-        piece = memoryview(self.body)[self.offset : self.offset + chunk]
+        piece = self._view[self.offset : self.offset + chunk]
         first = self.offset == 0
         self.offset += len(piece)
         flags = MORE if self.offset < len(self.body) else 0
