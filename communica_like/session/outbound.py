@@ -199,11 +199,8 @@ class Outbound:
     @property
     def more_to_send(self) -> bool:
         """Whether a piece of a large message may be sent now."""
-        return bool(
-            self.bulk.busy
-            and self._replay.bulk < self._bulk_in_flight
-            and self._replay.size < self._replay_limit
-        )
+        sent = self._replay
+        return bool(self.bulk.busy and sent.bulk < self._bulk_in_flight and sent.size < self._replay_limit)
 
     def acknowledge(self, count: int, credit: int, bulk_credit: int, now: float) -> None:
         """Process an acknowledgement, and let waiting messages go.

@@ -298,24 +298,18 @@ class Portal:
                     logger.exception("%r: closing at exit failed", self)
 
 
-_shared: Portal | None = None
-_shared_lock = threading.Lock()
+_shared = Portal()
 
 
 def shared_portal() -> Portal:
     """Return the process's portal, which objects use by default."""
+    return _shared
+
+
+def _renew_shared(_: object) -> None:
+    """Give a forked child a portal of its own."""
     global _shared
-    with _shared_lock:
-        if _shared is None:
-            _shared = Portal()
-        return _shared
+    _shared = Portal()
 
 
-def _forget_shared(_: object) -> None:
-    """Start a forked child without a shared portal, and with a lock that no thread of the parent holds."""
-    global _shared, _shared_lock
-    _shared = None
-    _shared_lock = threading.Lock()
-
-
-fork.reset_in_child(shared_portal, _forget_shared)  # before all objects that use it
+fork.reset_in_child(shared_portal, _renew_shared)  # before all objects that use it
