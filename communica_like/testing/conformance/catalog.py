@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
-from .delivery import check_bounded_memory, check_exactly_once_in_order, check_throw_keeps_its_word
-from .links import check_address, check_authkey, check_clean_exit, check_link, check_one_server
-from .meeting import Check, Meeting
-from .processes.answers import check_many_processes, check_outcomes_between_processes
-from .processes.deaths import check_client_killed, check_killed_leave_nothing, check_server_killed
-from .processes.deliveries import (
+from .answers import check_many_processes, check_outcomes_between_processes
+from .deaths import check_client_killed, check_killed_leave_nothing, check_server_killed
+from .deliveries import (
     check_exactly_once_between_processes,
     check_many_cuts,
     check_many_throws,
     check_throws_then_leave,
 )
-from .processes.exits import check_one_server_of_many, check_stop_by_signal
-from .processes.sizes import (
-    check_long_flood,
-    check_slow_consumer,
-    check_small_overtakes_big_between_processes,
-    check_very_big,
-)
-from .processes.strangers import check_strangers_between_processes
-from .processes.times import check_times_between_processes
+from .delivery import check_bounded_memory, check_exactly_once_in_order, check_throw_keeps_its_word
+from .exits import check_one_server_of_many, check_stop_by_signal
+from .links import check_address, check_authkey, check_clean_exit, check_link, check_one_server
+from .meeting import Check, Meeting
 from .requests import (
     check_deadlines_and_cancellation_travel,
     check_one_outcome,
     check_small_overtakes_big,
 )
+from .sizes import (
+    check_long_flood,
+    check_slow_consumer,
+    check_small_overtakes_big_between_processes,
+    check_very_big,
+)
+from .strangers import check_strangers_between_processes
+from .times import check_times_between_processes
 
 CHECKS: Final[tuple[Check, ...]] = (
     check_address,

@@ -150,8 +150,7 @@ async def _spread(meeting: Meeting, connector: Connector, first: SimpleServer) -
 
 @promised
 async def check_clean_exit(make: MakeMeeting) -> None:
-    """Leaving ``async with`` leaves no task and nothing in the system, whether server or clients leave first.
-    """
+    """Leaving ``async with`` leaves no task and nothing in the system, whether server or clients leave first."""
     before = asyncio.all_tasks()
     for server_first in (True, False):
         meeting = make(None)

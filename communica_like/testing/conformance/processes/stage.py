@@ -179,7 +179,6 @@ class Stage:
         """Release handlers of "held", "gate" and "block"."""
         self.settings.gate.touch()
 
-
     def _variables(self) -> dict[str, str]:
         paths = [str(_PACKAGE), os.environ.get("PYTHONPATH", "")]
         return {

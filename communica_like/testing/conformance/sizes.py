@@ -6,11 +6,11 @@ import asyncio
 import math
 import time
 
-from ....entities import RouteClient
-from ....serializers import RawSerializer
-from ....wire.limits import KIB, MIB, Limits
-from ..meeting import MakeMeeting, at_most, promised
-from .stage import Stage
+from ...entities import RouteClient
+from ...serializers import RawSerializer
+from ...wire.limits import KIB, MIB, Limits
+from .meeting import MakeMeeting, at_most, promised
+from .processes.stage import Stage
 
 _RAW = RawSerializer()
 

@@ -6,10 +6,10 @@ import asyncio
 import os
 from typing import Any
 
-from ....entities import RouteClient, RouteTable
-from ....exceptions import CommunicaError, HandlerError, ReqError, RespError
-from ..meeting import MakeMeeting, at_most, promised, raises, refused
-from .stage import Stage
+from ...entities import RouteClient, RouteTable
+from ...exceptions import CommunicaError, HandlerError, ReqError, RespError
+from .meeting import MakeMeeting, at_most, promised, raises, refused
+from .processes.stage import Stage
 
 
 @promised

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from ....entities import RouteTable
-from ....exceptions import ConnectionLost
-from ...faulty import FaultyConnector
-from ..meeting import QUICK, MakeMeeting, at_most, promised, raises, reaches
-from .cuts import cut_links
-from .stage import Stage
+from ...entities import RouteTable
+from ...exceptions import ConnectionLost
+from ..faulty import FaultyConnector
+from .meeting import QUICK, MakeMeeting, at_most, promised, raises, reaches
+from .processes.cuts import cut_links
+from .processes.stage import Stage
 
 
 @promised
@@ -26,9 +26,7 @@ async def check_many_cuts(make: MakeMeeting) -> None:
     await _cut_under_load(make, count=60_000, cuts=300, cut_after=(500, 15_000))
 
 
-async def _cut_under_load(
-    make: MakeMeeting, *, count: int, cuts: int, cut_after: tuple[int, int]
-) -> None:
+async def _cut_under_load(make: MakeMeeting, *, count: int, cuts: int, cut_after: tuple[int, int]) -> None:
     meeting = make(None)
     if not meeting.server.guarantees.resumes:
         async with Stage(meeting) as stage:

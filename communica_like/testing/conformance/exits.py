@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from ....exceptions import ConnectionLost
-from ..meeting import MakeMeeting, at_most, promised, raises, reaches
-from .stage import Stage
+from ...exceptions import ConnectionLost
+from .meeting import MakeMeeting, at_most, promised, raises, reaches
+from .processes.stage import Stage
 
 
 @promised

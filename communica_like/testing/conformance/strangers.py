@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from ....abc import Link
-from ....exceptions import AuthenticationError
-from ..meeting import MakeMeeting, at_most, promised, reaches, refused
-from .stage import Stage
+from ...abc import Link
+from ...exceptions import AuthenticationError
+from .meeting import MakeMeeting, at_most, promised, reaches, refused
+from .processes.stage import Stage
 
 
 class _Ear:

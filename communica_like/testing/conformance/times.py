@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
-from ....entities import Context, RouteTable
-from ....exceptions import RequestTimeout
-from ..meeting import SHORT, MakeMeeting, at_most, promised, raises, reaches
-from .stage import Stage
+from ...entities import Context, RouteTable
+from ...exceptions import RequestTimeout
+from .meeting import SHORT, MakeMeeting, at_most, promised, raises, reaches
+from .processes.stage import Stage
 
 
 @promised

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from ....exceptions import ConnectionLost, RequestTimeout
-from ....wire.limits import Limits
-from ..meeting import MakeMeeting, Meeting, at_most, promised, raises
-from .child import gone
-from .stage import Stage
+from ...exceptions import ConnectionLost, RequestTimeout
+from ...wire.limits import Limits
+from .meeting import MakeMeeting, Meeting, at_most, promised, raises
+from .processes.child import gone
+from .processes.stage import Stage
 
 _NOTICE = 8.0  # seconds, where the kernel tells of a process's end at once
 
