@@ -13,31 +13,39 @@ from .processes.stage import Stage
 
 
 @promised
+async def check_exactly_once_in_order(make: MakeMeeting) -> None:
+    """However often links break, each throw arrives once and in order, both ways, and each request is
+    handled once and answered. Where a session ends with its link, none breaks here.
+    """
+    await _cut_under_load(Stage(make(None), here=True), count=1_500, cuts=25, cut_after=(300, 6_000))
+
+
+@promised
 async def check_exactly_once_between_processes(make: MakeMeeting) -> None:
     """Links that break under load lose, double and reorder nothing, both ways. Where a session ends with its
     link, its requests end with ConnectionLost.
     """
-    await _cut_under_load(make, count=600, cuts=8, cut_after=(1_000, 8_000))
+    await _cut_under_load(Stage(make(None)), count=600, cuts=8, cut_after=(1_000, 8_000))
 
 
 @promised
 async def check_many_cuts(make: MakeMeeting) -> None:
     """Links that break 300 times under 60,000 throws each way lose, double and reorder nothing."""
-    await _cut_under_load(make, count=60_000, cuts=300, cut_after=(500, 15_000))
+    await _cut_under_load(Stage(make(None)), count=60_000, cuts=300, cut_after=(500, 15_000))
 
 
-async def _cut_under_load(make: MakeMeeting, *, count: int, cuts: int, cut_after: tuple[int, int]) -> None:
-    meeting = make(None)
-    if not meeting.server.guarantees.resumes:
-        async with Stage(meeting) as stage:
-            await _end_with_link(stage)
-        return
+async def _cut_under_load(stage: Stage, *, count: int, cuts: int, cut_after: tuple[int, int]) -> None:
     thrown: list[int] = []
     table = RouteTable()
     table.add_route("thrown", thrown.append)
-    async with Stage(meeting) as stage:
+    async with stage:
+        if not stage.meeting.server.guarantees.resumes:
+            if not stage.here:
+                await _end_with_link(stage)
+                return
+            cuts = 0
         async with (
-            cut_links(stage.connector(), cuts, cut_after) as (connector, cutter),
+            cut_links(stage, cuts, cut_after) as (connector, cutter),
             stage.client(table, connector) as client,
         ):
 
@@ -76,6 +84,13 @@ async def _end_with_link(stage: Stage) -> None:
 
 
 @promised
+async def check_throw_keeps_its_word(make: MakeMeeting) -> None:
+    """Leaving ``async with`` delivers everything that was thrown, in order, also over links that break."""
+    for cuts in (0, 5):
+        await _throw_and_leave(make, 3_000, here=True, cuts=cuts)
+
+
+@promised
 async def check_throws_then_leave(make: MakeMeeting) -> None:
     """Leaving ``async with`` delivers everything that was thrown to the other process, in order."""
     await _throw_and_leave(make, 5_000)
@@ -87,9 +102,13 @@ async def check_many_throws(make: MakeMeeting) -> None:
     await _throw_and_leave(make, 100_000)
 
 
-async def _throw_and_leave(make: MakeMeeting, count: int) -> None:
-    async with Stage(make(None), drain_timeout=30 + count / 500) as stage:
-        async with stage.client() as client:
+async def _throw_and_leave(make: MakeMeeting, count: int, *, here: bool = False, cuts: int = 0) -> None:
+    async with Stage(make(None), drain_timeout=30 + count / 500, here=here) as stage:
+        connector = stage.connector()
+        if cuts and stage.meeting.server.guarantees.resumes:
+            connector = FaultyConnector(connector, seed=2, cut_after=(2_000, 20_000))
+            connector.max_cuts = cuts
+        async with stage.client(connector=connector) as client:
             for number in range(count):
                 await client.throw("journal", ["thrown", number])
         await stage.stop()

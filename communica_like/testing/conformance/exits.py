@@ -36,9 +36,9 @@ async def check_stop_by_signal(make: MakeMeeting) -> None:
     async with Stage(meeting, drain_timeout=0.4) as stage:
         child = stage.run_client("wait")
         await stage.reports("pestered", child.pid, "the client is connected")
-        child.send(signal.SIGTERM)
+        child.send_signal(signal.SIGTERM)
         code = await child.end("a client that is told to stop ends")
-        assert code == 0, f"a client ends with exit code 0, not {code}: {child.stderr()}"
+        assert code == 0, f"a client ends with exit code 0, not {code}: {stage.stderr}"
         await stage.reports("cancelled", "client", "its handler is cancelled")
         if not meeting.starts_server:
             lost = ["client", "ConnectionLost", True]
@@ -61,7 +61,7 @@ async def check_one_server_of_many(make: MakeMeeting) -> None:
             assert await client.request("pid", None) == stage.pid
             second = stage.run_server()
             assert await second.end("a second server ends") != 0, "a second server is turned away"
-            assert "AddressInUse" in second.stderr(), second.stderr()
+            assert "AddressInUse" in stage.stderr, stage.stderr
             assert await at_most(10, client.request("echo", "first"), "the first one serves on") == "first"
             await stage.kill()
             rivals = [stage.run_server() for _ in range(3)]

@@ -150,7 +150,9 @@ async def _spread(meeting: Meeting, connector: Connector, first: SimpleServer) -
 
 @promised
 async def check_clean_exit(make: MakeMeeting) -> None:
-    """Leaving ``async with`` leaves no task and nothing in the system, whether server or clients leave first."""
+    """Leaving ``async with`` leaves no task and nothing in the system, whether the server or the clients
+    leave first.
+    """
     before = asyncio.all_tasks()
     for server_first in (True, False):
         meeting = make(None)

@@ -11,12 +11,16 @@ from typing import Any, NamedTuple
 
 from ...abc import Connector
 from ...connectors import connector_from
+from ...entities import Backoff
 from ...entities.entity import Entity
 from ...exceptions import CommunicaError
 from ...wire.limits import Limits
 
 QUICK = Limits(heartbeat=2.0, resume_window=5.0)
 """Limits of entities in checks."""
+
+IMPATIENT = Backoff(initial=0.002, maximum=0.05)
+"""How clients in checks connect again."""
 
 PATIENCE = 20.0
 """Seconds that a check waits for what should come soon, on a busy machine."""

@@ -10,22 +10,24 @@ from ....abc import Connector
 from ....connectors import TcpConnector
 from ...cutting_proxy import CuttingProxy
 from ...faulty import FaultyConnector
+from .stage import Stage
 
 
 @asynccontextmanager
 async def cut_links(
-    connector: Connector, cuts: int, cut_after: tuple[int, int]
+    stage: Stage, cuts: int, cut_after: tuple[int, int]
 ) -> AsyncIterator[tuple[Connector, CuttingProxy | FaultyConnector]]:
-    """Yield a connector like *connector* whose links break, and what breaks them.
+    """Yield a connector of the stage's clients whose links break, and what breaks them.
 
-    A proxy cuts TCP connections on their way; other links are cut at their end in this process.
+    A proxy cuts TCP connections between processes; other links are cut at their end in this process.
 
     Args:
-        connector: a client's.
+        stage: has the server.
         cuts: the number of links that break.
         cut_after: lowest and highest number of bytes after which a link breaks.
     """
-    if isinstance(connector, TcpConnector) and connector.ssl is None:
+    connector = stage.connector()
+    if isinstance(connector, TcpConnector) and connector.ssl is None and not stage.here:
         target = (connector.host, connector.port)
         async with CuttingProxy(target, seed=3, cut_after=cut_after) as proxy:
             proxy.max_cuts = cuts
