@@ -9,7 +9,7 @@ from .meeting import Check, Meeting
 
 CHECKS: Final[tuple[Check, ...]] = (
     links.check_address,
-    links.check_authkey,
+    strangers.check_authkey,
     sizes.check_bounded_memory,
     links.check_clean_exit,
     times.check_deadlines_and_cancellation_travel,

@@ -78,7 +78,6 @@ async def _end_with_link(stage: Stage) -> None:
         faulty.cut()
         with raises(ConnectionLost, "the session ends with its link") as caught:
             await at_most(QUICK.resume_window, waiting, "it never hangs")
-        assert isinstance(caught[0], ConnectionLost)
         assert caught[0].sent
         await stage.reports("cancelled", "for ever", "the handler is told")
 

@@ -58,12 +58,16 @@ class ConformanceServer(RouteServer):
         add("flood", self._flood)
         add("take", lambda data: str(len(data)).encode(), RawSerializer())
         add("give", lambda data: bytes(int(data)), RawSerializer())
-        add("stop", lambda data: self.stop())
 
     async def init(self, timeout: float | None = None) -> Self:
         await super().init(timeout)
         self.journal.write("serving", [os.getpid(), self.address])
         return self
+
+    async def close(self, timeout: float | None = None) -> None:
+        await super().close(timeout)
+        if self._gate is not None:
+            self._gate.cancel()
 
     async def _echo_later(self, number: int) -> int:
         await asyncio.sleep(0.001 * (number % 11))

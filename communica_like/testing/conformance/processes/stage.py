@@ -49,7 +49,7 @@ class Stage:
         self._drain_timeout = drain_timeout
         self._children: list[Child] = []
         self._server: Child | None = None
-        self._server_here: ConformanceServer | None = None
+        self.server_here: ConformanceServer | None = None
 
     async def __aenter__(self) -> Self:
         # A short path: sockets may be put into it.
@@ -64,8 +64,8 @@ class Stage:
         self._environment.start()
         try:
             if self.here:
-                self._server_here = ConformanceServer(self.meeting.server, settings)
-                self.address = (await self._server_here.init()).address
+                self.server_here = ConformanceServer(self.meeting.server, settings)
+                self.address = (await self.server_here.init()).address
             else:
                 await self.start()
         except BaseException:
@@ -82,8 +82,8 @@ class Stage:
             # With a signal, so that they leave nothing behind.
             for child in self._children:
                 child.send_signal(signal.SIGTERM)
-            if self._server_here is not None:
-                await self._server_here.close()
+            if self.server_here is not None:
+                await self.server_here.close()
             await reaches(lambda: not self._alive(), "processes that are told to stop end")
         except AssertionError:
             if error is None:
@@ -148,8 +148,8 @@ class Stage:
 
     async def stop(self) -> None:
         """End the server with SIGTERM, unless it has ended with its client."""
-        if self._server_here is not None:
-            await self._server_here.close()
+        if self.server_here is not None:
+            await self.server_here.close()
             return
         if lives(self.pid) and not self.meeting.starts_server:
             self.terminate()
@@ -161,17 +161,14 @@ class Stage:
         """Return the clients' connector."""
         return self.meeting.client(self.address)
 
-    def client(
-        self, table: RouteTable | None = None, connector: Connector | None = None, **options: Any
-    ) -> RouteClient:
-        """Return a client of the server in this process; *options* are its own."""
+    def client(self, table: RouteTable | None = None, connector: Connector | None = None) -> RouteClient:
+        """Return a client of the server in this process."""
         return RouteClient(
             connector or self.connector(),
-            route_table=table,
+            table,
             limits=self.limits,
             backoff=IMPATIENT,
             drain_timeout=self._drain_timeout,
-            **options,
         )
 
     def run_client(self, *arguments: object) -> Child:
@@ -211,7 +208,7 @@ class Stage:
             child.kill()
         for pid in self._alive():
             os.kill(pid, signal.SIGKILL)
-        if self._server_here is not None:
-            self._server_here.journal.close()
+        if self.server_here is not None:
+            self.server_here.journal.close()
         self._environment.stop()
         shutil.rmtree(self.folder)
