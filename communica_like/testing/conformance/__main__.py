@@ -34,7 +34,6 @@ def _run(check: Check, make: MakeMeeting, limit: float) -> bool:
     """Run a check, print its outcome, and return it."""
     name = check.__name__.removeprefix("check_")
     began = time.monotonic()
-
     try:
         asyncio.run(asyncio.wait_for(check(make), limit))
     except Exception:

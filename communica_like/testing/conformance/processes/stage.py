@@ -77,7 +77,7 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and self.stderr:
-            error.add_note(f"stderr of the kit's programs:\n{self.stderr}")
+            error.add_note(f"stderr of the kit's programs:\n{self.stderr[-4000:]}")
         try:
             # With a signal, so that they leave nothing behind.
             for child in self._children:
@@ -100,9 +100,9 @@ class Stage:
 
     @property
     def stderr(self) -> str:
-        """The end of what programs wrote to stderr, except servers that a client's connector started."""
+        """What programs wrote to stderr, except servers that a client's connector started."""
         errors = self.folder / "stderr"
-        return errors.read_text("utf-8", "replace")[-4000:] if errors.exists() else ""
+        return errors.read_text("utf-8", "replace") if errors.exists() else ""
 
     # -- the server
 
