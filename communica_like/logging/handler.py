@@ -55,9 +55,8 @@ class ThrowHandler(logging.Handler):
         ValueError: the URL is malformed.
     """
 
-    _portal: Portal | None
     _shipment: Shipment | None
-    _target: Portal
+    _portal: Portal
     _told: bool
 
     def __init__(
@@ -113,7 +112,7 @@ class ThrowHandler(logging.Handler):
             data = encode(record, self.formatter or _PLAIN, [*via, self._url])
             if self._shipment is None:
                 self._start()
-            if self._backlog.put(data, 0.0 if self._target.is_own_thread else self._block):
+            if self._backlog.put(data, 0.0 if self._portal.is_own_thread else self._block):
                 if self._shipment is not None:
                     self._shipment.wake()
             elif not self._told and not self._backlog.closed:
@@ -128,30 +127,29 @@ class ThrowHandler(logging.Handler):
         A record of over 32 KiB may still be under way, and those after it. Does nothing on the loop's own
         thread, and in a forked child that has logged nothing.
         """
-        portal, shipment = self._portal, self._shipment
-        if shipment is not None and portal is not None and not self._target.is_own_thread:
+        shipment = self._shipment
+        if shipment is not None and not self._portal.is_own_thread:
             with contextlib.suppress(Closed):  # closed by another thread in the meantime
-                portal.run(shipment.flush())
+                self._portal.run(shipment.flush())
 
     def close(self) -> None:
         """Deliver all records, for at most ``drain_timeout``, and stop.
 
         Later records are dropped and counted.
         """
-        if self._target.is_own_thread:
+        if self._portal.is_own_thread:
             raise RuntimeError("closing on the event loop's own thread would wait for itself")
         if self._starter is not None:
             self._started.wait(_START_TIMEOUT)
         with self._starting:
-            portal, self._portal = self._portal, None
             shipment, self._shipment = self._shipment, None
             self._backlog.close()
         try:
-            if portal is not None and shipment is not None:
-                portal.run(shipment.close())
+            if shipment is not None:
+                self._portal.run(shipment.close())
         finally:
-            if portal is not None:
-                portal.leave(self._user)
+            if shipment is not None:
+                self._portal.leave(self._user)
             super().close()
 
     # -- inside
@@ -163,10 +161,9 @@ class ThrowHandler(logging.Handler):
         self._starter: threading.Thread | None = None
         self._user: object = None
         self._told = False
-        self._portal = None
         self._shipment = None
         given = self._given_portal
-        self._target = given if given is not None and given.here else shared_portal()
+        self._portal = given if given is not None and given.here else shared_portal()
 
     def _start(self) -> None:
         # In a thread of its own: the caller may be the loop's thread, or one that starts or stops the loop.
@@ -179,18 +176,17 @@ class ThrowHandler(logging.Handler):
             except RuntimeError:  # the interpreter is exiting
                 self._backlog.close()
                 self._started.set()
-        if not self._target.is_own_thread:
+        if not self._portal.is_own_thread:
             self._started.wait(_START_TIMEOUT)
 
     def _start_here(self) -> None:
         try:
-            portal = self._target
-            user = portal.enter(self.close)
+            user = self._portal.enter(self.close)
             client = SimpleClient(self._connector, None, RawSerializer(), **self._options)
             shipment = Shipment(client, self._backlog)
-            portal.run(shipment.start())
+            self._portal.run(shipment.start())
             with self._starting:
-                self._portal, self._user, self._shipment = portal, user, shipment
+                self._user, self._shipment = user, shipment
             shipment.wake()
         except Exception:
             logger.exception("%r: cannot start", self)
