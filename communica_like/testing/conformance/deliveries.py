@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 
+from ...abc import Connector
+from ...connectors import TcpConnector
 from ...entities import RouteTable
 from ...exceptions import ConnectionLost
+from ..cutting_proxy import CuttingProxy
 from ..faulty import FaultyConnector
 from .meeting import QUICK, MakeMeeting, at_most, promised, raises, reaches
-from .processes.cuts import cut_links
 from .processes.stage import Stage
 
 
@@ -45,7 +50,7 @@ async def _cut_under_load(stage: Stage, *, count: int, cuts: int, cut_after: tup
                 return
             cuts = 0
         async with (
-            cut_links(stage, cuts, cut_after) as (connector, cutter),
+            _cut_links(stage, cuts, cut_after) as (connector, cutter),
             stage.client(table, connector) as client,
         ):
 
@@ -68,6 +73,28 @@ async def _cut_under_load(stage: Stage, *, count: int, cuts: int, cut_after: tup
         assert stage.entries("thrown") == numbers, "throws of the client arrive once and in order"
         handled = stage.entries("work check")
         assert len(handled) == len(set(handled)) == count // 20 * 10, "each request is handled once"
+
+
+@asynccontextmanager
+async def _cut_links(
+    stage: Stage, cuts: int, cut_after: tuple[int, int]
+) -> AsyncIterator[tuple[Connector, CuttingProxy | FaultyConnector]]:
+    """Yield a connector of the stage's clients whose links break, and what breaks them.
+
+    A proxy cuts TCP connections between processes; other links are cut at their end in this process.
+    """
+    connector = stage.connector()
+    if isinstance(connector, TcpConnector) and connector.ssl is None and not stage.here:
+        target = (connector.host, connector.port)
+        async with CuttingProxy(target, seed=3, cut_after=cut_after) as proxy:
+            proxy.max_cuts = cuts
+            assert isinstance(proxy.address, tuple)
+            host, port = proxy.address
+            yield replace(connector, host=host, port=port), proxy
+    else:
+        faulty = FaultyConnector(connector, seed=3, cut_after=cut_after)
+        faulty.max_cuts = cuts
+        yield faulty, faulty
 
 
 async def _end_with_link(stage: Stage) -> None:
