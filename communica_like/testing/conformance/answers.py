@@ -1,4 +1,4 @@
-"""Checks of requests between processes."""
+"""Checks of requests: each has exactly one outcome, its own."""
 
 from __future__ import annotations
 

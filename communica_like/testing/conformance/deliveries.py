@@ -1,4 +1,4 @@
-"""Checks of delivery between processes."""
+"""Checks of delivery: exactly once and in order, also over links that break."""
 
 from __future__ import annotations
 

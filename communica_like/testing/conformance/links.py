@@ -1,4 +1,4 @@
-"""Checks of links, addresses, authentication and clean exits."""
+"""Checks of links, addresses and clean exits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of memory, and of large messages, between processes."""
+"""Checks of bounded memory, and of large messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of uninvited clients."""
+"""Checks of authentication, and of uninvited clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of time limits between processes."""
+"""Checks of time limits and cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What checks are staged with: a server and its clients, as real processes or with the server in this one.
+"""What checks are staged with: a server, its clients, and the journal of what happens.
 
 A check opens a ``Stage`` (stage.py): a server, its clients, and a folder. The programs are
 conformance.server and conformance.client, started as a ``Child`` (child.py) and configured by ``Settings``

@@ -1,4 +1,4 @@
-"""Stage: the processes of a check, one server and its clients."""
+"""Stage: the server of a check, in a process of its own or in this one, and its clients."""
 
 from __future__ import annotations
 
