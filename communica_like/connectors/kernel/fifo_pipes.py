@@ -8,7 +8,7 @@ import stat
 import sys
 from typing import Final, Self
 
-from ...system import Registration, fork, register, state_directory
+from ...system import fork, register, state_directory
 from .rendezvous import Pair, new_token, token_of
 
 _CLOSED: Final = -1
@@ -18,10 +18,7 @@ _END_NEEDS_A_WRITER: Final = sys.platform == "linux"
 
 
 class FifoPair(Pair):
-    """One side's ends of both pipes. The server removes the names that a client made.
-
-    Args:
-        token: the variable part of the names.
+    """One side's ends of both pipes.
 
     Attributes:
         reading, writing: this side's descriptors, non-blocking. They belong to the caller.
@@ -32,16 +29,11 @@ class FifoPair(Pair):
     writing: int
 
     def __init__(self, token: str) -> None:
-        self.token = token
+        super().__init__(token)
         path = state_directory() / f"pipe-{token}"
         self._paths = f"{path}-in", f"{path}-out"  # as the client sees it
         self.complete = False
-        self._registrations: list[Registration] = []
         self._placeholders: list[int] = []  # for the server's ends, until it has them open
-
-    @property
-    def endpoints(self) -> tuple[str]:
-        return (self.token,)
 
     @classmethod
     def make(cls) -> Self:

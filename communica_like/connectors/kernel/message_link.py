@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from ...abc import PeerIdentity
-from ...system import ProcessId, Registration, register
+from ...system import ProcessId, register
 from ..links.peer_process import PeerProcess
 from ..links.send_buffer import SendBuffer
 from .rendezvous import Pair, StartedLink
@@ -31,9 +31,6 @@ class QueuePair(Pair):
 
     inwards: MessageQueue
     outwards: MessageQueue
-
-    def __init__(self) -> None:
-        self._registrations: list[Registration] = []
 
     @property
     def largest(self) -> int:

@@ -36,27 +36,18 @@ _OVERHEAD: Final = 96  # bytes that count for each message beside its own: see m
 
 
 class PosixMQPair(QueuePair):
-    """One side of the two queues of a link, open. The server removes the names that a client made.
-
-    Args:
-        token: the variable part of the names.
-    """
+    """One side of the two queues of a link."""
 
     inwards: PosixMQ
     outwards: PosixMQ
 
     def __init__(self, token: str) -> None:
-        super().__init__()
-        self.token = token
+        super().__init__(token)
         self._names = f"/communica_like-{token}-in", f"/communica_like-{token}-out"  # as the client sees it
-
-    @property
-    def endpoints(self) -> tuple[str]:
-        return (self.token,)
 
     @classmethod
     def make(cls) -> Self:
-        """Make a pair of the largest size that leaves room for some others. See Pair.make."""
+        """Make a pair of the largest size that leaves room for some others."""
         for size in _SIZES[:-1]:
             with contextlib.suppress(QueueLimitReached):
                 if _has_room(*size):
@@ -68,25 +59,20 @@ class PosixMQPair(QueuePair):
         pair = cls(token_of(endpoints))
         outwards, inwards = pair._names
         with contextlib.ExitStack() as undo:
-            pair.inwards = PosixMQ(inwards, serializer=RawSerializer(), create=False)
-            undo.callback(pair.inwards.close)
+            opened = PosixMQ(inwards, serializer=RawSerializer(), create=False)
+            pair.inwards = undo.enter_context(contextlib.closing(opened))
             pair.outwards = PosixMQ(outwards, serializer=RawSerializer(), create=False)
             undo.pop_all()
         pair.unlink()
         return pair
 
     @classmethod
-    def _make(cls, max_items: int, max_item_size: int) -> Self:
+    def _make(cls, items: int, size: int) -> Self:
         pair = cls(new_token())
+        create = partial(PosixMQ, max_items=items, max_item_size=size, serializer=RawSerializer(), exclusive=True)
         with contextlib.ExitStack() as undo:
             pair.inwards, pair.outwards = (
-                pair._create(
-                    undo,
-                    "posixmq",
-                    name,
-                    partial(PosixMQ, name, max_items, max_item_size, RawSerializer(), exclusive=True),
-                )
-                for name in pair._names
+                pair._create(undo, "posixmq", name, partial(create, name)) for name in pair._names
             )
             undo.pop_all()
         return pair
@@ -213,7 +199,5 @@ class PosixMQConnector(KernelConnector):
         return self.name
 
     def _queue(self, create: bool) -> PosixMQ:
-        serializer = RawSerializer()
-        return PosixMQ(
-            self.name, _RENDEZVOUS_SIZE, LARGEST_REQUEST, serializer, create=create, exclusive=create
-        )
+        sizes = _RENDEZVOUS_SIZE, LARGEST_REQUEST
+        return PosixMQ(self.name, *sizes, RawSerializer(), create=create, exclusive=create)

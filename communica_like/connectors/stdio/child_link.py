@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -34,8 +35,8 @@ class ChildLink(PipeLink):
     """
 
     def __init__(
-        self, receiver: LinkReceiver, command: Sequence[str], env: Mapping[str, str] | None, cwd: str | None,
-        stop_timeout: float, on_stderr: Callable[[bytes], object],
+        self, receiver: LinkReceiver, command: Sequence[str], env: Mapping[str, str] | None,
+        cwd: str | os.PathLike[str] | None, stop_timeout: float, on_stderr: Callable[[bytes], object],
     ) -> None:
         self.receiver = receiver
         self.lingers = 2 * stop_timeout + 1
