@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import errno
 import socket
@@ -136,10 +137,8 @@ class TcpConnector(Connector):
 
     def _bind_all(self, infos: list[AddressInfo]) -> list[socket.socket]:
         for _ in range(_ATTEMPTS if self.port == 0 else 0):
-            try:
+            with contextlib.suppress(AddressInUse):  # a port that is free on one address is in use on another
                 return self._bind(infos)
-            except AddressInUse:
-                pass  # a port that is free on the first address is in use on another
         return self._bind(infos)
 
     def _bind(self, infos: list[AddressInfo]) -> list[socket.socket]:

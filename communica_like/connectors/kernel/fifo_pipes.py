@@ -9,7 +9,7 @@ import sys
 from typing import Final, Self
 
 from ...system import fork, register, state_directory
-from .rendezvous import Pair, new_token, token_of
+from .rendezvous import Pair, token_of
 
 _CLOSED: Final = -1
 # On Linux poll(2) does not report the end of a pipe that has had no writer yet. Elsewhere it may: there the
@@ -28,20 +28,20 @@ class FifoPair(Pair):
     reading: int
     writing: int
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str | None = None) -> None:
         super().__init__(token)
-        path = state_directory() / f"pipe-{token}"
+        path = state_directory() / f"pipe-{self.token}"
         self._paths = f"{path}-in", f"{path}-out"  # as the client sees it
         self.complete = False
         self._placeholders: list[int] = []  # for the server's ends, until it has them open
 
     @classmethod
     def make(cls) -> Self:
-        pair = cls(new_token())
+        pair = cls()
         inwards, outwards = pair._paths
         with contextlib.ExitStack() as undo:
             undo.callback(pair.unlink)
-            for path in (inwards, outwards):
+            for path in pair._paths:
                 pair._registrations.append(register("fifo", path))
                 os.mkfifo(path, 0o600)
             pair.reading = _open(inwards, os.O_RDONLY, undo)

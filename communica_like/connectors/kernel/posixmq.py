@@ -7,7 +7,6 @@ import contextlib
 import re
 import secrets
 from dataclasses import dataclass, field
-from functools import partial
 from typing import ClassVar, Final, Self
 
 from ...abc import PeerIdentity
@@ -19,7 +18,7 @@ from ...system.sysctl import sysctl
 from ..url import check_authkey, check_text
 from .connector import KernelConnector
 from .message_link import MessageLink, QueuePair
-from .rendezvous import LARGEST_REQUEST, new_token, token_of
+from .rendezvous import LARGEST_REQUEST, token_of
 
 _NAME: Final = re.compile(r"/[^/\x00]+")
 _RENDEZVOUS_SIZE: Final = 10  # what the kernel allows by default: fs.mqueue.msg_max
@@ -41,9 +40,9 @@ class PosixMQPair(QueuePair):
     inwards: PosixMQ
     outwards: PosixMQ
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str | None = None) -> None:
         super().__init__(token)
-        self._names = f"/communica_like-{token}-in", f"/communica_like-{token}-out"  # as the client sees it
+        self._names = tuple(f"/communica_like-{self.token}-{end}" for end in ("in", "out"))  # of the client
 
     @classmethod
     def make(cls) -> Self:
@@ -68,21 +67,18 @@ class PosixMQPair(QueuePair):
 
     @classmethod
     def _make(cls, items: int, size: int) -> Self:
-        pair = cls(new_token())
-        create = partial(PosixMQ, max_items=items, max_item_size=size, serializer=RawSerializer(), exclusive=True)
+        pair = cls()
         with contextlib.ExitStack() as undo:
             pair.inwards, pair.outwards = (
-                pair._create(undo, "posixmq", name, partial(create, name)) for name in pair._names
+                pair._create(undo, "posixmq", PosixMQ, name, max_items=items, max_item_size=size)
+                for name in pair._names
             )
             undo.pop_all()
         return pair
 
 
 def _has_room(max_items: int, max_item_size: int) -> bool:
-    """Return whether there is room for a pair of this size, and some more.
-
-    Only making queues can tell.
-    """
+    """Return whether there is room for a pair of this size, and some more. Only making queues can tell."""
     defaults = zip(("msg_max", "msgsize_max"), _DEFAULT_SIZE, strict=True)
     items, size = (min(wanted, sysctl(f"fs.mqueue.{name}") or wanted) for name, wanted in defaults)
     missing = 2 * (1 + _SPARE_PAIRS) * _cost(max_items, max_item_size) + _cost(*_DEFAULT_SIZE)
@@ -113,7 +109,6 @@ class PosixMQLink(MessageLink):
         super().__init__(peer, process, pair)
         self._pair = pair
         self._descriptors = (pair.inwards.fileno(), pair.outwards.fileno())
-        self._end_timer: asyncio.TimerHandle | None = None
         for descriptor in self._descriptors:
             fork.add(descriptor)
 
@@ -135,23 +130,19 @@ class PosixMQLink(MessageLink):
 
     def _release(self) -> None:
         self._loop.remove_reader(self._descriptors[0])
-        self._loop.remove_writer(self._descriptors[1])
         self._pair.unlink()
-        if self._process.ended or self._put(b""):
-            self._remove()
-        else:
-            # Taking a message out to make room would tear a hole into what the other side still reads.
-            self._end_timer = self._loop.call_later(_END_TIMEOUT, self._remove)
-            self._loop.add_writer(self._descriptors[1], self._send_end)
+        # Taking a message out to make room would tear a hole into what the other side still reads.
+        self._end_timer = self._loop.call_later(_END_TIMEOUT, self._remove)
+        self._loop.add_writer(self._descriptors[1], self._send_end)
+        self._send_end()
 
     def _send_end(self) -> None:
-        if self._put(b""):
+        if self._process.ended or self._put(b""):
             self._remove()
 
     def _remove(self) -> None:
-        if self._end_timer is not None:
-            self._end_timer.cancel()
-            self._loop.remove_writer(self._descriptors[1])
+        self._end_timer.cancel()
+        self._loop.remove_writer(self._descriptors[1])
         for descriptor in self._descriptors:
             fork.discard(descriptor)
         self._pair.remove()

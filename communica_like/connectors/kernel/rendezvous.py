@@ -18,11 +18,6 @@ _VERSION: Final = 1
 _TOKEN: Final = re.compile(r"[0-9a-f]{24}")
 
 
-def new_token() -> str:
-    """Return the variable part of the names of a pair, different each time."""
-    return secrets.token_hex(12)
-
-
 def token_of(endpoints: tuple[str, ...]) -> str:
     """Return the token that is the only endpoint of a pair, or raise ValueError."""
     if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
@@ -67,11 +62,11 @@ class Pair(ABC):
     """One side of the queues or pipes of a link, one for each direction, open.
 
     Args:
-        token: the variable part of their names.
+        token: the variable part of their names; None: a new one.
     """
 
-    def __init__(self, token: str) -> None:
-        self.token = token
+    def __init__(self, token: str | None = None) -> None:
+        self.token = token or secrets.token_hex(12)
         self._registrations: list[Registration] = []
 
     @property

@@ -74,11 +74,10 @@ class SysVPair(QueuePair):
         self.pipes.remove()
 
     def _create_queue(self, undo: contextlib.ExitStack) -> SysVMQ:
-        create = partial(SysVMQ, serializer=RawSerializer(), exclusive=True)
         for _ in range(_ATTEMPTS):
             key = secrets.randbelow(2**31 - 1) + 1
             with contextlib.suppress(FileExistsError):
-                return self._create(undo, "sysvmq", str(key), partial(create, key))
+                return self._create(undo, "sysvmq", SysVMQ, key)
         raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")
 
 

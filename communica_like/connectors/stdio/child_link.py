@@ -104,11 +104,10 @@ class ChildLink(PipeLink):
     def _report(self, error: Exception | None) -> None:
         self._error = error
         self._output_ended.set()
-        if self._process.ended.is_set():
-            if self._stopping is None:
-                self._report_end()
-        elif self._timer is None and self._stopping is None:
-            self._timer = self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
+        if self._stopping is None and self._process.ended.is_set():
+            self._report_end()
+        elif self._stopping is None:
+            self._timer = self._timer or self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
 
     # -- the child's end
 

@@ -36,8 +36,7 @@ def listen_on_stdio(accept: Callable[[Link], LinkReceiver], address: str, stop_t
     if mixed:
         raise LinkError("stdout and stderr are the same pipe, so messages would mix with what is printed")
     _taken = True
-    reading = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
-    writing = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
+    reading, writing = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE) for each in (0, 1))
     _replace_standard_files()
     watch_parent(reading, stop_timeout)
     return StdioListener(ParentLink(reading, writing), accept, address)
