@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from ..exceptions import Closed
+
 
 @dataclass(frozen=True, slots=True)
 class Guarantees:
@@ -19,7 +21,7 @@ class Guarantees:
         between_processes: other processes can open it.
         largest_item: bytes of the largest dumped item; None: limited by memory alone.
         capacity: how many items it holds; None: it depends on their sizes, or has no limit.
-        many_readers, many_writers: several processes may use it at once, and each item goes to one reader.
+        many_readers: several processes may get at once, and each item goes to one of them.
     """
 
     priority: bool = False
@@ -29,7 +31,6 @@ class Guarantees:
     largest_item: int | None = None
     capacity: int | None = None
     many_readers: bool = True
-    many_writers: bool = True
 
 
 class AsyncQueue(ABC):
@@ -114,5 +115,8 @@ class AsyncQueue(ABC):
         """Iterate over items as ``get`` returns them, until the queue is closed here."""
         return self
 
-    @abstractmethod
-    async def __anext__(self) -> Any: ...
+    async def __anext__(self) -> Any:
+        try:
+            return await self.get()
+        except Closed:
+            raise StopAsyncIteration from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -46,12 +47,7 @@ class AddressLock(LockFile):
         raise AddressInUse(f"a live server already serves {address}")
 
     def renew(self) -> None:
-        """Take the lock again and announce it, after its file was removed.
-
-        Raises:
-            AddressInUse: another live process was faster.
-            LinkError: see ``state_directory``.
-        """
+        """Take the lock again and announce it, after its file was removed. Raise as the constructor does."""
         lost = self._descriptor
         AddressLock.__init__(self, self._address)
         fork.discard(lost)
@@ -72,11 +68,9 @@ def remove_stale_locks() -> None:
     """Remove the lock files of processes that were killed."""
     for path in state_directory().glob(f"{_PREFIX}*"):
         if _live_owner(path) is None:
-            try:
-                with LockFile(path):
-                    pass  # releasing it removes the file
-            except BlockingIOError:
-                pass  # another process takes it right now
+            # Releasing it removes the file, unless another process takes it right now.
+            with contextlib.suppress(BlockingIOError), LockFile(path):
+                pass
 
 
 def _live_owner(path: Path) -> ProcessId | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -140,10 +141,8 @@ class TypeWaiters:
         elif empty_type:
             with self._lock:
                 self._empty.append(empty_type)
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
             loop.call_soon_threadsafe(self._awake, message_type)
-        except RuntimeError:
-            pass  # the loop is closed, and its waiters are gone
 
     def _awake(self, message_type: int) -> None:
         self._quick = asyncio.get_running_loop().time() - self._asleep_since < 5 * _SPIN_TIME
