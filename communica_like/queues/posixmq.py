@@ -63,7 +63,10 @@ class PosixMQ(WaitingQueue):
         exclusive: bool = False,
     ) -> None:
         self._posix_ipc = optional_package("posix_ipc", "posixmq")
-        _check_name(name)
+        # posix_ipc 1.3.2 crashes on a NUL.
+        if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
+            text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'
+            raise ValueError(f"{text}, not {name!r}")
         if max_items < 1 or max_item_size < 1:
             raise ValueError(f"sizes must be at least 1, not {max_items} items of {max_item_size} bytes")
         self.name = name
@@ -180,13 +183,6 @@ class PosixMQ(WaitingQueue):
 
     def _missing(self) -> FileNotFoundError:
         return FileNotFoundError(f"there is no queue {self.name}")
-
-
-def _check_name(name: str) -> None:
-    # posix_ipc 1.3.2 crashes on a NUL.
-    if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
-        text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'
-        raise ValueError(f"{text}, not {name!r}")
 
 
 def _explain_limit(name: str, max_items: int, max_item_size: int, error: Exception) -> str:

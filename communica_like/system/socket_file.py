@@ -49,11 +49,10 @@ async def try_connect(path: str) -> socket.socket:
         while True:
             try:
                 sock.connect(path)
+                return sock
             except BlockingIOError:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, 0.05)
-            else:
-                return sock
     except BaseException:
         sock.close()
         raise
