@@ -79,7 +79,7 @@ class PosixMQ(WaitingQueue):
             except ipc.ExistentialError as exc:
                 if exclusive:
                     raise FileExistsError(f"the queue {name} exists already") from exc
-                raise self._missing() from exc
+                raise FileNotFoundError(f"there is no queue {name}") from exc
             except ipc.PermissionsError as exc:
                 raise PermissionError(f"the queue {name} belongs to another user: {exc}") from exc
             except (OSError, ValueError, MemoryError) as exc:
@@ -145,7 +145,7 @@ class PosixMQ(WaitingQueue):
         try:
             self._posix_ipc.unlink_message_queue(self.name)
         except self._posix_ipc.ExistentialError as exc:
-            raise self._missing() from exc
+            raise FileNotFoundError(f"there is no queue {self.name}") from exc
         except self._posix_ipc.PermissionsError as exc:
             raise PermissionError(f"the queue {self.name} belongs to another user") from exc
 
@@ -180,9 +180,6 @@ class PosixMQ(WaitingQueue):
             self._check_open()
             raise
         return bytes(data)
-
-    def _missing(self) -> FileNotFoundError:
-        return FileNotFoundError(f"there is no queue {self.name}")
 
 
 def _explain_limit(name: str, max_items: int, max_item_size: int, error: Exception) -> str:

@@ -48,7 +48,8 @@ def state_directory() -> Path:
         raise LinkError(text) from exc
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise LinkError(
-            f"{path} is not a private directory of user {os.getuid()} (owner {found.st_uid}, mode "
-            f"{stat.filemode(found.st_mode)}): remove it, or set {_VARIABLE} to one of this user's with mode 0700"
+            f"{path} is not a private directory of user {os.getuid()} "
+            f"(owner {found.st_uid}, mode {stat.filemode(found.st_mode)}): "
+            f"remove it, or set {_VARIABLE} to a directory of this user's with mode 0700"
         )
     return path
