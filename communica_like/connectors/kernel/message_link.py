@@ -53,20 +53,16 @@ class QueuePair(Pair):
         self.inwards.close()
         self.outwards.close()
 
-    def _create(
-        self, undo: contextlib.ExitStack, kind: str, name: str, create: Callable[[], Q]
-    ) -> Q:
+    def _create(self, undo: contextlib.ExitStack, kind: str, name: str, create: Callable[[], Q]) -> Q:
         """Register and create a queue of the pair, which *undo* removes."""
-        registration = register(kind, name)
-        try:
+        with contextlib.ExitStack() as failed:
+            registration = register(kind, name)
+            failed.callback(registration.remove)
             made = create()
-        except BaseException:
-            registration.remove()
-            raise
+            failed.callback(made.close)
+            failed.callback(made.unlink)
+            undo.push(failed.pop_all())
         self._registrations.append(registration)
-        undo.callback(registration.remove)
-        undo.callback(made.close)
-        undo.callback(made.unlink)
         return made
 
 
@@ -78,11 +74,10 @@ class MessageLink(StartedLink):
     is room that it watches for.
 
     Args:
-        scheme: of the connector.
-        name, process, pair: as for StartedLink.
+        peer, process, pair: as for StartedLink.
     """
 
-    def __init__(self, scheme: str, name: str, process: ProcessId, pair: QueuePair) -> None:
+    def __init__(self, peer: PeerIdentity, process: ProcessId, pair: QueuePair) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = PeerProcess(process, self._process_ended)
         self._inwards, self._outwards = pair.inwards, pair.outwards
@@ -91,7 +86,7 @@ class MessageLink(StartedLink):
         self._blocked = False  # there was no room
         self._closing = False
         self._broken = False
-        self.peer = PeerIdentity(scheme, name, process.pid, process.uid)
+        self.peer = peer
         self._writable = True
 
     @property

@@ -65,8 +65,7 @@ class StdioConnector(Connector):
     The URL holds the command only: give the other arguments to ``load_state`` as keywords.
 
     Raises:
-        ValueError, TypeError: an argument is malformed. ValueError also if a client has no command, or a
-            server has one.
+        ValueError, TypeError: an argument is malformed.
     """
 
     scheme: ClassVar[str] = "stdio"
@@ -123,19 +122,12 @@ class StdioConnector(Connector):
         if sys.platform == "win32":
             raise _not_on_windows()
         words = _words(self.command)
-        text = shlex.join(words)
+        env = None if self.env is None else dict(self.env)
+        cwd = None if self.cwd is None else os.fspath(self.cwd)
         try:
-            return ChildLink(
-                receiver,
-                words,
-                env=None if self.env is None else dict(self.env),
-                cwd=None if self.cwd is None else os.fspath(self.cwd),
-                address=text,
-                stop_timeout=self.stop_timeout,
-                on_stderr=self.on_stderr or _pass_on,
-            )
+            return ChildLink(receiver, words, env, cwd, self.stop_timeout, self.on_stderr or _pass_on)
         except OSError as exc:
-            raise LinkError(f"cannot start {text}: {exc}") from exc
+            raise LinkError(f"cannot start {shlex.join(words)}: {exc}") from exc
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
         """Take stdin and stdout over: see the class, and Connector.listen.

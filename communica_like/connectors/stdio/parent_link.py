@@ -23,19 +23,7 @@ _taken = False
 
 
 def listen_on_stdio(accept: Callable[[Link], LinkReceiver], address: str, stop_timeout: float) -> Listener:
-    """Take stdin and stdout over, for a link to the parent.
-
-    *accept* gets the link in the loop's next turn. Until the process ends, fd 0 is the null device from now
-    on, and fd 1 is stderr.
-
-    Args:
-        accept, address: see Connector.listen and Listener.
-        stop_timeout: see watch_parent.
-
-    Raises:
-        AddressInUse: they were taken over before.
-        LinkError: they are not pipes.
-    """
+    """Take stdin and stdout over, for a link to the parent. See StdioConnector.listen and StdioListener."""
     global _taken
     if _taken:
         raise AddressInUse("stdin and stdout are taken over already: a process serves them once")

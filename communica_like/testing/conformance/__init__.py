@@ -13,6 +13,10 @@ AssertionError where that is broken::
 Or, for a connector that ``connector_from`` knows, without a test framework::
 
     python -m communica_like.testing.conformance mine://name
+
+The checks by promise: answers, deliveries, sizes, times, links, strangers, deaths, exits. What is promised
+within one process and between processes is checked by one body, on a stage of either kind (processes/).
+catalog.py lists the checks and chooses those that fit a connector.
 """
 
 from importlib import import_module

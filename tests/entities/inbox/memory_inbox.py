@@ -102,11 +102,11 @@ class MemoryConsumer(MemoryEnd, Consumer):
         asyncio.get_running_loop().call_soon(self.inbox.deliver)
 
     async def stop(self) -> None:
-        self.inbox.consumers.remove(self)
-
-    async def close(self) -> None:
         if self in self.inbox.consumers:
             self.inbox.consumers.remove(self)
+
+    async def close(self) -> None:
+        await self.stop()
         self.over = None
 
 
