@@ -18,8 +18,7 @@ class FdWatcher:
     and two calls of the loop for each would cost more than the waiting.
 
     Args:
-        fd: the descriptor; one that the loop can poll.
-        event: what to wait for.
+        fd, event: the descriptor, which the loop can poll, and what to wait for.
         ready: called when the descriptor is ready; returns whether to keep watching.
     """
 

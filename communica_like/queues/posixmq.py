@@ -63,7 +63,10 @@ class PosixMQ(WaitingQueue):
         exclusive: bool = False,
     ) -> None:
         self._posix_ipc = optional_package("posix_ipc", "posixmq")
-        _check_name(name)
+        # posix_ipc 1.3.2 crashes on a NUL.
+        if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
+            text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'
+            raise ValueError(f"{text}, not {name!r}")
         if max_items < 1 or max_item_size < 1:
             raise ValueError(f"sizes must be at least 1, not {max_items} items of {max_item_size} bytes")
         self.name = name
@@ -76,7 +79,7 @@ class PosixMQ(WaitingQueue):
             except ipc.ExistentialError as exc:
                 if exclusive:
                     raise FileExistsError(f"the queue {name} exists already") from exc
-                raise self._missing() from exc
+                raise FileNotFoundError(f"there is no queue {name}") from exc
             except ipc.PermissionsError as exc:
                 raise PermissionError(f"the queue {name} belongs to another user: {exc}") from exc
             except (OSError, ValueError, MemoryError) as exc:
@@ -142,7 +145,7 @@ class PosixMQ(WaitingQueue):
         try:
             self._posix_ipc.unlink_message_queue(self.name)
         except self._posix_ipc.ExistentialError as exc:
-            raise self._missing() from exc
+            raise FileNotFoundError(f"there is no queue {self.name}") from exc
         except self._posix_ipc.PermissionsError as exc:
             raise PermissionError(f"the queue {self.name} belongs to another user") from exc
 
@@ -177,16 +180,6 @@ class PosixMQ(WaitingQueue):
             self._check_open()
             raise
         return bytes(data)
-
-    def _missing(self) -> FileNotFoundError:
-        return FileNotFoundError(f"there is no queue {self.name}")
-
-
-def _check_name(name: str) -> None:
-    # posix_ipc 1.3.2 crashes on a NUL.
-    if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
-        text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'
-        raise ValueError(f"{text}, not {name!r}")
 
 
 def _explain_limit(name: str, max_items: int, max_item_size: int, error: Exception) -> str:

@@ -36,14 +36,12 @@ class AddressLock(LockFile):
         for _ in range(_LOCK_ATTEMPTS):
             try:
                 super().__init__(_path(address))
+                return self.write(b"")
             except BlockingIOError:
                 # It may be locked for a moment only, by a process that removes stale locks.
                 if AddressLock.owner(address) is not None:
                     break
                 time.sleep(_RETRY_INTERVAL)
-            else:
-                self.write(b"")
-                return
         raise AddressInUse(f"a live server already serves {address}")
 
     def renew(self) -> None:

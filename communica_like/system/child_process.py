@@ -110,9 +110,8 @@ class ChildProcess:
             known = -code in set(signal.Signals)
             how = f"was killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
         tail = self.stderr_tail.decode(errors="replace").strip()
-        return f"the child process {self._name} (pid {self.pid}) {how}" + (
-            f"; its stderr ends with:\n{tail}\n" if tail else "; it wrote nothing to stderr"
-        )
+        end = f"its stderr ends with:\n{tail}\n" if tail else "it wrote nothing to stderr"
+        return f"the child process {self._name} (pid {self.pid}) {how}; {end}"
 
     async def end(self, timeout: float, output_over: asyncio.Event) -> None:
         """Wait for its end; then send SIGTERM to the group, wait, send SIGKILL; then reap it.

@@ -145,18 +145,17 @@ def _remove_unowned(directory: Path) -> list[str]:
 
 def _registrations(directory: Path) -> dict[Path, bool]:
     """Return the path of each registration, and whether its owner is alive."""
-    found: dict[Path, bool] = {}
-    known: dict[str, bool] = {}
-    for name in os.listdir(directory):
-        if name.startswith(_PREFIX):
-            owner = name.removeprefix(_PREFIX).partition("-")[0]
-            if owner not in known:
-                try:
-                    known[owner] = ProcessId.parse(owner).alive
-                except ValueError:
-                    known[owner] = True  # no file of ours: leave it alone
-            found[directory / name] = known[owner]
-    return found
+    names = [name for name in os.listdir(directory) if name.startswith(_PREFIX)]
+    owners = {name: name.removeprefix(_PREFIX).partition("-")[0] for name in names}
+    alive = {owner: _is_alive(owner) for owner in set(owners.values())}
+    return {directory / name: alive[owner] for name, owner in owners.items()}
+
+
+def _is_alive(owner: str) -> bool:
+    try:
+        return ProcessId.parse(owner).alive
+    except ValueError:
+        return True  # no file of ours: leave it alone
 
 
 def _read(path: Path) -> tuple[str, str] | None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...abc import Guarantees, Serializer
@@ -171,9 +170,7 @@ class ManagerQueue(WaitingQueue):
         await self._entered()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
         if self._remote is not None and os.getpid() == self._process:
             await self._remote.wait_closed()

@@ -53,15 +53,12 @@ class PipePeek:
             self._drain()
         self._begun = True
         count = self._copy(limit, _SPLICE_F_NONBLOCK)
-        if count <= 0:
-            self._begun = False
-            if count < 0 and (error := ctypes.get_errno()) != errno.EAGAIN:
-                raise OSError(error, os.strerror(error))
-            return b""
-        data = os.read(self._seen_end, count)
+        data = b""
         while len(data) < count:
             data += os.read(self._seen_end, count - len(data))
         self._begun = False
+        if count < 0 and (error := ctypes.get_errno()) != errno.EAGAIN:
+            raise OSError(error, os.strerror(error))
         return data
 
     def _drain(self) -> None:

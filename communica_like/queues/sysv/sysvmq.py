@@ -133,7 +133,7 @@ class SysVMQ(WaitingQueue):
 
     def qsize(self) -> int:
         self._check_open()
-        return self._field("current_messages") + self._waiters.empties
+        return self._field("current_messages") + len(self._waiters.empty)
 
     def close(self) -> None:
         """Close this end. Callers that wait here get ``Closed``; the queue and its items stay."""
@@ -254,9 +254,8 @@ class SysVMQ(WaitingQueue):
             self._mq.max_size = max_bytes
         except (self._sysv_ipc.PermissionsError, OverflowError) as exc:
             raise QueueLimitReached(
-                f"queue {self.key} cannot hold {max_bytes} bytes: the system allows "
-                f"{sysctl('kernel.msgmnb')} each: raise kernel.msgmnb with sysctl -w; "
-                "or it belongs to another user"
+                f"queue {self.key} cannot hold {max_bytes} bytes: the system allows {sysctl('kernel.msgmnb')}"
+                " each: raise kernel.msgmnb with sysctl -w; or it belongs to another user"
             ) from exc
 
     # -- waiting
