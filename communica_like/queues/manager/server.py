@@ -87,6 +87,7 @@ class QueueServer(ManagerServer):
         conn.send = proxy.send
         try:
             super().serve_client(conn)
+            raise SystemExit(0)  # at a stop: to return is to send None once more, as an answer to what comes
         finally:
             proxy.answered(False)
 
