@@ -23,7 +23,6 @@ from communica_like.queues.manager.ipcq_client import IpcqClient
 from communica_like.queues.manager.protocol import Item
 from communica_like.queues.manager.remote import Lease
 
-
 PATIENCE = 20.0
 
 
@@ -50,7 +49,7 @@ async def test_our_server_ends_a_proxys_connection_without_a_word(folder: str, m
                 with pytest.raises((EOFError, ConnectionError)):
                     while True:
                         answers.append(connection.recv())
-                assert answers in ([], [("#RETURN", 1)])  # the server may be waiting for a request, or not yet
+                assert answers in ([], [("#RETURN", 1)])  # it may have waited for a request
 
         def call(*arguments: Any) -> Any:
             with dial(f"{folder}/s", b"key") as connection:
