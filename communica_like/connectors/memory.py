@@ -61,8 +61,7 @@ class MemoryConnector(Connector):
         live = _listeners.get(self.name)
         if live is not None and not live.loop.is_closed():
             raise AddressInUse(f"{self.dump_state()} is already served in this process")
-        listener = _MemoryListener(self, accept)
-        _listeners[self.name] = listener
+        _listeners[self.name] = listener = _MemoryListener(self, accept)
         return listener
 
     def dump_state(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import errno
 import socket
@@ -17,7 +18,6 @@ from ..exceptions import AddressInUse, InsecureAddress, LinkError, LinkRefused
 from .links.stream import StreamLink, StreamListener, peer_address
 from .url import check_authkey, check_host, is_loopback, join_host_port, join_url, split_host_port, split_url
 
-_BACKLOG: Final = 4096
 _TLS_TIMEOUT: Final = 10.0
 _ATTEMPTS: Final = 8  # to find a port that is free on all addresses
 
@@ -91,19 +91,12 @@ class TcpConnector(Connector):
         if not (self.ssl or self.authkey or self.insecure):
             exposed = [info[4][0] for info in infos if not is_loopback(info[4][0])]
             if exposed:
-                raise InsecureAddress(
-                    f"{self.dump_state()} would be open to all who can reach {', '.join(exposed)}: "
-                    "give ssl= or authkey=, or insecure=True if that is intended"
-                )
+                text = f"{self.dump_state()} would be open to all who can reach {', '.join(exposed)}"
+                raise InsecureAddress(f"{text}: give ssl= or authkey=, or insecure=True if that is intended")
         sockets = self._bind_all(infos)
-        create = partial(
-            asyncio.get_running_loop().create_server,
-            lambda: StreamLink(accept, _identify),
-            backlog=_BACKLOG,
-            ssl=self.ssl,
-            ssl_handshake_timeout=_TLS_TIMEOUT if self.ssl else None,
-            start_serving=False,
-        )
+        create = partial(asyncio.get_running_loop().create_server, partial(StreamLink, accept, _identify))
+        if self.ssl:
+            create = partial(create, ssl=self.ssl, ssl_handshake_timeout=_TLS_TIMEOUT)
         served = dataclasses.replace(self, port=sockets[0].getsockname()[1])
         return await StreamListener(served.dump_state(), sockets).start(create)
 
@@ -144,10 +137,8 @@ class TcpConnector(Connector):
 
     def _bind_all(self, infos: list[AddressInfo]) -> list[socket.socket]:
         for _ in range(_ATTEMPTS if self.port == 0 else 0):
-            try:
+            with contextlib.suppress(AddressInUse):  # a port that is free on one address is in use on another
                 return self._bind(infos)
-            except AddressInUse:
-                pass  # a port that is free on the first address is in use on another
         return self._bind(infos)
 
     def _bind(self, infos: list[AddressInfo]) -> list[socket.socket]:
@@ -157,7 +148,7 @@ class TcpConnector(Connector):
         for family, _, _, _, address in infos:
             where = (address[0], port, *address[2:])
             try:
-                sock = socket.create_server(where, family=family, backlog=_BACKLOG)
+                sock = socket.create_server(where, family=family)
             except OSError as exc:
                 if exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                     error = exc  # such as on a machine without IPv6

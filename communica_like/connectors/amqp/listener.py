@@ -51,7 +51,7 @@ class AmqpListener(ConnectionUser, Listener):
 
     async def open(self) -> None:
         """Declare the address, and keep it declared."""
-        await super().open()
+        await super().connect()
         self._keeping = self._loop.create_task(self._keep(), name=f"communica_like listener {self.address}")
 
     async def close(self) -> None:
@@ -82,7 +82,7 @@ class AmqpListener(ConnectionUser, Listener):
             await self._disconnect()
             await asyncio.sleep(delay)
             try:
-                await super().open()
+                await super().connect()
             except Exception:
                 delay = min(2 * delay, _MAX_DELAY)
             else:

@@ -39,7 +39,7 @@ class ConnectionUser(ChannelUser, ABC):
     async def _declare(self, connection: Connection) -> None:
         """Declare queues, and consume from them."""
 
-    async def open(self) -> None:
+    async def connect(self) -> None:
         """Connect and declare. An error or a cancellation leaves nothing behind.
 
         Raises:

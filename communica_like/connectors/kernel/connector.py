@@ -231,18 +231,14 @@ class RendezvousListener(Listener):
                 with contextlib.suppress(queue.Empty):
                     self._answer(await self._requests.get(timeout=_CHECK_INTERVAL))
                 if not self._lock.kept:
-                    self._announce_again()
+                    self._lock.renew()
+                    self._registration = register(self._connector._kind, self._connector._name)
+                    logger.warning("the lock file of %s was removed; wrote it again", self.address)
                 await asyncio.sleep(0)  # a flood of requests must not hold up the event loop
             except Exception as exc:
                 logger.error("the rendezvous of %s failed: %s", self.address, exc or repr(exc))
                 await asyncio.sleep(_RETRY_DELAY)
                 self._create_again()
-
-    def _announce_again(self) -> None:
-        """Write the lock and the registration again, after their directory was removed."""
-        self._lock.renew()
-        self._registration = register(self._connector._kind, self._connector._name)
-        logger.warning("the lock file of %s was removed; wrote it again", self.address)
 
     def _create_again(self) -> None:
         """Create the rendezvous queue again, if it was removed."""

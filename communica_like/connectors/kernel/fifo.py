@@ -56,8 +56,7 @@ class FifoLink(PipeLink, StartedLink):
 
     def _report(self, error: Exception | None) -> None:
         self._pair.establish()
-        wait = not self._closing
-        self._process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=wait)
+        self._process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=not self._closing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import stat
 import sys
 from typing import Final, Self
 
-from ...system import Registration, fork, register, state_directory
-from .rendezvous import Pair, new_token, token_of
+from ...system import fork, register, state_directory
+from .rendezvous import Pair, token_of
 
 _CLOSED: Final = -1
 # On Linux poll(2) does not report the end of a pipe that has had no writer yet. Elsewhere it may: there the
@@ -18,10 +18,7 @@ _END_NEEDS_A_WRITER: Final = sys.platform == "linux"
 
 
 class FifoPair(Pair):
-    """One side's ends of both pipes. The server removes the names that a client made.
-
-    Args:
-        token: the variable part of the names.
+    """One side's ends of both pipes.
 
     Attributes:
         reading, writing: this side's descriptors, non-blocking. They belong to the caller.
@@ -31,25 +28,20 @@ class FifoPair(Pair):
     reading: int
     writing: int
 
-    def __init__(self, token: str) -> None:
-        self.token = token
-        path = state_directory() / f"pipe-{token}"
+    def __init__(self, token: str | None = None) -> None:
+        super().__init__(token)
+        path = state_directory() / f"pipe-{self.token}"
         self._paths = f"{path}-in", f"{path}-out"  # as the client sees it
         self.complete = False
-        self._registrations: list[Registration] = []
         self._placeholders: list[int] = []  # for the server's ends, until it has them open
-
-    @property
-    def endpoints(self) -> tuple[str]:
-        return (self.token,)
 
     @classmethod
     def make(cls) -> Self:
-        pair = cls(new_token())
+        pair = cls()
         inwards, outwards = pair._paths
         with contextlib.ExitStack() as undo:
             undo.callback(pair.unlink)
-            for path in (inwards, outwards):
+            for path in pair._paths:
                 pair._registrations.append(register("fifo", path))
                 os.mkfifo(path, 0o600)
             pair.reading = _open(inwards, os.O_RDONLY, undo)

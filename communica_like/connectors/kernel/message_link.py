@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...abc import PeerIdentity
-from ...system import ProcessId, Registration, register
+from ...serializers import RawSerializer
+from ...system import ProcessId, register
 from ..links.peer_process import PeerProcess
 from ..links.send_buffer import SendBuffer
 from .rendezvous import Pair, StartedLink
@@ -32,9 +32,6 @@ class QueuePair(Pair):
     inwards: MessageQueue
     outwards: MessageQueue
 
-    def __init__(self) -> None:
-        self._registrations: list[Registration] = []
-
     @property
     def largest(self) -> int:
         """Bytes of the largest message."""
@@ -43,7 +40,7 @@ class QueuePair(Pair):
     def unlink(self) -> None:
         """Remove the names of the queues, if they are still there."""
         for each in (self.inwards, self.outwards):
-            with contextlib.suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):
                 each.unlink()
         for registration in self._registrations:
             registration.remove()
@@ -53,12 +50,12 @@ class QueuePair(Pair):
         self.inwards.close()
         self.outwards.close()
 
-    def _create(self, undo: contextlib.ExitStack, kind: str, name: str, create: Callable[[], Q]) -> Q:
+    def _create(self, undo: ExitStack, kind: str, make: type[Q], name: Any, **sizes: Any) -> Q:
         """Register and create a queue of the pair, which *undo* removes."""
-        with contextlib.ExitStack() as failed:
-            registration = register(kind, name)
+        with ExitStack() as failed:
+            registration = register(kind, str(name))
             failed.callback(registration.remove)
-            made = create()
+            made = make(name, serializer=RawSerializer(), exclusive=True, **sizes)
             failed.callback(made.close)
             failed.callback(made.unlink)
             undo.push(failed.pop_all())

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import secrets
 from dataclasses import dataclass, field
-from functools import partial
 from typing import ClassVar, Final, Self
 
 from ...abc import PeerIdentity
@@ -19,7 +17,7 @@ from ...system.sysctl import sysctl
 from ..url import check_authkey, check_text
 from .connector import KernelConnector
 from .message_link import MessageLink, QueuePair
-from .rendezvous import LARGEST_REQUEST, new_token, token_of
+from .rendezvous import LARGEST_REQUEST, token_of
 
 _NAME: Final = re.compile(r"/[^/\x00]+")
 _RENDEZVOUS_SIZE: Final = 10  # what the kernel allows by default: fs.mqueue.msg_max
@@ -36,27 +34,18 @@ _OVERHEAD: Final = 96  # bytes that count for each message beside its own: see m
 
 
 class PosixMQPair(QueuePair):
-    """One side of the two queues of a link, open. The server removes the names that a client made.
-
-    Args:
-        token: the variable part of the names.
-    """
+    """One side of the two queues of a link."""
 
     inwards: PosixMQ
     outwards: PosixMQ
 
-    def __init__(self, token: str) -> None:
-        super().__init__()
-        self.token = token
-        self._names = f"/communica_like-{token}-in", f"/communica_like-{token}-out"  # as the client sees it
-
-    @property
-    def endpoints(self) -> tuple[str]:
-        return (self.token,)
+    def __init__(self, token: str | None = None) -> None:
+        super().__init__(token)
+        self._names = tuple(f"/communica_like-{self.token}-{end}" for end in ("in", "out"))  # of the client
 
     @classmethod
     def make(cls) -> Self:
-        """Make a pair of the largest size that leaves room for some others. See Pair.make."""
+        """Make a pair of the largest size that leaves room for some others."""
         for size in _SIZES[:-1]:
             with contextlib.suppress(QueueLimitReached):
                 if _has_room(*size):
@@ -68,24 +57,19 @@ class PosixMQPair(QueuePair):
         pair = cls(token_of(endpoints))
         outwards, inwards = pair._names
         with contextlib.ExitStack() as undo:
-            pair.inwards = PosixMQ(inwards, serializer=RawSerializer(), create=False)
-            undo.callback(pair.inwards.close)
+            opened = PosixMQ(inwards, serializer=RawSerializer(), create=False)
+            pair.inwards = undo.enter_context(contextlib.closing(opened))
             pair.outwards = PosixMQ(outwards, serializer=RawSerializer(), create=False)
             undo.pop_all()
         pair.unlink()
         return pair
 
     @classmethod
-    def _make(cls, max_items: int, max_item_size: int) -> Self:
-        pair = cls(new_token())
+    def _make(cls, items: int, size: int) -> Self:
+        pair = cls()
         with contextlib.ExitStack() as undo:
             pair.inwards, pair.outwards = (
-                pair._create(
-                    undo,
-                    "posixmq",
-                    name,
-                    partial(PosixMQ, name, max_items, max_item_size, RawSerializer(), exclusive=True),
-                )
+                pair._create(undo, "posixmq", PosixMQ, name, max_items=items, max_item_size=size)
                 for name in pair._names
             )
             undo.pop_all()
@@ -93,10 +77,7 @@ class PosixMQPair(QueuePair):
 
 
 def _has_room(max_items: int, max_item_size: int) -> bool:
-    """Return whether there is room for a pair of this size, and some more.
-
-    Only making queues can tell.
-    """
+    """Return whether there is room for a pair of this size, and some more. Only making queues can tell."""
     defaults = zip(("msg_max", "msgsize_max"), _DEFAULT_SIZE, strict=True)
     items, size = (min(wanted, sysctl(f"fs.mqueue.{name}") or wanted) for name, wanted in defaults)
     missing = 2 * (1 + _SPARE_PAIRS) * _cost(max_items, max_item_size) + _cost(*_DEFAULT_SIZE)
@@ -127,7 +108,6 @@ class PosixMQLink(MessageLink):
         super().__init__(peer, process, pair)
         self._pair = pair
         self._descriptors = (pair.inwards.fileno(), pair.outwards.fileno())
-        self._end_timer: asyncio.TimerHandle | None = None
         for descriptor in self._descriptors:
             fork.add(descriptor)
 
@@ -149,23 +129,19 @@ class PosixMQLink(MessageLink):
 
     def _release(self) -> None:
         self._loop.remove_reader(self._descriptors[0])
-        self._loop.remove_writer(self._descriptors[1])
         self._pair.unlink()
-        if self._process.ended or self._put(b""):
-            self._remove()
-        else:
-            # Taking a message out to make room would tear a hole into what the other side still reads.
-            self._end_timer = self._loop.call_later(_END_TIMEOUT, self._remove)
-            self._loop.add_writer(self._descriptors[1], self._send_end)
+        # Taking a message out to make room would tear a hole into what the other side still reads.
+        self._end_timer = self._loop.call_later(_END_TIMEOUT, self._remove)
+        self._loop.add_writer(self._descriptors[1], self._send_end)
+        self._send_end()
 
     def _send_end(self) -> None:
-        if self._put(b""):
+        if self._process.ended or self._put(b""):
             self._remove()
 
     def _remove(self) -> None:
-        if self._end_timer is not None:
-            self._end_timer.cancel()
-            self._loop.remove_writer(self._descriptors[1])
+        self._end_timer.cancel()
+        self._loop.remove_writer(self._descriptors[1])
         for descriptor in self._descriptors:
             fork.discard(descriptor)
         self._pair.remove()
@@ -213,7 +189,5 @@ class PosixMQConnector(KernelConnector):
         return self.name
 
     def _queue(self, create: bool) -> PosixMQ:
-        serializer = RawSerializer()
-        return PosixMQ(
-            self.name, _RENDEZVOUS_SIZE, LARGEST_REQUEST, serializer, create=create, exclusive=create
-        )
+        sizes = _RENDEZVOUS_SIZE, LARGEST_REQUEST
+        return PosixMQ(self.name, *sizes, RawSerializer(), create=create, exclusive=create)

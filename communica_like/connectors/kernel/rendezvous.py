@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Final, NamedTuple, Self
 
 from ...abc import Link, PeerIdentity
-from ...system import ProcessId
+from ...system import ProcessId, Registration
 
 LARGEST_REQUEST: Final = 1024
 """Bytes of the largest connect request."""
@@ -18,17 +18,8 @@ _VERSION: Final = 1
 _TOKEN: Final = re.compile(r"[0-9a-f]{24}")
 
 
-def new_token() -> str:
-    """Return the variable part of the names of a pair, different each time."""
-    return secrets.token_hex(12)
-
-
 def token_of(endpoints: tuple[str, ...]) -> str:
-    """Return the token that is the only endpoint of a pair.
-
-    Raises:
-        ValueError: no client makes such endpoints.
-    """
+    """Return the token that is the only endpoint of a pair, or raise ValueError."""
     if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
         raise ValueError(f"no pair has the endpoints {endpoints!r}")
     return endpoints[0]
@@ -68,7 +59,20 @@ class ConnectRequest(NamedTuple):
 
 
 class Pair(ABC):
-    """One side of the queues or pipes of a link, one for each direction, open."""
+    """One side of the queues or pipes of a link, one for each direction, open.
+
+    Args:
+        token: the variable part of their names; None: a new one.
+    """
+
+    def __init__(self, token: str | None = None) -> None:
+        self.token = token or secrets.token_hex(12)
+        self._registrations: list[Registration] = []
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names by which the server opens the pair."""
+        return (self.token,)
 
     @classmethod
     @abstractmethod
@@ -83,18 +87,13 @@ class Pair(ABC):
     @classmethod
     @abstractmethod
     def of_client(cls, *endpoints: str) -> Self:
-        """Open the pair that a client made, as its server.
+        """Open the pair that a client made, as its server, and remove names that are needed no longer.
 
         Raises:
             ValueError: no client makes such endpoints.
             FileNotFoundError: the client has given up.
             OSError, LinkError: the pair cannot be used.
         """
-
-    @property
-    @abstractmethod
-    def endpoints(self) -> tuple[str, ...]:
-        """The names by which the server opens the pair."""
 
     @abstractmethod
     def remove(self) -> None:

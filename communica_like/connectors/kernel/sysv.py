@@ -29,26 +29,29 @@ _READ_SIZE: Final = 4096
 
 
 class SysVPair(QueuePair):
-    """One side of the two queues of a link, open. The side that closes last removes them.
+    """One side of the two queues of a link. The side that closes last removes them.
 
-    Attributes:
-        pipes: by which the sides notify each other.
+    Args:
+        pipes: by which the sides notify each other; they belong to the pair.
     """
 
     inwards: SysVMQ
     outwards: SysVMQ
-    pipes: FifoPair
+
+    def __init__(self, pipes: FifoPair) -> None:
+        super().__init__(pipes.token)
+        self.pipes = pipes
 
     @property
     def endpoints(self) -> tuple[str, str, str]:
-        return (str(self.inwards.key), str(self.outwards.key), self.pipes.token)
+        return (str(self.inwards.key), str(self.outwards.key), self.token)
 
     @classmethod
     def make(cls) -> Self:
-        pair = cls()
+        pair = cls(FifoPair.make())
         with contextlib.ExitStack() as undo:
+            undo.callback(pair.pipes.remove)
             pair.inwards, pair.outwards = pair._create_queue(undo), pair._create_queue(undo)
-            pair.pipes = FifoPair.make()
             undo.pop_all()
         return pair
 
@@ -57,10 +60,12 @@ class SysVPair(QueuePair):
         keys = endpoints[:2]
         if len(endpoints) != 3 or not all(key.isascii() and key.isdecimal() and int(key) for key in keys):
             raise ValueError(f"two keys and the name of a pair of pipes are expected, not {endpoints!r}")
-        pair = cls()
+        pair = cls(FifoPair.of_client(endpoints[2]))
+        open_ = partial(SysVMQ, serializer=RawSerializer(), create=False)
         with contextlib.ExitStack() as undo:
-            pair.outwards, pair.inwards = (_opened(int(key), undo) for key in keys)
-            pair.pipes = FifoPair.of_client(endpoints[2])
+            undo.callback(pair.pipes.remove)
+            pair.outwards = undo.enter_context(contextlib.closing(open_(int(keys[0]))))
+            pair.inwards = open_(int(keys[1]))
             undo.pop_all()
         return pair
 
@@ -69,18 +74,11 @@ class SysVPair(QueuePair):
         self.pipes.remove()
 
     def _create_queue(self, undo: contextlib.ExitStack) -> SysVMQ:
-        create = partial(SysVMQ, serializer=RawSerializer(), exclusive=True)
         for _ in range(_ATTEMPTS):
             key = secrets.randbelow(2**31 - 1) + 1
             with contextlib.suppress(FileExistsError):
-                return self._create(undo, "sysvmq", str(key), partial(create, key))
+                return self._create(undo, "sysvmq", SysVMQ, key)
         raise FileExistsError(f"no free key found in {_ATTEMPTS} attempts")
-
-
-def _opened(key: int, undo: contextlib.ExitStack) -> SysVMQ:
-    opened = SysVMQ(key, serializer=RawSerializer(), create=False)
-    undo.callback(opened.close)
-    return opened
 
 
 class SysVLink(MessageLink):

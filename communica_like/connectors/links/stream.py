@@ -17,6 +17,7 @@ from ..url import join_host_port
 # Larger reads cost more than the calls they save: before their data is handled, it falls out of the caches
 # and sets off the garbage collector.
 _BUFFER_SIZE: Final = 64 * 1024
+_BACKLOG: Final = 4096
 
 Identify = Callable[[asyncio.BaseTransport], PeerIdentity]
 Accept = Callable[[Link], LinkReceiver]
@@ -62,11 +63,11 @@ class StreamListener(Listener):
         """Serve the sockets, and return this. If that fails or is cancelled, close them.
 
         Args:
-            create: makes the server of a socket, which it gets as ``sock=``, and does not start it.
+            create: makes a server, as ``loop.create_server`` does of the same keywords.
         """
         try:
             for sock in self._sockets:
-                self._servers.append(await create(sock=sock))
+                self._servers.append(await create(sock=sock, backlog=_BACKLOG, start_serving=False))
             for server in self._servers:
                 # A separate step: create_server, cancelled while it starts serving, would leave a server.
                 await server.start_serving()
@@ -130,9 +131,6 @@ class StreamLink(asyncio.BufferedProtocol, Link):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.receiver.data_received(bytes(self._view[:nbytes]))
-
-    def eof_received(self) -> None:
-        return None
 
     def pause_writing(self) -> None:
         self.writable = False

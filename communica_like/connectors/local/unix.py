@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import LinkError, LinkRefused, PeerNotTrusted
@@ -15,8 +14,6 @@ from ...system.peer_credentials import peer_credentials
 from ...system.socket_file import SocketFile, check_path_length, try_connect
 from ..links.peer_process import PeerProcess
 from ..links.stream import StreamLink, StreamListener
-
-_BACKLOG: Final = 4096
 
 
 def socket_path(name: str) -> str:
@@ -32,7 +29,7 @@ def socket_path(name: str) -> str:
 async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
     """Return a link to the server at *path*, as Connector.connect does."""
     loop = asyncio.get_running_loop()
-    link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
+    link = UnixLink(lambda _: receiver, partial(_identify, path=path, serving=False))
     try:
         sock = await try_connect(path)
         try:
@@ -52,12 +49,8 @@ async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
 async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url: str) -> Listener:
     """Serve *path*, as Connector.listen does."""
     file = SocketFile(path)
-    create = partial(
-        asyncio.get_running_loop().create_unix_server,
-        lambda: UnixLink(accept, lambda transport: _identify(transport, path, serving=True)),
-        backlog=_BACKLOG,
-        start_serving=False,
-    )
+    link = partial(UnixLink, accept, partial(_identify, path=path, serving=True))
+    create = partial(asyncio.get_running_loop().create_unix_server, link)
     return await StreamListener(url, [file.socket], file.release).start(create)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -34,8 +35,8 @@ class ChildLink(PipeLink):
     """
 
     def __init__(
-        self, receiver: LinkReceiver, command: Sequence[str], env: Mapping[str, str] | None, cwd: str | None,
-        stop_timeout: float, on_stderr: Callable[[bytes], object],
+        self, receiver: LinkReceiver, command: Sequence[str], env: Mapping[str, str] | None,
+        cwd: str | os.PathLike[str] | None, stop_timeout: float, on_stderr: Callable[[bytes], object],
     ) -> None:
         self.receiver = receiver
         self.lingers = 2 * stop_timeout + 1
@@ -103,11 +104,10 @@ class ChildLink(PipeLink):
     def _report(self, error: Exception | None) -> None:
         self._error = error
         self._output_ended.set()
-        if self._process.ended.is_set():
-            if self._stopping is None:
-                self._report_end()
-        elif self._timer is None and self._stopping is None:
-            self._timer = self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
+        if self._stopping is None and self._process.ended.is_set():
+            self._report_end()
+        elif self._stopping is None:
+            self._timer = self._timer or self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
 
     # -- the child's end
 

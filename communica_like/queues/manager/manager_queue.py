@@ -238,8 +238,8 @@ class ManagerQueue(WaitingQueue):
                 if self._remote is not None:
                     self._remote.close()
                 # multiprocessing takes longer to import than all of this library.
-                opener = import_module("communica_like.queues.manager.open")
-                self._remote = opener.open_queue(self.address, self._authkey, self.ident, self._max_items)
+                client = import_module("communica_like.queues.manager.client")
+                self._remote = client.open_queue(self.address, self._authkey, self.ident, self._max_items)
                 if self._closed:  # meanwhile, perhaps too early to find it here
                     self._remote.close()
                     raise Closed("the queue is closed")

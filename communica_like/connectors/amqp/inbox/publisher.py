@@ -70,7 +70,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._unconfirmed.clear()
         self._last_tag = 0
         self._refusing_since = None
-        await self.open()
+        await super().connect()
         for message in list(self._kept.values()):
             self._publish(message)
 
