@@ -12,11 +12,11 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from ..abc import Connector
 from ..exceptions import Closed
-from ..wire.failure import Failure
 from ..wire.greetings import OTHER, Reason
 from ..wire.limits import Limits
 from .backends import Backend
 from .handling.handlers import Handler
+from .handling.responses import Missing
 from .handling.runner import HandlerSet
 from .handling.tasks import EagerTaskPool
 from .signals import stop_signals
@@ -52,13 +52,11 @@ class Entity(ABC):
         TypeError: the connector is not one.
     """
 
+    _handlers: Mapping[bytes, Handler]  # by encoded route
+    _missing: Missing
+
     def __init__(
-        self,
-        connector: Connector,
-        *,
-        limits: Limits | None,
-        default_timeout: float | None,
-        drain_timeout: float,
+        self, connector: Connector, limits: Limits | None, default_timeout: float | None, drain_timeout: float
     ) -> None:
         if not isinstance(connector, Connector):
             raise TypeError(_no_connector(connector, type(self).__name__))
@@ -188,14 +186,6 @@ class Entity(ABC):
     async def _drain(self) -> None:
         """Wait until all is delivered and handled."""
 
-    @abstractmethod
-    def _handlers(self) -> Mapping[bytes, Handler]:
-        """Return the handlers by encoded route."""
-
-    @abstractmethod
-    def _missing(self, route: str) -> Failure:
-        """Return what to tell a requester whose route has no handler; Simple entities' route is ``""``."""
-
     def _begin(self, make_backend: Callable[[HandlerSet], B]) -> B:
         """Begin a new life with a new backend and a new pool of tasks; return the backend.
 
@@ -207,7 +197,7 @@ class Entity(ABC):
         if self._closing is not None and not self._closing.done():
             raise RuntimeError(f"{self!r} is still closing")
         pool = EagerTaskPool()
-        self._backend = backend = make_backend(HandlerSet(self._handlers(), self._missing, pool))
+        self._backend = backend = make_backend(HandlerSet(self._handlers, self._missing, pool))
         self._pool = pool
         self._closing = self._keeper = None
         return backend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from ..abc import Serializer
 from ..exceptions import NoSuchRoute, RouteOverrideError
@@ -20,6 +20,8 @@ _MAX_KNOWN = 10_000  # routes; a program that makes up names must not grow witho
 # Bounds for comparing names, which takes the event loop's time, and for messages.
 _MOST_COMPARED = 200
 _LONGEST_SHOWN = 60
+
+OTHER_SIDE: Final = {"Server": "Client", "Client": "Server"}
 
 
 def encode_route(route: str) -> bytes:
@@ -174,15 +176,15 @@ def _route_of(function: object) -> str:
     return name
 
 
-def no_such_route(route: str, table: RouteTable, side: str, other: str) -> Failure:
+def no_such_route(table: RouteTable, side: str, route: str) -> Failure:
     """Return the failure of a request for a route that is not in *table*. It names the nearest ones.
 
     Args:
-        side, other: ``"Server"`` and ``"Client"``, or the reverse: which side has the table.
+        side: ``"Server"`` or ``"Client"``: which side has the table.
     """
     if not route:
-        text = f"the other side is a Route{side}, and the call names no route: call it with a Route{other}"
-        return Failure(NO_ROUTE, text, 404)
+        text = f"the other side is a Route{side}, and the call names no route: call it with a Route"
+        return Failure(NO_ROUTE, text + OTHER_SIDE[side], 404)
     text = f"the other side has no route {shorten(route)}"
     names = _nearest(route, tuple(islice(table, _MOST_COMPARED)))
     if names:

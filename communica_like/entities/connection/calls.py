@@ -14,7 +14,8 @@ from ...exceptions import ConnectionLost, HandlerError, RequestTimeout
 from ...session import Event, Session
 from ..backends import Channel
 from ..handling.context import deadline_after, inherited_deadline
-from .writer import BURST, THROW_BURST, Writer
+from ..handling.runner import BURST
+from .writer import THROW_BURST, Writer
 
 T = TypeVar("T")
 

@@ -27,11 +27,11 @@ from ...session.events import (
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import Limits
-from ..handling.runner import HandlerSet
+from ..handling.runner import BURST, HandlerSet
 from .calls import SessionCalls, set_results_now
 from .dispatcher import Dispatcher
 from .receivers import ClosingLink
-from .writer import BURST, Writer
+from .writer import Writer
 
 logger = logging.getLogger("communica_like")
 
