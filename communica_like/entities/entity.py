@@ -44,9 +44,7 @@ class Entity(ABC):
         connector: how the two sides find each other.
         limits: bounds in bytes and seconds; see Limits. Where a session ends with its link (see
             ConnectorGuarantees.resumes), only a heartbeat other than the default gives up a silent one.
-        default_timeout: seconds for requests and throws that name no timeout; None: no limit.
-        drain_timeout: seconds that ``close()`` takes at most to deliver what was thrown and to let
-            handlers end.
+        default_timeout, drain_timeout: see SimpleClient.
 
     Raises:
         TypeError: the connector is not one.

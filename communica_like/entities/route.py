@@ -54,14 +54,8 @@ class RouteServer(Server):
         self._missing = partial(no_such_route, self.routes, "Server")
 
     async def request(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        client_id: str | None = None,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        client_id: str | None = None, timeout: Timeout = "default", idempotent: bool = False
     ) -> Any:
         """Send a request to a route of a client and return its response.
 
@@ -79,13 +73,8 @@ class RouteServer(Server):
         return codecs.load_answer(await channel.request(name, body, timeout, idempotent))
 
     async def throw(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        client_id: str | None = None,
-        timeout: Timeout = "default",
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        client_id: str | None = None, timeout: Timeout = "default"
     ) -> None:
         """Send a message to a route of a client without waiting for it to be handled (a notification).
 
@@ -138,14 +127,8 @@ class RouteClient(Client):
         self._missing = partial(no_such_route, self.routes, "Client")
 
     async def request(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
-        key: str | None = None,
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        timeout: Timeout = "default", idempotent: bool = False, key: str | None = None
     ) -> Any:
         """Send a request to a route of the server and return its response.
 
@@ -169,13 +152,8 @@ class RouteClient(Client):
         return codecs.load_answer(await channel.request(name, body, timeout, idempotent, key))
 
     async def throw(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        timeout: Timeout = "default",
-        key: str | None = None,
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        timeout: Timeout = "default", key: str | None = None
     ) -> None:
         """Send a message to a route of the server without waiting for it to be handled (a notification).
 

@@ -26,14 +26,11 @@ class SimpleServer(Server):
         connector: where clients find it.
         handler: ``def`` or ``async def``; takes no argument, the data, or the data and a Context, and
             returns the response. A plain ``def`` runs on the event loop; see threaded_handler.
-        serializer: by default JsonSerializer(); the same as the clients'.
-        limits: bounds in bytes and seconds.
+        serializer, limits, default_timeout, drain_timeout: see SimpleClient.
         duplicate_clients: what happens to a new client whose id belongs to another one. ``"refuse"``:
             it is turned away (ClientIdInUse) while the other has a live link. ``"replace"``: it takes
             over, and the other stops with ClientIdInUse.
-        default_timeout: seconds for requests and throws that name no timeout; None: no limit.
         handshake_timeout: seconds that a new link has for its handshake.
-        drain_timeout: seconds for ``close()`` to deliver what was thrown and to let handlers end.
 
     Raises:
         TypeError: an argument is of another kind; the message shows the right call.
@@ -59,12 +56,8 @@ class SimpleServer(Server):
         self._missing = partial(_missing, "Server")
 
     async def request(
-        self,
-        data: Any = None,
-        *,
-        client_id: str | None = None,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
+        self, data: Any = None, *, client_id: str | None = None, timeout: Timeout = "default",
+        idempotent: bool = False
     ) -> Any:
         """Send a request to a client and return its response. Otherwise like SimpleClient.request.
 
@@ -144,12 +137,8 @@ class SimpleClient(Client):
         self._missing = partial(_missing, "Client")
 
     async def request(
-        self,
-        data: Any = None,
-        *,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
-        key: str | None = None,
+        self, data: Any = None, *, timeout: Timeout = "default", idempotent: bool = False,
+        key: str | None = None
     ) -> Any:
         """Send a request to the server and return its response.
 

@@ -37,12 +37,8 @@ class Dispatcher(HandlerRunner[tuple[int, Cost]]):
     """
 
     def __init__(
-        self,
-        session: Session,
-        handlers: HandlerSet,
-        client_id: str,
-        write: Callable[[], None],
-        on_response: Callable[[], None],
+        self, session: Session, handlers: HandlerSet, client_id: str, write: Callable[[], None],
+        on_response: Callable[[], None]
     ) -> None:
         super().__init__(handlers, session)
         self._session = session

@@ -190,14 +190,8 @@ class HandlerRunner(ABC, Generic[Ticket]):
         return host is not None
 
     def _ended(
-        self,
-        handler: Handler,
-        kind: int,
-        ident: int,
-        ticket: Ticket,
-        host: EagerTask,
-        result: Any,
-        error: BaseException | None,
+        self, handler: Handler, kind: int, ident: int, ticket: Ticket, host: EagerTask, result: Any,
+        error: BaseException | None
     ) -> None:
         self._pool.ended(host)
         wanted = not ident or self._tasks.get(ident) is host

@@ -23,9 +23,7 @@ class InboxAcceptor(ServerBackend):
 
     Args:
         address: the inbox's URL.
-        inbox: where messages come from.
         limits: ``max_message`` bounds responses.
-        handlers: for the messages.
     """
 
     clients = None

@@ -55,12 +55,8 @@ class InboxCalls(Channel):
         return self.publisher.connected
 
     async def request(
-        self,
-        route: bytes,
-        body: bytes,
-        timeout: float | None = None,
-        idempotent: bool = False,
-        key: str | None = None,
+        self, route: bytes, body: bytes, timeout: float | None = None, idempotent: bool = False,
+        key: str | None = None
     ) -> bytes:
         deadline = deadline_after(timeout, self._loop.time())
         try:
