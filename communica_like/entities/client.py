@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Final, NoReturn, Self
+from typing import Final, Self
 
 from ..abc import Connector
 from ..exceptions import ConnectTimeout
@@ -119,9 +119,6 @@ class Client(Entity):
         reason = backend.last_error or "the first attempt was not over"
         text = f"no connection to {whereabouts(self.connector)}{within}: {reason}"
         raise ConnectTimeout(text) from backend.last_error
-
-    def _no_channel(self) -> NoReturn:
-        raise self._not_running()
 
     async def _drain(self) -> None:
         backend, keeper = self._backend, self._keeper

@@ -146,7 +146,7 @@ class RouteClient(Client):
         """
         name, codecs = self._calls.find(route, serializer)
         body = codecs.dump_request(data)
-        channel = self._channel or self._no_channel()
+        channel = self._channel or self._refuse_call()
         if timeout == "default":
             timeout = self.default_timeout
         return codecs.load_answer(await channel.request(name, body, timeout, idempotent, key))
@@ -162,7 +162,7 @@ class RouteClient(Client):
         """
         name, codecs = self._calls.find(route, serializer)
         body = codecs.dump_request(data)
-        channel = self._channel or self._no_channel()
+        channel = self._channel or self._refuse_call()
         if timeout == "default":
             timeout = self.default_timeout
         if (unfinished := channel.throw(name, body, timeout, key)) is not None:

@@ -70,9 +70,7 @@ class RouteTable:
     @overload
     def handler(self, function: F, /) -> F: ...
     @overload
-    def handler(
-        self, route: str | None = None, serializer: Serializer | None = None
-    ) -> Callable[[F], F]: ...
+    def handler(self, route: str | None = None, serializer: Serializer | None = None) -> Callable[[F], F]: ...
     def handler(self, route: Any = None, serializer: Serializer | None = None) -> Any:
         """Register the decorated function, which stays as it is. Otherwise like ``add_route``.
 

@@ -166,14 +166,12 @@ class SimpleClient(Client):
         32 KiB may be overtaken.
         """
         body = self._codecs.dump_request(data)
-        channel = self._channel or self._no_channel()
+        channel = self._channel or self._refuse_call()
         if timeout == "default":
             timeout = self.default_timeout
         return self._codecs.load_answer(await channel.request(b"", body, timeout, idempotent, key))
 
-    async def throw(
-        self, data: Any = None, *, timeout: Timeout = "default", key: str | None = None
-    ) -> None:
+    async def throw(self, data: Any = None, *, timeout: Timeout = "default", key: str | None = None) -> None:
         """Send a message to the server without waiting for it to be handled (a notification).
 
         The call returns when the message is in the outbox, and waits while the outbox is full. The
@@ -197,7 +195,7 @@ class SimpleClient(Client):
         If the call is cancelled, nothing was sent; with a shared inbox the message may have been.
         """
         body = self._codecs.dump_request(data)
-        channel = self._channel or self._no_channel()
+        channel = self._channel or self._refuse_call()
         if timeout == "default":
             timeout = self.default_timeout
         if (unfinished := channel.throw(b"", body, timeout, key)) is not None:

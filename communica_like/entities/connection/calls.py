@@ -82,7 +82,6 @@ class SessionCalls(Channel):
 
     @property
     def live(self) -> bool:
-        """Whether there is a link."""
         return self._writer.link is not None
 
     async def request(

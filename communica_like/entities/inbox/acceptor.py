@@ -65,7 +65,7 @@ class InboxAcceptor(ServerBackend):
 
     def refuse_calls(self, error: Exception) -> None:
         """Begin nothing more: leave it to other servers."""
-        self._dispatcher.stop()
+        self._dispatcher.closing = True
 
     async def drain(self) -> None:
         await self._consumer.stop()

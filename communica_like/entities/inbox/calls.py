@@ -51,7 +51,6 @@ class InboxCalls(Channel):
 
     @property
     def live(self) -> bool:
-        """Whether there is a connection to the broker."""
         return self.publisher.connected
 
     async def request(
@@ -81,11 +80,9 @@ class InboxCalls(Channel):
 
     @property
     def settled(self) -> bool:
-        """Whether the broker has all throws."""
         return not self._throws
 
     async def flushed(self) -> None:
-        """Wait until the broker has all throws."""
         while self._throws:
             self._no_throws.clear()
             await self._no_throws.wait()
