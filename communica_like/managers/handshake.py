@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import itertools
 import secrets
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import answer_challenge
+from types import SimpleNamespace
 from typing import Any, Final
 
 from .connection import SocketConnection
@@ -24,7 +26,6 @@ _FROM_SERVER: Final = _CHALLENGE + _DIGEST + _MARK + b" server "
 _FROM_CLIENT: Final = _CHALLENGE + _DIGEST + _MARK + b" client "
 _PROOF: Final = _MARK + b" proof "
 _NONCE: Final = 32
-_MAC: Final = 32
 
 
 class NotAManager(Exception):
@@ -43,7 +44,7 @@ def greet_client(connection: SocketConnection, authkey: bytes) -> None:
     connection.send_bytes(challenge)
     answer = connection.recv_bytes(_MOST)
     if answer.startswith(_PROOF):
-        theirs, proof = _split(answer[len(_PROOF) :])
+        theirs, proof = answer[len(_PROOF) :][:_NONCE], answer[len(_PROOF) + _NONCE :]
         if not hmac.compare_digest(proof, _prove(authkey, b"client", mine, theirs)):
             connection.send_bytes(_FAILURE)
             raise AuthenticationError("a client's proof is wrong")
@@ -76,23 +77,13 @@ def greet_server(connection: SocketConnection, authkey: bytes, *, foreign: bool)
         raise NotAManager(f"it says {first[:40]!r}")
     if not foreign:
         raise NotAManager("it is another program's manager")
-    answer_challenge(_Replay(connection, first), authkey)  # type: ignore[arg-type]
+    messages = itertools.chain([first], iter(lambda: connection.recv_bytes(_MOST), None))
+    replay: Any = SimpleNamespace(recv_bytes=lambda most: next(messages), send_bytes=connection.send_bytes)
+    answer_challenge(replay, authkey)
     challenge = _FROM_CLIENT + secrets.token_bytes(_NONCE)
     connection.send_bytes(challenge)
     _check_answer(connection, authkey, challenge, connection.recv_bytes(_MOST))
     return False
-
-
-class _Replay:
-    """A connection of which the first message was read already."""
-
-    def __init__(self, connection: SocketConnection, first: bytes) -> None:
-        self._messages = [first]
-        self._connection = connection
-        self.send_bytes = connection.send_bytes
-
-    def recv_bytes(self, most: int) -> Any:
-        return self._messages.pop() if self._messages else self._connection.recv_bytes(most)
 
 
 def _check_answer(connection: SocketConnection, authkey: bytes, challenge: bytes, answer: bytes) -> None:
@@ -111,7 +102,3 @@ def _check_answer(connection: SocketConnection, authkey: bytes, challenge: bytes
 
 def _prove(authkey: bytes, role: bytes, server: bytes, client: bytes) -> bytes:
     return hmac.digest(authkey, b"%b %b proves%b%b" % (_MARK, role, server, client), "sha256")
-
-
-def _split(rest: bytes) -> tuple[bytes, bytes]:
-    return rest[:_NONCE], rest[_NONCE : _NONCE + _MAC]

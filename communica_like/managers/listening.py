@@ -10,6 +10,7 @@ import sys
 from typing import Final
 
 from ..exceptions import AddressInUse, LinkError
+from .peer import Address, check_key
 
 if sys.platform != "win32":
     from ..system import state_directory
@@ -25,19 +26,21 @@ class ListeningAddress:
         address: the path of a Unix socket, which is open to this user alone; or host and port; or None: a
             free socket in this user's private directory, or a free port of the loopback interface where there
             are no Unix sockets.
+        authkey: the server's; None: one that others do not know.
 
     Raises:
         AddressInUse: a live server serves there.
+        InsecureAddress: everybody knows the key, and the address is no Unix socket.
         LinkError: it cannot be used.
         ValueError: the path is too long for a socket.
 
     Attributes:
-        socket: the server closes it.
+        socket: it does not block.
         address: as clients know it; of port 0, the one that was chosen.
     """
 
-    def __init__(self, address: str | tuple[str, int] | None) -> None:
-        self.address: str | tuple[str, int]
+    def __init__(self, address: Address | None, authkey: bytes | None = None) -> None:
+        self.address: Address
         self._file: SocketFile | None = None
         if sys.platform != "win32" and not isinstance(address, tuple):
             self._file, self.address = _free_file() if address is None else (SocketFile(address), address)
@@ -46,13 +49,20 @@ class ListeningAddress:
             raise LinkError("this system has no Unix sockets: give host and port")
         else:
             host, port = address or ("127.0.0.1", 0)
+            check_key((host, port), authkey)
             self.socket = _bound(host, port)
             self.address = host, self.socket.getsockname()[1]
 
     def release(self) -> None:
-        """Let other servers use the address. To be called once, before the socket is closed."""
-        if sys.platform != "win32" and self._file is not None:
-            self._file.release()
+        """Let other servers use the address. Before ``close``, or by it."""
+        file, self._file = self._file, None
+        if sys.platform != "win32" and file is not None:
+            file.release()
+
+    def close(self) -> None:
+        """Release the address, and close the socket."""
+        self.release()
+        self.socket.close()
 
 
 def _free_file() -> tuple[SocketFile, str]:
@@ -79,6 +89,7 @@ def _bound(host: str, port: int) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
         sock.bind(where)
         sock.listen(_BACKLOG)
+        sock.setblocking(False)
     except OSError as exc:
         sock.close()
         if exc.errno == errno.EADDRINUSE:

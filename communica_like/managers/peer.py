@@ -20,7 +20,7 @@ def address_text(address: Address) -> str:
     return address if isinstance(address, str) else f"{address[0]}:{address[1]}"
 
 
-def check_key(address: Address, authkey: bytes) -> None:
+def check_key(address: Address, authkey: bytes | None) -> None:
     """Refuse a key that everybody knows, unless the address is a Unix socket.
 
     Raises:
@@ -28,7 +28,7 @@ def check_key(address: Address, authkey: bytes) -> None:
     """
     if isinstance(address, tuple) and authkey in _WELL_KNOWN:
         raise InsecureAddress(
-            f"everybody knows the key {bytes(authkey)!r}: give another authkey at {address_text(address)}, "
+            f"everybody knows the key {authkey!r}: give another authkey at {address_text(address)}, "
             f"where the kernel cannot tell users apart"
         )
 

@@ -18,7 +18,8 @@ from typing import Any, Final
 from ..system import fork
 from .connection import SocketConnection
 from .handshake import greet_client
-from .peer import address_text, check_key, check_peer
+from .listening import ListeningAddress
+from .peer import address_text, check_peer
 
 logger = logging.getLogger("communica_like.queues")
 
@@ -38,58 +39,58 @@ class ManagerServer(Server):
     is the connection, which is closed when they return.
 
     Args:
-        listening: closed by ``stop``.
-        address: as clients know it.
+        listening: where it serves; ``stop`` closes it.
         authkey: the key.
         registry: what clients may create, in the form that ``BaseManager.register`` makes.
 
-    Raises:
-        InsecureAddress: everybody knows the key, and the address is no Unix socket.
+    Attributes:
+        address: as clients know it.
+        listening: *listening*.
     """
 
     def __init__(
-        self, listening: socket.socket, address: Any, authkey: bytes, registry: Mapping[str, tuple[Any, ...]]
+        self, listening: ListeningAddress, authkey: bytes, registry: Mapping[str, tuple[Any, ...]]
     ) -> None:
         # Not Server's own, which binds a socket itself, and takes the address of a live server.
-        check_key(address, authkey)
         # Only the process that serves ends the server.
         self.public = [name for name in Server.public if name != "shutdown"]
         self.registry = dict(registry)
         self.authkey = authkey
-        self.address = address
-        self._where = address_text(address)
+        self.address = listening.address
+        self._where = address_text(self.address)
         self.id_to_obj = {}
         self.id_to_refcount: dict[str, int] = {}
         self.id_to_local_proxy_obj: dict[str, Any] = {}
         self.mutex = threading.Lock()
         self.stop_event = threading.Event()
         self._ended = False
-        self._listening = listening
-        self._listening.setblocking(False)
+        self.listening = listening
         self._wake_end, self._waker = socket.socketpair()
         self._guard = threading.Lock()
         self._sockets: dict[socket.socket, int] = {}
         self._threads: set[threading.Thread] = set()
         self._accepter = threading.Thread(
-            target=self._accept_all, name=f"communica_like manager {address}", daemon=True
+            target=self._accept_all, name=f"communica_like manager {self._where}", daemon=True
         )
 
     def start(self) -> None:
         """Begin to serve."""
-        for each in (self._listening, self._wake_end, self._waker):
+        for each in (self.listening.socket, self._wake_end, self._waker):
             fork.add(each.fileno())
         self._accepter.start()
 
     def stop_accepting(self) -> None:
-        """Stop accepting connections. May wait a moment."""
+        """Stop accepting connections, and let other servers use the address. May wait a moment."""
         if not self._ended:
             self._ended = True
             self.stop_event.set()
             self._waker.send(b"\0")
-            self._accepter.join()
-            for each in (self._listening, self._wake_end, self._waker):
+            if self._accepter.is_alive():
+                self._accepter.join()
+            for each in (self.listening.socket, self._wake_end, self._waker):
                 fork.discard(each.fileno())
-                each.close()
+            for closing in (self.listening, self._wake_end, self._waker):
+                closing.close()
 
     def stop(self) -> None:
         """End all connections as well, and wait for their threads, a few seconds at most."""
@@ -115,12 +116,12 @@ class ManagerServer(Server):
 
     def _accept_all(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._listening, selectors.EVENT_READ)
+            selector.register(self.listening.socket, selectors.EVENT_READ)
             selector.register(self._wake_end, selectors.EVENT_READ)
             while not self.stop_event.is_set():
                 selector.select()
                 try:
-                    sock, _ = self._listening.accept()
+                    sock, _ = self.listening.socket.accept()
                 except (BlockingIOError, InterruptedError, ConnectionError):
                     continue
                 except OSError as exc:

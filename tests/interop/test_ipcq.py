@@ -202,7 +202,7 @@ async def test_a_server_that_ends(folder: str) -> None:
         await mq.put("first")
         assert await asyncio.wait_for(getting, PATIENCE) == "first"
         getting = asyncio.create_task(mq.get())
-        await asyncio.sleep(0.05)  # a get is under way at the other side
+        await asyncio.sleep(0)
         await caller.end()
     with pytest.raises(ConnectionLost):
         await asyncio.wait_for(getting, PATIENCE)

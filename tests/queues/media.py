@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from communica_like.abc import AsyncQueue, Serializer
-from communica_like.managers.listening import ListeningAddress
 from communica_like.queues import ManagerQueue, MemoryQueue, PipeQueue, PosixMQ, SysVMQ
 from communica_like.queues.manager.server import QueueServer
 from communica_like.serializers import LiteralSerializer
@@ -120,19 +119,17 @@ def pipe() -> Iterator[Medium]:
 def manager() -> Iterator[Medium]:
     """A manager in threads of this process."""
     with TemporaryDirectory(prefix="communica_like-") as folder:
-        listening = ListeningAddress(f"{folder}/manager")
-        server = QueueServer(listening.socket, listening.address, b"key", 5)
+        server = QueueServer(f"{folder}/manager", b"key", 5)
         server.start()
 
         def opener(serializer: Serializer | None) -> ManagerQueue:
-            return ManagerQueue(listening.address, b"key", serializer=serializer, max_item_size=1024)
+            return ManagerQueue(f"{folder}/manager", b"key", serializer=serializer, max_item_size=1024)
 
         medium = Medium("manager", f"{folder}/manager", opener)
         try:
             yield medium
         finally:
             medium.close()
-            listening.release()
             server.stop()
 
 

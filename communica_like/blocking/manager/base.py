@@ -82,6 +82,7 @@ class QueueManager(BaseManager):
             InsecureAddress: everybody knows the key, and the address is not a Unix socket.
             PeerNotTrusted: the process that serves the address is another user's.
             LinkError: any other failure.
+            ValueError: there is no address.
         """
         if self._address is None:
             raise ValueError("the address of a server is needed; AUTO is for servers")
@@ -125,12 +126,6 @@ class QueueManager(BaseManager):
             raise ProcessError("the manager has not been started")
         if self._state.value == State.SHUTDOWN:
             raise ProcessError("the manager has been shut down")
-
-    def _check_new(self) -> None:
-        if self._state.value == State.STARTED:
-            raise ProcessError("the manager has been started already")
-        if self._state.value == State.SHUTDOWN:
-            raise ProcessError("the manager has been shut down: make another one")
 
     def _start_anew(self) -> None:
         self._queues_lock = threading.Lock()

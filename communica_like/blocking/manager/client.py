@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
-
 from ..portal.portal import Portal
 from .base import QueueManager
 
@@ -23,12 +20,8 @@ class QueueManagerClient(QueueManager):
         portal: whose loop waits; None: the one that all share.
 
     Raises:
-        LinkRefused: no process serves the address.
-        AuthenticationError: the key is another one. It is multiprocessing's AuthenticationError, too.
-        InsecureAddress: everybody knows the key, and the address is not a Unix socket.
-        PeerNotTrusted: the process that serves the address is another user's.
-        LinkError: any other failure to connect.
-        ValueError: there is no address.
+        LinkRefused, AuthenticationError, InsecureAddress, PeerNotTrusted, LinkError, ValueError: as
+            ``connect``.
 
     Any number of threads may use it and its queues. In a process that was forked off they connect anew.
     """
@@ -42,21 +35,3 @@ class QueueManagerClient(QueueManager):
     ) -> None:
         super().__init__(address, authkey, portal)
         self.connect()
-
-    def start(self, initializer: Callable[..., object] | None = None, initargs: Any = ()) -> NoReturn:
-        """Raise ProcessError: a client starts no server.
-
-        Raises:
-            ProcessError: in any case.
-        """
-        self._check_new()
-        raise AssertionError("a client is connected when it is made")
-
-    def get_server(self) -> NoReturn:
-        """Raise ProcessError: a client is no server.
-
-        Raises:
-            ProcessError: in any case.
-        """
-        self._check_new()
-        raise AssertionError("a client is connected when it is made")

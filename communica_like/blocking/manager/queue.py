@@ -14,7 +14,7 @@ from ...abc import Serializer
 from ...exceptions import Closed, SerializerError
 
 # Not imported later, when a process may be forked off meanwhile.
-from ...queues.manager import open as manager_open  # noqa: F401
+from ...queues.manager import client as _client  # noqa: F401
 from ...queues.manager.remote import Lease
 from ..facade import Adapted, awaited, called
 from ..portal.portal import Portal

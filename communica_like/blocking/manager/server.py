@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from multiprocessing import ProcessError
 from multiprocessing.managers import State  # type: ignore[attr-defined]
 from typing import Any
 
 from ... import queues
-from ...managers.listening import ListeningAddress
 from ...queues.manager.server import QueueServer
 from ..facade import Adapted, awaited
 from ..portal.portal import Portal
@@ -108,6 +108,12 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
         prepare_address(self._address, self._authkey)
         return ForegroundServer(self._address, bytes(self._authkey), self._max_items, self._registry)
 
+    def _check_new(self) -> None:
+        if self._state.value == State.STARTED:
+            raise ProcessError("the manager has been started already")
+        if self._state.value == State.SHUTDOWN:
+            raise ProcessError("the manager has been shut down: make another one")
+
     def _farewell(self) -> None:
         self.shutdown()
 
@@ -115,23 +121,10 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
 class ForegroundServer(QueueServer):
     """Serves while ``serve_forever`` lasts. Its address is taken from the beginning.
 
-    Args:
-        address, authkey, max_items, registry: as for QueueHost.
-
     Attributes:
         address: as clients know it.
         stop_event: to set it ends ``serve_forever``.
     """
-
-    def __init__(
-        self,
-        address: str | tuple[str, int] | None,
-        authkey: bytes,
-        max_items: int,
-        registry: Mapping[str, tuple[Any, ...]],
-    ) -> None:
-        self._place = ListeningAddress(address)
-        super().__init__(self._place.socket, self._place.address, authkey, max_items, registry)
 
     def serve_forever(self) -> None:
         """Serve until ``stop_event`` is set, or Ctrl-C, after which it returns; or another exception."""
@@ -141,5 +134,4 @@ class ForegroundServer(QueueServer):
         except KeyboardInterrupt:
             pass
         finally:
-            self._place.release()
             self.stop()

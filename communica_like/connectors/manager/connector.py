@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import re
 import sys
@@ -12,10 +11,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Final, Self
 
-from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
+from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
 from ...aio.daemon_call import daemon_call
 from ...exceptions import InsecureAddress, LinkError
-from ..links.stream import StreamLink, peer_address
+from ..links.stream import StreamLink
 from ..url import (
     check_authkey,
     check_host,
@@ -28,8 +27,7 @@ from ..url import (
 )
 
 if sys.platform != "win32":
-    from ...system import state_directory
-    from ..local import unix
+    from ..local.unix import socket_path
 
 _MACHINERY: Final = "communica_like.connectors.manager.links"
 _NOT_IN_NAMES: Final = re.compile(r"[/\\:\x00-\x1f\x7f]")
@@ -81,18 +79,15 @@ class ManagerConnector(Connector):
         where = self._locate()
         # multiprocessing takes longer to import than all of this library.
         links = import_module(_MACHINERY)
-        key_path = "" if self.authkey is not None else _key_path(where)
         attempt = links.Attempt()
         try:
             sock = await daemon_call(
-                lambda: links.dial_link(where, self.authkey, key_path, attempt), lambda sock: sock.close()
+                lambda: links.dial_link(where, self.authkey, attempt), lambda sock: sock.close()
             )
         except asyncio.CancelledError:
             attempt.end()  # before another one may begin
             raise
-        link: StreamLink = links.new_link(
-            lambda _: receiver, lambda transport: _identify(transport, where, serving=False), where
-        )
+        link: StreamLink = links.new_link(lambda _: receiver, where, serving=False)
         try:
             await asyncio.get_running_loop().create_connection(lambda: link, sock=sock)
         except BaseException as exc:
@@ -108,15 +103,7 @@ class ManagerConnector(Connector):
         where = self._locate()
         if self.authkey is None and isinstance(where, tuple) and not is_loopback(where[0]):
             raise InsecureAddress(f"{self.dump_state()} would be reached from other machines: give authkey=")
-        links = import_module(_MACHINERY)
-        listener: Listener = links.ManagerListener(
-            where,
-            self.authkey,
-            _key_path,
-            accept,
-            lambda transport: _identify(transport, where, serving=True),
-            lambda served: _url(served) if isinstance(served, tuple) else self.dump_state(),
-        )
+        listener: Listener = import_module(_MACHINERY).ManagerListener(self, accept)
         return listener
 
     def dump_state(self) -> str:
@@ -141,7 +128,7 @@ class ManagerConnector(Connector):
         if sys.platform == "win32":
             raise LinkError(f"this system has no Unix sockets for {self.dump_state()}: give host and port")
         else:
-            return unix.socket_path(self.address)
+            return socket_path(self.address)
 
 
 def _checked_name(name: Any) -> str:
@@ -169,19 +156,3 @@ def _url(address: Address) -> str:
     if isinstance(address, str):
         return join_url(ManagerConnector.scheme, address, safe="/")
     return join_url(ManagerConnector.scheme, join_host_port(*address), safe="[]:")
-
-
-def _key_path(where: Address) -> str:
-    if isinstance(where, str):
-        return f"{where}.key"
-    if sys.platform == "win32":
-        raise LinkError("on this system nothing keeps a key from other users: give authkey=")
-    else:
-        return str(state_directory() / f"manager-{where[1]}.key")
-
-
-def _identify(transport: asyncio.BaseTransport, where: Address, *, serving: bool) -> PeerIdentity:
-    if sys.platform != "win32" and isinstance(where, str):
-        found = unix._identify(transport, where, serving=serving)
-        return dataclasses.replace(found, transport=ManagerConnector.scheme)
-    return PeerIdentity(ManagerConnector.scheme, peer_address(transport))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import secrets
@@ -13,18 +14,20 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from ...abc import Link, LinkReceiver, Listener
+from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import AuthenticationError, LinkError
 from ...managers.client import Attempt, dial, request
 from ...managers.connection import SocketConnection
 from ...managers.listening import ListeningAddress
 from ...managers.peer import Address, address_text
 from ...managers.server import ManagerServer
-from ..links.stream import Identify, StreamLink
+from ..links.stream import StreamLink, peer_address
+from .connector import ManagerConnector
 from .key_file import KeyFile, read_key
 
 if sys.platform != "win32":
-    from ..local.unix import UnixLink
+    from ...system import state_directory
+    from ..local import unix
 
 logger = logging.getLogger("communica_like")
 
@@ -34,11 +37,11 @@ _KEY_TIMEOUT: Final = 0.5  # seconds that a server has to write its key, or to r
 _POLL_INTERVAL: Final = 0.02
 
 
-def dial_link(address: Address, authkey: bytes | None, key_path: str, attempt: Attempt) -> socket.socket:
+def dial_link(address: Address, authkey: bytes | None, attempt: Attempt) -> socket.socket:
     """Return a socket on which the server's link is at the other end. Blocking, but not for long.
 
     Args:
-        authkey: the server's key; None: that in the file at *key_path*.
+        authkey: the server's key; None: that in its file.
         attempt: may end this.
 
     Raises:
@@ -49,6 +52,7 @@ def dial_link(address: Address, authkey: bytes | None, key_path: str, attempt: A
     """
     if authkey is not None:
         return _open(address, authkey, attempt)
+    key_path = _key_path(address)
     deadline = time.monotonic() + _KEY_TIMEOUT
     while True:
         key = read_key(key_path)
@@ -83,7 +87,7 @@ class _LinkServer(ManagerServer):
     def __init__(
         self, listening: ListeningAddress, authkey: bytes, take: Callable[[socket.socket], object]
     ) -> None:
-        super().__init__(listening.socket, listening.address, authkey, {})
+        super().__init__(listening, authkey, {})
         self.public = ["dummy", _OPEN]
         self._take = take
 
@@ -96,67 +100,69 @@ class _LinkServer(ManagerServer):
         return None
 
 
-def new_link(accept: Callable[[Link], LinkReceiver], identify: Identify, where: Address) -> StreamLink:
+def new_link(accept: Callable[[Link], LinkReceiver], where: Address, *, serving: bool) -> StreamLink:
     """Return a link to be connected; over a Unix socket it tells when the other process ends."""
+
+    def identify(transport: asyncio.BaseTransport) -> PeerIdentity:
+        if sys.platform != "win32" and isinstance(where, str):
+            found = unix._identify(transport, where, serving=serving)
+            return dataclasses.replace(found, transport=ManagerConnector.scheme)
+        return PeerIdentity(ManagerConnector.scheme, peer_address(transport))
+
     if sys.platform != "win32" and isinstance(where, str):
-        return UnixLink(accept, identify)
+        return unix.UnixLink(accept, identify)
     return StreamLink(accept, identify)
 
 
+def _key_path(where: Address) -> str:
+    if isinstance(where, str):
+        return f"{where}.key"
+    if sys.platform == "win32":
+        raise LinkError("on this system nothing keeps a key from other users: give authkey=")
+    else:
+        return str(state_directory() / f"manager-{where[1]}.key")
+
+
 class ManagerListener(Listener):
-    """Serves links at an address.
+    """Serves links at the address of a connector. See Connector.listen."""
 
-    Args:
-        where: the address.
-        authkey: the server's; None: a random one, in a file at the path that *key_path* gives.
-        key_path: called with the address as it is served.
-        accept: as for Connector.listen.
-        identify: tells who is at the other end.
-        url: called with the address as it is served, returns the listener's.
-    """
-
-    def __init__(
-        self,
-        where: Address,
-        authkey: bytes | None,
-        key_path: Callable[[Address], str],
-        accept: Callable[[Link], LinkReceiver],
-        identify: Identify,
-        url: Callable[[Address], str],
-    ) -> None:
+    def __init__(self, connector: ManagerConnector, accept: Callable[[Link], LinkReceiver]) -> None:
         self._loop = asyncio.get_running_loop()
         self._accept = accept
-        self._identify = identify
         self._arriving: set[asyncio.Task[Any]] = set()
         self._closed = False
-        self._listening = ListeningAddress(where)
         self._key_file: KeyFile | None = None
+        authkey = connector.authkey
+        listening = ListeningAddress(connector._locate(), authkey)
+        self._where = listening.address
         try:
-            self.address = url(self._listening.address)
+            if isinstance(self._where, tuple):
+                connector = dataclasses.replace(connector, address=self._where)
+            self.address = connector.dump_state()
             if authkey is None:
-                self._key_file = KeyFile(key_path(self._listening.address))
+                self._key_file = KeyFile(_key_path(self._where))
                 authkey = self._key_file.key
-            elif isinstance(where, str):
+            elif isinstance(self._where, str):
                 # One that a dead server left would mislead clients.
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(key_path(where))
-            self._server = _LinkServer(self._listening, authkey, self._take)
+                    os.unlink(_key_path(self._where))
+            self._server = _LinkServer(listening, authkey, self._take)
             self._server.start()
         except BaseException:
-            self._release()
-            self._listening.socket.close()
+            self._remove_key()
+            listening.close()
             raise
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._release()
+            self._remove_key()
+            self._server.listening.release()
             await asyncio.shield(asyncio.to_thread(self._server.stop))
 
-    def _release(self) -> None:
+    def _remove_key(self) -> None:
         if self._key_file is not None:
             self._key_file.remove()  # before another server may come, and use it
-        self._listening.release()
 
     def _take(self, sock: socket.socket) -> None:
         try:
@@ -171,7 +177,7 @@ class ManagerListener(Listener):
 
     async def _become_link(self, sock: socket.socket) -> None:
         try:
-            link = new_link(self._accept, self._identify, self._listening.address)
+            link = new_link(self._accept, self._where, serving=True)
             await self._loop.connect_accepted_socket(lambda: link, sock)
         except BaseException as exc:
             sock.close()

@@ -39,7 +39,7 @@ class InboxAcceptor(ServerBackend):
         return self._address
 
     async def open(self) -> None:
-        await self._consumer.open()
+        await self._consumer.connect()
         logger.info("serving %s", self._address)
 
     async def run(self) -> None:
@@ -55,7 +55,7 @@ class InboxAcceptor(ServerBackend):
                 if task.cancelling():
                     return
                 try:
-                    await self._consumer.open()
+                    await self._consumer.connect()
                     break
                 except Exception as exc:
                     if str(exc) != reason:

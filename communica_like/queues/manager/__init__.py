@@ -1,7 +1,7 @@
 """Queues in a process: a host holds them, any number of processes use them.
 
 How an item travels. ``ManagerQueue`` (manager_queue) is what users have. It opens a ``RemoteQueue`` (remote)
-when it is first used (open): a ``HostClient`` (client) at a host of ours, or an ``IpcqClient`` (ipcq_client)
+when it is first used: a ``HostClient`` (client) at a host of ours, or an ``IpcqClient`` (ipcq_client)
 at another program's manager. At the host, a ``QueueHost`` (host) runs a ``QueueServer`` (server), which lets
 connections in by multiprocessing's protocol (``communica_like.managers``). From then on a connection of ours
 carries the frames of protocol, over a ``FramedSocket`` (framed_socket) at either end, and no pickles of the

@@ -1,11 +1,16 @@
-"""HostClient: the connection of a ManagerQueue to a queue of a QueueHost."""
+"""HostClient: the connection of a ManagerQueue to a queue of a QueueHost, or to another program's."""
 
 from __future__ import annotations
 
 import queue
 import socket
+from typing import Any
 
-from .protocol import LARGE, Frame, Item, Kind, join_frame
+from ...exceptions import LinkError
+from ...managers.client import dial, request
+from ...managers.peer import Address, address_text
+from .ipcq_client import IpcqClient
+from .protocol import ATTACH_QUEUE, LARGE, VERSION, Frame, Item, Kind, join_frame
 from .remote import Lease, RemoteQueue
 from .request_channel import RequestChannel
 
@@ -34,9 +39,8 @@ class HostClient(RemoteQueue):
     # -- from any thread
 
     def get_nowait(self, lease: Lease) -> None:
-        number = lease.number = self._channel.new_number()
-        data = join_frame(Kind.GET, number) + join_frame(Kind.NOW, number)
-        lease.item = self._channel.call(number, data).item
+        lease.number = self._channel.new_number()
+        lease.item = self._channel.call(lease.number, Kind.GET, now=True).item
         if lease.item is None:
             lease.void()
             raise queue.Empty
@@ -46,8 +50,7 @@ class HostClient(RemoteQueue):
             self._channel.commit(join_frame(Kind.POST, 0, item))
             return
         number = self._channel.new_number()
-        data = join_frame(Kind.PUT, number, item) + join_frame(Kind.NOW, number)
-        if self._channel.call(number, data).kind is Kind.REFUSED:
+        if self._channel.call(number, Kind.PUT, item, now=True).kind is Kind.REFUSED:
             raise queue.Full
         self._commit(number)
 
@@ -61,23 +64,22 @@ class HostClient(RemoteQueue):
             self._channel.give_back(lease.number)
 
     def size(self) -> Frame:
-        number = self._channel.new_number()
-        return self._channel.call(number, join_frame(Kind.SIZE, number))
+        return self._channel.call(self._channel.new_number(), Kind.SIZE)
 
     def task_done(self) -> None:
-        number = self._channel.new_number()
-        done = self._channel.call(number, join_frame(Kind.TASK_DONE, number), unknown=True)
+        done = self._channel.call(self._channel.new_number(), Kind.TASK_DONE, unknown=True)
         if done.kind is Kind.REFUSED:
             raise ValueError("task_done() called too many times")
 
     # -- from the event loop
 
     async def get(self, lease: Lease, timeout: float | None) -> None:
-        number = lease.number = self._channel.new_number()
-        answer = await self._channel.ask(number, join_frame(Kind.GET, number), timeout)
+        lease.number = self._channel.new_number()
+        answer = await self._channel.ask(lease.number, Kind.GET, timeout=timeout)
         if answer.kind is Kind.REFUSED:
             raise queue.Empty
-        await self._until_sent(number)
+        if self._channel.unsent:
+            await self._channel.until_sent(lease.number)
         lease.item = answer.item
 
     async def put(self, item: Item, timeout: float | None) -> None:
@@ -86,17 +88,17 @@ class HostClient(RemoteQueue):
         number = self._channel.new_number()
         self._puts += 1
         try:
-            answer = await self._channel.ask(number, join_frame(Kind.PUT, number, item), timeout)
+            answer = await self._channel.ask(number, Kind.PUT, item, timeout=timeout)
             if answer.kind is Kind.REFUSED:
                 raise queue.Full
-            await self._until_sent(number)
+            if self._channel.unsent:
+                await self._channel.until_sent(number)
             self._commit(number)
         finally:
             self._puts -= 1
 
     async def join(self) -> None:
-        number = self._channel.new_number()
-        await self._channel.ask(number, join_frame(Kind.JOIN, number))
+        await self._channel.ask(self._channel.new_number(), Kind.JOIN)
 
     def close(self) -> None:
         self._channel.close()
@@ -114,11 +116,23 @@ class HostClient(RemoteQueue):
             self._channel.give_back(number)
             raise
 
-    async def _until_sent(self, number: int) -> None:
-        """Wait until an ACK or COMMIT has nothing before it; give the request back if that fails."""
-        try:
-            if self._channel.unsent:
-                await self._channel.until_sent()
-        except BaseException:
-            self._channel.give_back(number)
+
+def open_queue(address: Address, authkey: bytes, ident: Any, max_items: int) -> RemoteQueue:
+    """Return a connection to a queue. Blocking, but not for more than some seconds.
+
+    Raises:
+        LinkRefused, AuthenticationError, InsecureAddress, LinkError: as ``dial``.
+    """
+    where = address_text(address)
+    connection = dial(address, authkey, foreign=True)
+    try:
+        if connection.foreign:
+            connection.close()
+            return IpcqClient(address, authkey, ident)
+        capacity = request(connection, None, ATTACH_QUEUE, VERSION, ident, max_items)
+        return HostClient(connection.detach(), where, capacity)
+    except BaseException as exc:
+        connection.close()
+        if isinstance(exc, LinkError) or not isinstance(exc, Exception):
             raise
+        raise LinkError(f"the manager at {where} refuses the queue {ident!r}: {exc}") from exc

@@ -9,8 +9,6 @@ from importlib import import_module
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ...managers.listening import ListeningAddress
-
 if TYPE_CHECKING:
     from .server import QueueServer
 
@@ -57,7 +55,6 @@ class QueueHost:
         self.authkey = secrets.token_bytes(32) if authkey is None else bytes(authkey)
         self._max_items = max_items
         self._registry = registry
-        self._listening: ListeningAddress | None = None
         self._server: QueueServer | None = None
 
     def __repr__(self) -> str:
@@ -68,19 +65,9 @@ class QueueHost:
             raise RuntimeError("the host serves already")
         # multiprocessing takes longer to import than all of this library.
         server_module = import_module("communica_like.queues.manager.server")
-        listening = ListeningAddress(self.address)
-        try:
-            self._server = server_module.QueueServer(
-                listening.socket, listening.address, self.authkey, self._max_items, self._registry
-            )
-            self._server.start()
-        except BaseException:
-            listening.release()
-            listening.socket.close()
-            self._server = None
-            raise
-        self._listening = listening
-        self.address = listening.address
+        server = server_module.QueueServer(self.address, self.authkey, self._max_items, self._registry)
+        server.start()
+        self._server, self.address = server, server.address
         return self
 
     async def __aexit__(
@@ -93,8 +80,7 @@ class QueueHost:
 
         If this is cancelled, the rest is done in the background.
         """
-        server, listening = self._server, self._listening
-        self._server = self._listening = None
-        if server is not None and listening is not None:
-            listening.release()
+        server, self._server = self._server, None
+        if server is not None:
+            server.listening.release()  # at once: at the end of the interpreter, threads cannot be started
             await asyncio.shield(asyncio.to_thread(server.stop))

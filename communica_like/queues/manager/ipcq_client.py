@@ -205,13 +205,24 @@ class IpcqClient(RemoteQueue):
             if self._lost or (self._closed and method != "put"):
                 raise self._gone(sent=False)
             try:
-                return request(self._calls, self._ident, method, *arguments, timeout=_CALL_TIMEOUT)
+                return self._request(self._calls, method, *arguments, timeout=_CALL_TIMEOUT)
             except (queue.Empty, queue.Full):
                 raise
             except Exception as exc:  # whatever goes wrong there; a late answer would pass for the next
                 self._lost = True
                 self._calls.close()
                 raise self._gone(exc, sent=method == "put") from exc
+
+    def _request(self, connection: SocketConnection, method: str, *arguments: Any, timeout: float) -> Any:
+        """Call the queue. A None is true if the connection goes on after it.
+
+        A server that stops ends a connection with a None, whether it was asked, and for what, or not. For a
+        put, which is answered with None anyway, that is no matter: what was put would be lost now, too.
+        """
+        answer = request(connection, self._ident, method, *arguments, timeout=timeout)
+        if answer is None and method != "put":
+            request(connection, self._ident, "qsize", timeout=_CALL_TIMEOUT)
+        return answer
 
     def _gone(self, cause: Exception | None = None, *, sent: bool) -> Exception:
         if self._closed:
@@ -264,7 +275,7 @@ class IpcqClient(RemoteQueue):
 
     def _fetch(self, connection: SocketConnection) -> None:
         try:
-            found = request(connection, self._ident, "get", True, _FETCH_WAIT, timeout=_FETCH_TIMEOUT)
+            found = self._request(connection, "get", True, _FETCH_WAIT, timeout=_FETCH_TIMEOUT)
             self._kept.append(Item.of(found))
         except queue.Empty:
             pass

@@ -24,8 +24,8 @@ class IpcqProxy:
         connection: the program's.
         loop: the host's.
 
-    Raises (all calls):
-        SystemExit: the connection ended, and so does its thread. No item was taken, none was put.
+    Attributes:
+        leased: whether the last answer holds an item, which the program has not been sent yet.
     """
 
     def __init__(self, connection: SocketConnection, loop: ServerLoop) -> None:
@@ -35,36 +35,32 @@ class IpcqProxy:
         self._number = 0
         self._answers: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._queue: HostedQueue | None = None  # of the call that was made last
-        self._leased = False
+        self.leased = False
 
-    def get(self, source: HostedQueue, block: bool, timeout: float | None) -> Item:
-        """Lease an item, until it is sent to the program."""
-        answer = self._ask(source, source.get, timeout=timeout if block else 0.0)
-        if answer.item is None:
-            raise queue.Empty
-        self._leased = True
-        return answer.item
+    def ask(
+        self, queue_: HostedQueue, call: Callable[..., object], *arguments: Any, limit: float | None
+    ) -> Frame:
+        """Ask a queue, which answers at once after *limit* seconds.
 
-    def put(self, sink: HostedQueue, obj: Any, block: bool, timeout: float | None) -> None:
-        """Put an object."""
-        item = obj if isinstance(obj, Item) else Item.of(obj)
-        answer = self._ask(sink, sink.put, item, timeout=timeout if block else 0.0)
-        if answer.kind is not Kind.ROOM:
-            raise queue.Full
-        self._loop.call(partial(sink.commit, self, self._number))
+        Raises:
+            SystemExit: the connection ended, and so does its thread. No item was taken, none was put.
+        """
+        self._queue = queue_
+        self._number += 1
+        self._loop.call(partial(self._begin, call, *arguments))
+        answer: Frame | None
+        try:
+            answer = self._answers.get(timeout=None if limit is None else max(0.0, limit))
+        except queue.Empty:
+            self.state(HostedQueue.now)
+            answer = self._answers.get()
+        if answer is None:
+            raise SystemExit(0)
+        return answer
 
-    def join(self, source: HostedQueue) -> None:
-        """Wait until work on all that was put is done."""
-        self._ask(source, source.join)
-
-    def task_done(self, source: HostedQueue) -> None:
-        """Count the work on an item as done."""
-        if self._ask(source, source.task_done).kind is Kind.REFUSED:
-            raise ValueError("task_done() called too many times")
-
-    def size(self, source: HostedQueue) -> Frame:
-        """Return how many items there are, and places taken."""
-        return self._ask(source, source.size)
+    def state(self, call: Callable[..., object]) -> None:
+        """Tell the queue something of what was asked last."""
+        self._loop.call(partial(call, self._queue, self, self._number))
 
     def send(self, answer: Any) -> None:
         """Send an answer to the program: acknowledge its item, or give it back if that fails."""
@@ -77,17 +73,16 @@ class IpcqProxy:
 
     def answered(self, sent: bool) -> None:
         """Acknowledge the item of the last answer, or give it back."""
-        if self._leased and self._queue is not None:
-            self._leased = False
-            self._loop.call(partial(self._queue.ack if sent else self._queue.back, self, self._number))
+        if self.leased:
+            self.leased = False
+            self.state(HostedQueue.ack if sent else HostedQueue.back)
 
     # -- the queue's side: see Client
 
     def tell(self, kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0) -> None:
-        if kind is Kind.LATER:
-            return
-        self._loop.dismiss(self)
-        self._answers.put(Frame(kind, number, item, size, used))
+        if kind is not Kind.LATER:
+            self._loop.dismiss(self)
+            self._answers.put(Frame(kind, number, item, size, used))
 
     # -- the loop's side: see Member
 
@@ -107,25 +102,9 @@ class IpcqProxy:
 
     # --
 
-    def _ask(
-        self, queue_: HostedQueue, call: Callable[..., object], *arguments: Any, timeout: float | None = None
-    ) -> Frame:
-        self._queue = queue_
-        self._number += 1
-        self._loop.call(partial(self._begin, call, self._number, *arguments))
-        answer: Frame | None
-        try:
-            answer = self._answers.get(timeout=None if timeout is None else max(0.0, timeout))
-        except queue.Empty:
-            self._loop.call(partial(queue_.now, self, self._number))
-            answer = self._answers.get()
-        if answer is None:
-            raise SystemExit(0)
-        return answer
-
-    def _begin(self, call: Callable[..., object], number: int, *arguments: Any) -> None:
+    def _begin(self, call: Callable[..., object], *arguments: Any) -> None:
         self._loop.admit(self)
-        call(self, number, *arguments)
+        call(self._queue, self, self._number, *arguments)
 
 
 class ProxiedQueue:
@@ -141,10 +120,17 @@ class ProxiedQueue:
         self._proxies = proxies
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        self._proxy().put(self._hosted, item, block, timeout)
+        made = item if isinstance(item, Item) else Item.of(item)
+        if self._ask(HostedQueue.put, made, limit=timeout if block else 0.0).kind is not Kind.ROOM:
+            raise queue.Full
+        self._proxies.current.state(HostedQueue.commit)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Item:
-        return self._proxy().get(self._hosted, block, timeout)
+        item = self._ask(HostedQueue.get, limit=timeout if block else 0.0).item
+        if item is None:
+            raise queue.Empty
+        self._proxies.current.leased = True
+        return item
 
     def put_nowait(self, item: Any) -> None:
         self.put(item, False)
@@ -153,20 +139,21 @@ class ProxiedQueue:
         return self.get(False)
 
     def qsize(self) -> int:
-        return self._proxy().size(self._hosted).size
+        return self._ask(HostedQueue.size).size
 
     def empty(self) -> bool:
         return not self.qsize()
 
     def full(self) -> bool:
-        return 0 < self._hosted.max_items <= self._proxy().size(self._hosted).used
+        return 0 < self._hosted.max_items <= self._ask(HostedQueue.size).used
 
     def task_done(self) -> None:
-        self._proxy().task_done(self._hosted)
+        if self._ask(HostedQueue.task_done).kind is Kind.REFUSED:
+            raise ValueError("task_done() called too many times")
 
     def join(self) -> None:
-        self._proxy().join(self._hosted)
+        self._ask(HostedQueue.join)
 
-    def _proxy(self) -> IpcqProxy:
+    def _ask(self, call: Callable[..., object], *arguments: Item, limit: float | None = None) -> Frame:
         proxy: IpcqProxy = self._proxies.current
-        return proxy
+        return proxy.ask(self._hosted, call, *arguments, limit=limit)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...abc import Guarantees, Serializer
@@ -171,9 +170,7 @@ class ManagerQueue(WaitingQueue):
         await self._entered()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
         if self._remote is not None and os.getpid() == self._process:
             await self._remote.wait_closed()
@@ -241,8 +238,8 @@ class ManagerQueue(WaitingQueue):
                 if self._remote is not None:
                     self._remote.close()
                 # multiprocessing takes longer to import than all of this library.
-                opener = import_module("communica_like.queues.manager.open")
-                self._remote = opener.open_queue(self.address, self._authkey, self.ident, self._max_items)
+                client = import_module("communica_like.queues.manager.client")
+                self._remote = client.open_queue(self.address, self._authkey, self.ident, self._max_items)
                 if self._closed:  # meanwhile, perhaps too early to find it here
                     self._remote.close()
                     raise Closed("the queue is closed")

@@ -44,7 +44,7 @@ _COUNTS: Final = struct.Struct("!QQ")
 
 
 class Kind(IntEnum):
-    """What a frame says."""
+    """What a frame says. Up to JOIN they come from clients, and name methods of HostedQueue."""
 
     GET = 1
     PUT = 2
@@ -84,9 +84,6 @@ class Item(NamedTuple):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (pickle.loads if self.pickled else bytes), (self.data,)
-
-    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        return self.__reduce__()
 
     @classmethod
     def of(cls, obj: Any) -> Item:

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from ...exceptions import Closed, ConnectionLost
 from ...system import fork
 from ..base import FdWatcher
 from .framed_socket import QUICK, FramedSocket, give_way
-from .protocol import Frame, Kind, join_frame, split_frame
+from .protocol import Frame, Item, Kind, join_frame, split_frame
 
 _ANSWER_TIMEOUT: Final = 5.0  # seconds for an answer that takes no waiting
 _LOOK_TIMEOUT: Final = 0.0005  # for which the event loop stands still; most come in a tenth of that
@@ -28,6 +29,7 @@ _POLLIN: Final = getattr(select, "POLLIN", 1)
 _POLLOUT: Final = getattr(select, "POLLOUT", 4)
 
 
+@dataclass(slots=True)
 class _Question:
     """What is asked under one number.
 
@@ -37,12 +39,9 @@ class _Question:
         waits: the loop and the future of a task that waits; None: the caller reads for itself.
     """
 
-    __slots__ = ("answers", "later", "waits")
-
-    def __init__(self) -> None:
-        self.answers: list[Frame | None] = []
-        self.later = False
-        self.waits: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+    answers: list[Frame | None] = field(default_factory=list)
+    later: bool = False
+    waits: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
 
 class RequestChannel:
@@ -98,33 +97,39 @@ class RequestChannel:
 
     # -- asking
 
-    def call(self, number: int, data: bytes, *, unknown: bool = False) -> Frame:
+    def call(
+        self, number: int, kind: Kind, item: Item | None = None, *, now: bool = False, unknown: bool = False
+    ) -> Frame:
         """Ask, and wait for the answer in this thread.
 
         Args:
+            now: whether the host is to answer at once.
             unknown: whether something may have been done if there is no answer.
         """
+        data = join_frame(kind, number, item)
         deadline = time.monotonic() + _answer_timeout(data)
         try:
             question = self._register(number)
-            self.send(data)
+            self.send(data + join_frame(Kind.NOW, number) if now else data)
             while not question.answers:
                 left = max(0.0, deadline - time.monotonic())
                 if not self._read(left, partial(self._read_for, question, deadline)):
-                    raise self._silent(sent=unknown)
+                    raise self._gone("does not answer", sent=unknown)
         except BaseException:  # Ctrl-C among them
             self.give_back(number)
             self._wake_loop()
             raise
         return self._answer(question, unknown)
 
-    async def ask(self, number: int, data: bytes, timeout: float | None = None) -> Frame:
+    async def ask(
+        self, number: int, kind: Kind, item: Item | None = None, *, timeout: float | None = None
+    ) -> Frame:
         """Ask, and wait for the answer in a task. If it is cancelled, the request is given back.
 
         Args:
             timeout: seconds; then the host is to answer at once. None: no limit.
         """
-        now = join_frame(Kind.NOW, number)
+        data, now = join_frame(kind, number, item), join_frame(Kind.NOW, number)
         hurried = timeout is not None and timeout <= 0
         try:
             question = self._register(number)
@@ -140,7 +145,7 @@ class RequestChannel:
             if not question.answers:
                 await self._wait_for(question, _answer_timeout(data))
             if not question.answers:
-                raise self._silent(sent=False)
+                raise self._gone("does not answer", sent=False)
         except BaseException:
             self.give_back(number)
             raise
@@ -245,11 +250,14 @@ class RequestChannel:
         while not self.try_commit(data):
             self._send_rest(sent=False)
 
-    async def until_sent(self) -> None:
-        """Wait in a task until nothing is unsent, and the socket takes more."""
-        while self._frames.unsent:
-            number = self.new_number()
-            await self.ask(number, join_frame(Kind.SIZE, number))  # what was sent before is there by then
+    async def until_sent(self, number: int) -> None:
+        """Wait in a task until nothing is before an ACK or COMMIT; if that fails, give its request back."""
+        try:
+            while self._frames.unsent:
+                await self.ask(self.new_number(), Kind.SIZE)  # what was sent before is there by then
+        except BaseException:
+            self.give_back(number)
+            raise
 
     def _send_rest(self, *, sent: bool) -> None:
         """Wait in this thread until the socket takes more, and nothing is unsent."""
@@ -258,7 +266,7 @@ class RequestChannel:
             if self._lost:
                 raise self._gone(sent=sent)
             if not self._ready(_POLLOUT, deadline):
-                raise self._silent(sent=sent)
+                raise self._gone("does not answer", sent=sent)
             self._flush()
             if not self._frames.unsent:
                 return
@@ -343,7 +351,7 @@ class RequestChannel:
         if question.waits is None:
             return
         loop, done = question.waits
-        if loop is _running_loop():
+        if loop is asyncio._get_running_loop():
             _settle(done)
             return
         try:
@@ -362,7 +370,7 @@ class RequestChannel:
             return
         self._frames.hang_up()  # a thread that reads is done
         try:
-            if self._loop is None or self._loop is _running_loop():
+            if self._loop is None or self._loop is asyncio._get_running_loop():
                 self._end()
             else:
                 self._loop.call_soon_threadsafe(self._end)
@@ -389,20 +397,10 @@ class RequestChannel:
             self._tell(question, None)
             self._questions.pop(number, None)
 
-    def _gone(self, *, sent: bool) -> Exception:
+    def _gone(self, why: str = "is gone", *, sent: bool) -> Exception:
         if self._closed:
             return Closed("the queue is closed")
-        return ConnectionLost(f"the host of queues at {self._where} is gone", sent)
-
-    def _silent(self, *, sent: bool) -> ConnectionLost:
-        return ConnectionLost(f"the host of queues at {self._where} does not answer", sent)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
+        return ConnectionLost(f"the host of queues at {self._where} {why}", sent)
 
 
 def _answer_timeout(data: bytes) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Mapping
 from multiprocessing.reduction import ForkingPickler
@@ -10,6 +9,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ...managers.connection import SocketConnection
+from ...managers.listening import ListeningAddress
+from ...managers.peer import Address
 from ...managers.server import ManagerServer
 from .hosted_queue import HostedQueue
 from .ipcq_proxy import IpcqProxy, ProxiedQueue
@@ -27,26 +28,23 @@ class QueueServer(ManagerServer):
     """Makes a queue when its ident is first asked for, and keeps it as long as it serves.
 
     Args:
-        listening, address, authkey: as for ManagerServer.
-        max_items: of queues whose first user does not say how many items they hold; 0: any number.
-        registry: what clients may create beside queues.
+        address, authkey, max_items, registry: as for QueueHost.
     """
 
     def __init__(
         self,
-        listening: socket.socket,
-        address: Any,
+        address: Address | None,
         authkey: bytes,
         max_items: int = 0,
         registry: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
     ) -> None:
         queues = {"get_queue": (self._proxied_queue, _EXPOSED, None, None)}
-        super().__init__(listening, address, authkey, {**queues, **registry})
+        super().__init__(ListeningAddress(address, authkey), authkey, {**queues, **registry})
         self.public.append(ATTACH_QUEUE)
         self._max_items = max_items
         self._queues: dict[Any, HostedQueue] = {}
         self._proxied: dict[Any, ProxiedQueue] = {}
-        self._loop = ServerLoop(f"communica_like queues {address}")
+        self._loop = ServerLoop(f"communica_like queues {self._where}")
         self._proxies = threading.local()
         self._queues_lock = threading.Lock()
 
@@ -61,8 +59,12 @@ class QueueServer(ManagerServer):
 
     def start(self) -> None:
         """Begin to serve."""
-        self._loop.start()
-        super().start()
+        try:
+            self._loop.start()
+            super().start()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End all connections, and wait for their threads, a few seconds at most."""
@@ -87,6 +89,7 @@ class QueueServer(ManagerServer):
         conn.send = proxy.send
         try:
             super().serve_client(conn)
+            raise SystemExit(0)  # at a stop: to return is to send None once more, as an answer to what comes
         finally:
             proxy.answered(False)
 

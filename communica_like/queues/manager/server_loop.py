@@ -82,7 +82,8 @@ class ServerLoop:
         """End all connections and the thread, in a few seconds at most. What was not sent is dropped."""
         self._stopping = True
         self._wake()
-        self._thread.join(_JOIN_TIMEOUT)
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_TIMEOUT)
 
     # -- from any thread
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable
 from typing import Final
 
 from ...exceptions import RemoteProtocolError
@@ -42,6 +41,12 @@ class QueueService:
     def tell(self, kind: Kind, number: int, item: Item | None = None, size: int = 0, used: int = 0) -> None:
         self._send(join_frame(kind, number, item, size, used))
 
+    def _send(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # the end, which is found by receiving
+            self._frames.send(data)
+        if self._frames.unsent:
+            self._loop.watch_room(self)
+
     # -- the loop's side: see Member
 
     def fileno(self) -> int:
@@ -68,12 +73,6 @@ class QueueService:
 
     # --
 
-    def _send(self, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # the end, which is found by receiving
-            self._frames.send(data)
-        if self._frames.unsent:
-            self._loop.watch_room(self)
-
     def _received(self, data: bytes) -> None:
         frame = split_frame(data)
         call = _CALLS.get(frame.kind)
@@ -82,16 +81,4 @@ class QueueService:
         call(self._queue, self, frame.number, *(() if frame.item is None else (frame.item,)))
 
 
-_CALLS: Final[dict[Kind, Callable[..., object]]] = {
-    Kind.GET: HostedQueue.get,
-    Kind.PUT: HostedQueue.put,
-    Kind.NOW: HostedQueue.now,
-    Kind.ACK: HostedQueue.ack,
-    Kind.COMMIT: HostedQueue.commit,
-    Kind.POST: HostedQueue.post,
-    Kind.BACK: HostedQueue.back,
-    Kind.UNACK: HostedQueue.unack,
-    Kind.SIZE: HostedQueue.size,
-    Kind.TASK_DONE: HostedQueue.task_done,
-    Kind.JOIN: HostedQueue.join,
-}
+_CALLS: Final = {kind: getattr(HostedQueue, kind.name.lower()) for kind in Kind if kind < Kind.ITEM}

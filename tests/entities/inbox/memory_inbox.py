@@ -96,17 +96,17 @@ class MemoryConsumer(MemoryEnd, Consumer):
         self.user = user
         self.deliveries: dict[int, MemoryDelivery] = {}
 
-    async def open(self) -> None:
+    async def connect(self) -> None:
         self.over = asyncio.get_running_loop().create_future()
         self.inbox.consumers.append(self)
         asyncio.get_running_loop().call_soon(self.inbox.deliver)
 
     async def stop(self) -> None:
-        self.inbox.consumers.remove(self)
-
-    async def close(self) -> None:
         if self in self.inbox.consumers:
             self.inbox.consumers.remove(self)
+
+    async def close(self) -> None:
+        await self.stop()
         self.over = None
 
 

@@ -29,7 +29,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[End]:
     def open_queue(address: object, authkey: object, ident: object, max_items: int) -> HostClient:
         return HostClient(ours, "there", max_items)
 
-    monkeypatch.setattr("communica_like.queues.manager.open.open_queue", open_queue)
+    monkeypatch.setattr("communica_like.queues.manager.client.open_queue", open_queue)
     with theirs:
         yield End(theirs)
 
@@ -375,7 +375,7 @@ async def test_all_who_wait_hear_of_the_end(played: End) -> None:
 async def test_those_who_wait_for_the_connection_go_on_as_they_came(
     played: End, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from communica_like.queues.manager import open as opening
+    from communica_like.queues.manager import client as opening
 
     begun, go_on = threading.Event(), threading.Event()
     at_once = opening.open_queue
