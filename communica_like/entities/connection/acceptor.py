@@ -26,23 +26,14 @@ _POLL_INTERVAL: Final = 0.25
 class Acceptor(ServerBackend):
     """Makes the handshakes of new links, and gives each to its session, or begins one.
 
-    Args:
-        connector: where to listen.
-        limits: this side's.
-        handshake_timeout: seconds that a new link has for its handshake.
-        duplicates: what happens to a client whose id is in use by a live client.
-        handlers: for what clients send.
+    Args: see SimpleServer; *duplicates* is its ``duplicate_clients``.
     """
 
     clients: ClientSessions
 
     def __init__(
-        self,
-        connector: Connector,
-        limits: Limits,
-        handshake_timeout: float,
-        duplicates: DuplicatePolicy,
-        handlers: HandlerSet,
+        self, connector: Connector, limits: Limits, handshake_timeout: float, duplicates: DuplicatePolicy,
+        handlers: HandlerSet
     ) -> None:
         self._connector = connector
         self._limits = limits
@@ -143,10 +134,7 @@ class Acceptor(ServerBackend):
         receiver.handshake.accept(session_id, resumed=False, received=0)
         receiver.send()
         driver = SessionDriver(
-            hello.client_id,
-            self._limits,
-            self._handlers,
-            self._closing_links,
+            hello.client_id, self._limits, self._handlers, self._closing_links,
             keep=False,
             on_link_lost=lambda driver: None,  # it waits for its client to come back
             on_ended=self.clients.on_ended,
