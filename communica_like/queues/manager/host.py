@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from importlib import import_module
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ class QueueHost:
         self._server, self.address = server, server.address
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from importlib import import_module
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...abc import Guarantees, Serializer
@@ -120,9 +119,8 @@ class ManagerQueue(WaitingQueue):
         return self._taken(lease)
 
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        data, deadline = self._item_of(item), _deadline(timeout)
-        remote = await self._entered()
-        await remote.put(data, _left(deadline))
+        made, deadline = self._item_of(item), _deadline(timeout)
+        await (await self._entered()).put(made, _left(deadline))
 
     async def get(self, *, timeout: float | None = None) -> Any:
         lease = Lease()
@@ -158,8 +156,7 @@ class ManagerQueue(WaitingQueue):
 
         Cancelling it does no harm.
         """
-        remote = await self._entered()
-        await remote.join()
+        await (await self._entered()).join()
 
     def close(self) -> None:
         """Let go of the queue; calls that wait here end with Closed. Items stay where they are."""
@@ -171,9 +168,7 @@ class ManagerQueue(WaitingQueue):
         await self._entered()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
         if self._remote is not None and os.getpid() == self._process:
             await self._remote.wait_closed()
