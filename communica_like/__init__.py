@@ -1,4 +1,18 @@
-"""communica_like: requests and one-way messages between processes, on asyncio."""
+"""communica_like: requests and one-way messages between processes, on asyncio.
+
+A program makes an *entity* of a *connector* and, if JSON will not do, a *serializer*. SimpleServer and
+SimpleClient have one handler, RouteServer and RouteClient handlers by name. ``request()`` returns the
+handler's result; ``throw()`` returns once the message is in a bounded outbox. Once connected, either side may
+call the other.
+
+A call passes through four floors. The entity (entities/) dumps the data and hands the bytes to a *session*
+(session/), a state machine without I/O that numbers, acknowledges and replays messages as frames (wire/). The
+session's driver writes them to a *link*, which the connector (connectors/) made and may replace. On the other
+side the same floors lead up to a handler. blocking/ adapts all of it to programs without an event loop;
+logging/ and testing/ are built on top. queues/ holds one-way queues, for users and for connectors.
+
+This module only re-exports what users import. Connectors load on first use, and nothing here imports anyio.
+"""
 
 from typing import TYPE_CHECKING, Any
 

@@ -39,7 +39,7 @@ def clear(directory: Path) -> None:
     for path in directory.glob("owned-*"):
         owned = registry._read(path)
         if owned is not None:
-            registry._REMOVE[owned[0]](owned[1])
+            registry._remove(*owned)
 
 
 def entries_of(directory: Path) -> list[str]:

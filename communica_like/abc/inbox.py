@@ -52,7 +52,32 @@ class PublisherUser(Protocol):
         """The broker does not take messages of this size; the publisher has forgotten it."""
 
 
-class Publisher(ABC):
+class InboxConnection(ABC):
+    """What a client and a server have of an inbox: a connection to its broker."""
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Connect to the broker, and make the inbox if it is missing; a consumer starts consuming.
+
+        Raises:
+            LinkError: the attempt failed; the message says why.
+
+        Cancelling it leaves nothing behind.
+        """
+
+    @abstractmethod
+    async def lost(self) -> str:
+        """Wait until the connection is lost; return the reason."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the connection until ``connect``, after what was published or acknowledged is written.
+
+        The broker delivers again, to any server, what a consumer has not acknowledged.
+        """
+
+
+class Publisher(InboxConnection):
     """A client's end of an inbox.
 
     It keeps each throw until the broker has confirmed it, and each request until its response or ``forget``.
@@ -76,30 +101,12 @@ class Publisher(ABC):
         """Why messages do not reach the inbox now; empty: no reason is known."""
 
     @abstractmethod
-    async def connect(self) -> None:
-        """Connect to the broker, and make the inbox if it is missing.
-
-        Raises:
-            LinkError: the attempt failed; the message says why.
-
-        Cancelling it leaves nothing behind.
-        """
-
-    @abstractmethod
-    async def lost(self) -> str:
-        """Wait until the connection is lost; return the reason."""
-
-    @abstractmethod
     def send(self, message: Message, /) -> None:
         """Publish a message, now or as soon as there is a connection."""
 
     @abstractmethod
     def forget(self, ident: int, /, *, cancel: bool = False) -> None:
         """Do not publish a message again; *cancel*: have servers cancel the request."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Write what was published, then close the connection until ``connect``."""
 
 
 class Delivery(ABC):
@@ -142,33 +149,12 @@ class ConsumerUser(Protocol):
         """The broker refused a response, and takes none of more than *size* bytes."""
 
 
-class Consumer(ABC):
+class Consumer(InboxConnection):
     """A server's end of an inbox."""
-
-    @abstractmethod
-    async def open(self) -> None:
-        """Connect to the broker, make the inbox if it is missing, and start consuming.
-
-        Raises:
-            LinkError: the attempt failed; the message says why.
-
-        Cancelling it leaves nothing behind.
-        """
-
-    @abstractmethod
-    async def lost(self) -> str:
-        """Wait until the connection is lost; return the reason."""
 
     @abstractmethod
     async def stop(self) -> None:
         """Stop consuming. Deliveries may still be acknowledged."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Close the connection, until ``open``.
-
-        The broker delivers again, to any server, what is not acknowledged.
-        """
 
 
 class SharedInbox(ABC):
@@ -180,4 +166,4 @@ class SharedInbox(ABC):
 
     @abstractmethod
     def consumer(self, user: ConsumerUser, /) -> Consumer:
-        """Return a server's end, not open yet."""
+        """Return a server's end, not connected yet."""

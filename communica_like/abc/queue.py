@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
+
+from ..exceptions import Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Guarantees:
         between_processes: other processes can open it.
         largest_item: bytes of the largest dumped item; None: limited by memory alone.
         capacity: how many items it holds; None: it depends on their sizes, or has no limit.
-        many_readers, many_writers: several processes may use it at once, and each item goes to one reader.
+        many_readers: several processes may get at once, and each item goes to one of them.
     """
 
     priority: bool = False
@@ -29,7 +30,6 @@ class Guarantees:
     largest_item: int | None = None
     capacity: int | None = None
     many_readers: bool = True
-    many_writers: bool = True
 
 
 class AsyncQueue(ABC):
@@ -105,14 +105,15 @@ class AsyncQueue(ABC):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
 
     def __aiter__(self) -> Self:
         """Iterate over items as ``get`` returns them, until the queue is closed here."""
         return self
 
-    @abstractmethod
-    async def __anext__(self) -> Any: ...
+    async def __anext__(self) -> Any:
+        try:
+            return await self.get()
+        except Closed:
+            raise StopAsyncIteration from None

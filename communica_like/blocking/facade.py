@@ -75,11 +75,7 @@ class Adapted(Generic[CoreT]):
 def awaited(
     method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[Any, P], T]:
-    """Return the blocking twin of an async method.
-
-    Args:
-        method: of the async class.
-    """
+    """Return the blocking twin of an async method."""
     name = method.__name__
 
     @functools.wraps(method)
@@ -107,14 +103,14 @@ def called(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any
 
 
 class Attribute(Generic[T]):
-    """A read-only twin of a property of the async class, read on the calling thread.
+    """A read-only twin of an attribute of the async class, read on the calling thread.
 
     Args:
-        of: the property.
+        of: the property, or the docstring of a plain attribute.
     """
 
-    def __init__(self, of: Callable[[Any], T]) -> None:
-        self.__doc__ = of.__doc__
+    def __init__(self, of: Callable[[Any], T] | str) -> None:
+        self.__doc__ = of if isinstance(of, str) else of.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import threading
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from ..entities.routes import Tables, each_table
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_Jobs = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]  # None ends a thread
 
 _AS_THEY_ARE = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
@@ -34,33 +37,43 @@ class Workers(Executor):
         if count < 1:
             raise ValueError(f"handlers need at least one thread, not {count}")
         self._count = count
-        self._lock = threading.Lock()
-        self._pool: _Threads | None = None
         self._wanted = False
+        self._lock = threading.Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._threads: list[threading.Thread] = []
+        self._jobs: _Jobs = SimpleQueue()
+        self._unfinished = 0  # jobs
 
     def start(self) -> None:
         """Start a thread if there are handlers: an exiting interpreter cannot start one any more."""
         if self._wanted:
             with self._lock:
-                self._current().grow()
+                self._grow(1)
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
         with self._lock:
-            self._current().take(future, partial(function, *args, **kwargs))
+            self._grow(self._unfinished + 1)
+            self._unfinished += 1
+            self._jobs.put((future, partial(function, *args, **kwargs)))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.dismiss(cancel_futures)
-            if wait:
-                for thread in pool.threads:
-                    thread.join()
+            jobs, threads = self._jobs, self._threads
+            self._begin()
+        with contextlib.suppress(Empty):
+            while cancel_futures and (job := jobs.get_nowait()) is not None:
+                job[0].cancel()
+        for _ in threads:
+            jobs.put(None)
+        for thread in threads if wait else ():
+            thread.join()
 
-    def wrap(self, handler: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a handler that calls this one in a thread. An ``async def`` handler is returned as it is."""
+    def wrap(self, handler: Any) -> Any:
+        """Return a handler that calls this one in a thread. None and ``async def`` come back as they are."""
         call = inspect.getattr_static(type(handler), "__call__", None)
         if not callable(handler) or any(test(handler) or test(call) for test in _AS_THEY_ARE):
             return handler
@@ -79,64 +92,22 @@ class Workers(Executor):
             copies.append(table)  # or what RouteTable.joined refuses
         return copies
 
-    def _current(self) -> _Threads:
-        if self._pool is None:
-            self._pool = _Threads(self._count)
-        return self._pool
-
-
-class _Threads:
-    """The threads between a start and a stop.
-
-    Args:
-        most: the largest number of threads.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.threads: list[threading.Thread] = []
-        self._most = most
-        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._unfinished = 0  # jobs
-
-    def grow(self) -> None:
-        """Start a thread for each job, up to the limit, and at least one."""
-        while len(self.threads) < min(max(1, self._unfinished), self._most):
-            thread = threading.Thread(target=self._work, name="communica_like handler", daemon=True)
+    def _grow(self, jobs: int) -> None:
+        """Start threads until there is one for each job, up to the limit."""
+        while len(self._threads) < min(jobs, self._count):
+            thread = threading.Thread(
+                target=self._work, args=(self._jobs,), name="communica_like handler", daemon=True
+            )
             try:
                 thread.start()
             except RuntimeError:
-                if not self.threads:
+                if not self._threads:
                     raise
                 return  # the interpreter exits, or the system's limit is reached: use those that exist
-            self.threads.append(thread)
+            self._threads.append(thread)
 
-    def take(self, future: Future[Any], function: Callable[[], Any]) -> None:
-        """Queue a job."""
-        with self._lock:
-            self._unfinished += 1
-        try:
-            self.grow()
-        except RuntimeError:
-            with self._lock:
-                self._unfinished -= 1
-            raise
-        self._jobs.put((future, function))
-
-    def dismiss(self, cancel: bool) -> None:
-        """End the threads after the queued jobs, or after cancelling those that have not started."""
-        while cancel:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
-            if job is not None:
-                job[0].cancel()
-        for _ in self.threads:
-            self._jobs.put(None)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+    def _work(self, jobs: _Jobs) -> None:
+        while (job := jobs.get()) is not None:
             future, function = job
             result: Any = None
             error: BaseException | None = None
@@ -151,7 +122,8 @@ class _Threads:
                 except BaseException as exc:
                     error = exc
             with self._lock:
-                self._unfinished -= 1
+                if jobs is self._jobs:  # not those before a shutdown
+                    self._unfinished -= 1
             if error is not None:
                 future.set_exception(error)
             elif wanted:

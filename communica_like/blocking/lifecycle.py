@@ -19,9 +19,8 @@ class Lifecycle(Adapted[CoreT], Generic[CoreT]):
     """Base of blocking objects that keep the portal, and threads, from their start to their end.
 
     Args:
-        core: the async object.
+        core, portal: as for Adapted.
         workers: the threads of its handlers.
-        portal: its event loop runs the async object; None uses the shared one.
     """
 
     def __init__(self, core: CoreT, workers: Workers, portal: Portal | None) -> None:
@@ -29,6 +28,9 @@ class Lifecycle(Adapted[CoreT], Generic[CoreT]):
         self._workers = workers
         self._staying = threading.Lock()
         self._stays = 0
+
+    def __repr__(self) -> str:
+        return f"<blocking {self._core!r}>"
 
     @abstractmethod
     def _lives(self) -> bool:

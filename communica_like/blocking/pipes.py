@@ -12,10 +12,10 @@ from typing import Any, Self
 
 from .. import queues
 from ..abc import Serializer
-from ..exceptions import Closed, SerializerError
+from ..exceptions import Closed
 from ..serializers import LiteralSerializer
 from .portal.portal import Portal
-from .queues.base import BlockingQueue, fails
+from .queues.base import BlockingQueue, not_dumped
 from .queues.raw import Message, MessageQueue
 from .queues.retry import refused
 
@@ -81,18 +81,13 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
     Attributes:
         path, history: as above.
 
-    Ctrl-C ends each method at once; an item that ``get`` has taken by then goes to the next ``get`` here. A
-    forked child opens the pipe anew at its first use.
+    Ctrl-C ends each method at once. An item that ``get`` has taken by then goes to the next ``get`` here;
+    that of a ``put`` may or may not have been put. A forked child opens the pipe anew at its first use.
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        history: bool = True,
-        serializer: Serializer | None = None,
-        *,
-        mode: int = 0o600,
-        portal: Portal | None = None,
+        self, path: str | os.PathLike[str], history: bool = True, serializer: Serializer | None = None, *,
+        mode: int = 0o600, portal: Portal | None = None,
     ) -> None:
         self.path = path
         self.history = history
@@ -139,9 +134,7 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
         try:
             return self._serializer.dump(msg)
         except Exception as exc:
-            if not fails(self._serializer.dump, msg):
-                raise
-            raise SerializerError(f"the item cannot be dumped: {exc!r}") from exc
+            not_dumped(exc, self._serializer.dump, msg)
 
     def put_nowait(self, msg: Any) -> None:
         """Put an item without blocking.
@@ -154,8 +147,8 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
         """
         try:
             data = self._serializer.dump(msg)
-        except Exception:
-            data = self._dump(msg)  # tells the serializer's error from a signal handler's
+        except Exception as exc:
+            not_dumped(exc, self._serializer.dump, msg)
         self._core.put_nowait(data)
 
     def put(self, msg: Any, *, timeout: float | None = None) -> None:
@@ -167,8 +160,6 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
         Raises:
             queue.Full: there was no room in time.
             MessageTooBig, SerializerError, Closed: as ``put_nowait``.
-
-        Ctrl-C ends it at once; the item may or may not have been put.
         """
         data = self._dump(msg)
         try:
@@ -185,9 +176,7 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
         Raises:
             queue.Empty: there was none in time.
             SerializerError: the item cannot be loaded. It has been removed from the queue.
-            Closed: the queue is not open.
-
-        Ctrl-C ends it at once, and loses no item.
+            Closed: the queue is not open, or was closed while this waited.
         """
         return self._get(timeout)
 
@@ -208,28 +197,11 @@ class PipeQueue(SimplePipeQueue):
     """
 
     async def put(self, msg: Any, *, timeout: float | None = None) -> None:  # type: ignore[override]
-        """Put an item, waiting for room. A cancelled call has put nothing.
-
-        Args:
-            timeout: seconds to wait; None waits as long as it takes.
-
-        Raises:
-            queue.Full: there was no room in time.
-            MessageTooBig, SerializerError, Closed: as ``put_nowait``.
-        """
+        """Do the same as SimplePipeQueue.put. A cancelled call has put nothing."""
         await self._core.put(self._dump(msg), timeout=timeout)
 
     async def get(self, *, timeout: float | None = None) -> Any:
-        """Take and return an item, waiting for one. A cancelled call has taken nothing.
-
-        Args:
-            timeout: seconds to wait; None waits as long as it takes.
-
-        Raises:
-            queue.Empty: there was none in time.
-            SerializerError: the item cannot be loaded. It has been removed from the queue.
-            Closed: the queue is not open, or was closed while this waited.
-        """
+        """Do the same as SimplePipeQueue.get. A cancelled call has taken nothing."""
         if self._kept.messages:
             return self._get(0)
         data, _ = await self._core.get(timeout=timeout)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from ..abc import Serializer
 from ..queues import PosixMQ
 from .portal.portal import Portal
-from .queues.errors import TRANSLATED, QueueError, queue_error
+from .queues.errors import TRANSLATED, QueueError, translated
 from .queues.pickled import PickledQueue
 from .queues.raw import Message, MessageQueue
 from .queues.retry import refused
@@ -71,29 +71,20 @@ class Queue(PickledQueue[_Messages]):
         FileExistsError: the queue exists, and *exclusive* is True.
         FeatureNotAvailable: posix_ipc is not installed.
 
-    Other processes may use ipcqueue for the same queue. Any thread may call any method at any
-    time. Ctrl-C ends each of them at once; an item that ``get`` has taken by then goes to the next ``get``
-    here. A forked child opens the queue anew, by its name, at its first use.
+    Other processes may use ipcqueue for the same queue. Any thread may call any method at any time. A forked
+    child opens the queue anew, by its name, at its first use.
+
+    A call that waits in the main thread ends with INTERRUPTED after a signal whose handler returns: nothing
+    is put or taken. Ctrl-C ends any call at once. An item that ``get`` has taken by then goes to the next
+    ``get`` here; that of a ``put`` may or may not have been put.
     """
 
     def __init__(
-        self,
-        name: str,
-        maxsize: int = 10,
-        maxmsgsize: int = 1024,
-        serializer: Serializer | None = None,
-        *,
-        mode: int = 0o600,
-        create: bool = True,
-        exclusive: bool = False,
-        portal: Portal | None = None,
+        self, name: str, maxsize: int = 10, maxmsgsize: int = 1024, serializer: Serializer | None = None, *,
+        mode: int = 0o600, create: bool = True, exclusive: bool = False, portal: Portal | None = None,
     ) -> None:
-        try:
+        with translated():
             core = _Messages(name, maxsize, maxmsgsize, mode=mode, create=create, exclusive=exclusive)
-        except FileExistsError:
-            raise
-        except TRANSLATED as exc:
-            raise queue_error(exc) from exc
         super().__init__(core, serializer, portal)
         self.name = name
 
@@ -104,11 +95,7 @@ class Queue(PickledQueue[_Messages]):
     _take = refused(PosixMQ.get, _Messages.take_nowait, queue.Empty)
 
     def put(
-        self,
-        item: Any,
-        block: bool = True,
-        timeout: float | None = None,
-        priority: int = 0,
+        self, item: Any, block: bool = True, timeout: float | None = None, priority: int = 0,
         pickle_protocol: int = 1,
     ) -> None:
         """Put an item.
@@ -122,11 +109,8 @@ class Queue(PickledQueue[_Messages]):
         Raises:
             queue.Full: there was no room in time; or at once, without *block*.
             QueueError: TOO_BIG_MESSAGE: the item is larger than maxmsgsize; INVALID_VALUE: the priority is
-                out of range; INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see below.
+                out of range; INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see the class.
             SerializerError: the item cannot be dumped; the cause is the serializer's exception.
-
-        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED, and
-        nothing is put. If the handler raises, as for Ctrl-C, the item may or may not have been put.
         """
         try:
             data = self._dump(item, pickle_protocol)
@@ -150,11 +134,8 @@ class Queue(PickledQueue[_Messages]):
 
         Raises:
             queue.Empty: there was none in time; or at once, without *block*.
-            QueueError: INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see below.
+            QueueError: INVALID_DESCRIPTOR: the queue is closed here; INTERRUPTED: see the class.
             SerializerError: the item cannot be loaded. It has been removed from the queue.
-
-        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED. Neither
-        that nor Ctrl-C loses an item.
         """
         try:
             return self._get(timeout if block else 0)
@@ -176,10 +157,8 @@ class Queue(PickledQueue[_Messages]):
         Raises:
             QueueError: DOES_NOT_EXIST: the name was removed before; NO_PERMISSIONS.
         """
-        try:
+        with translated(self._gone):
             self._core.unlink()
-        except TRANSLATED as exc:
-            raise self._error(exc) from exc
 
 
 def unlink(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from ..abc import Serializer
 from ..queues import SysVMQ
 from .portal.portal import Portal
-from .queues.errors import TRANSLATED, QueueError, queue_error
+from .queues.errors import TRANSLATED, QueueError, translated
 from .queues.pickled import PickledQueue
 from .queues.raw import Message, MessageQueue
 from .queues.retry import refused
@@ -19,14 +19,9 @@ _AT_ONCE = (False,)
 
 
 class _Messages(MessageQueue, SysVMQ):
-    def _dumped(self, item: Any, message_type: int) -> bytes:
+    def _dumped(self, item: Any, message_type: int = 1) -> bytes:
         fits = 0 < message_type < 2**31 and len(item) <= self._largest
         return item if fits else super()._dumped(item, message_type)
-
-    def _receive(self, message_type: int = 0) -> Any:
-        box: list[Message] = []
-        self.take_nowait(box, message_type)
-        return box[0]
 
     def take_nowait(self, box: list[Message], message_type: int = 0) -> None:
         self._check_open()
@@ -56,7 +51,7 @@ class _Messages(MessageQueue, SysVMQ):
     @property
     def max_bytes(self) -> int:
         """The queue's capacity in bytes of items."""
-        return self._max_bytes()
+        return self._field("max_size")
 
 
 class _KeyOverflow(QueueError, OverflowError):
@@ -82,33 +77,25 @@ class Queue(PickledQueue[_Messages]):
         FileExistsError: the queue exists, and *exclusive* is True.
         FeatureNotAvailable: sysv_ipc is not installed.
 
-    Other processes may use ipcqueue for the same queue. Any thread may call any method at any
-    time. Ctrl-C ends each of them at once; an item that ``get`` has taken by then goes to the next ``get``
-    here. A forked child opens the queue anew, by its key, at its first use.
+    Other processes may use ipcqueue for the same queue. Any thread may call any method at any time. A forked
+    child opens the queue anew, by its key, at its first use.
+
+    A call that waits in the main thread ends with INTERRUPTED after a signal whose handler returns: nothing
+    is put or taken. Ctrl-C ends any call at once. An item that ``get`` has taken by then goes to the next
+    ``get`` here; that of a ``put`` may or may not have been put.
     """
 
     _gone: ClassVar[int] = QueueError.INVALID_DESCRIPTOR
 
     def __init__(
-        self,
-        key: int | None = None,
-        max_bytes: int | None = None,
-        serializer: Serializer | None = None,
-        *,
-        mode: int = 0o600,
-        create: bool = True,
-        exclusive: bool = False,
-        portal: Portal | None = None,
+        self, key: int | None = None, max_bytes: int | None = None, serializer: Serializer | None = None, *,
+        mode: int = 0o600, create: bool = True, exclusive: bool = False, portal: Portal | None = None,
     ) -> None:
         if key is not None and not 0 <= key < 2**31:
             text = f"a key is a number from 1 to 2**31 - 1, or None, not {key!r}"
             raise _KeyOverflow(QueueError.INVALID_VALUE, text)
-        try:
+        with translated():
             core = _Messages(key, max_bytes, mode=mode, create=create, exclusive=exclusive)
-        except FileExistsError:
-            raise
-        except TRANSLATED as exc:
-            raise queue_error(exc) from exc
         super().__init__(core, serializer, portal)
         self.key = core.key
 
@@ -119,12 +106,7 @@ class Queue(PickledQueue[_Messages]):
     _take = refused(SysVMQ.get, _Messages.take_nowait, queue.Empty)
 
     def put(
-        self,
-        item: Any,
-        block: bool = True,
-        msg_type: int = 1,
-        pickle_protocol: int = 1,
-        *,
+        self, item: Any, block: bool = True, msg_type: int = 1, pickle_protocol: int = 1, *,
         timeout: float | None = None,
     ) -> None:
         """Put an item.
@@ -139,11 +121,8 @@ class Queue(PickledQueue[_Messages]):
             queue.Full: there was no room in time; or at once, without *block*.
             QueueError: TOO_BIG_MESSAGE: the item is larger than max_bytes or the system's limit;
                 INVALID_VALUE: the type is out of range; INVALID_DESCRIPTOR: closed here, or removed;
-                INTERRUPTED: see below.
+                INTERRUPTED: see the class.
             SerializerError: the item cannot be dumped; the cause is the serializer's exception.
-
-        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED, and
-        nothing is put. If the handler raises, as for Ctrl-C, the item may or may not have been put.
         """
         try:
             data = self._dump(item, pickle_protocol)
@@ -169,11 +148,8 @@ class Queue(PickledQueue[_Messages]):
 
         Raises:
             queue.Empty: there was none in time; or at once, without *block*.
-            QueueError: INVALID_DESCRIPTOR: the queue is closed here, or was removed; INTERRUPTED: see below.
+            QueueError: INVALID_DESCRIPTOR: closed here, or removed; INTERRUPTED: see the class.
             SerializerError: the item cannot be loaded. It has been removed from the queue.
-
-        While it waits in the main thread, a signal whose handler returns ends it with INTERRUPTED. Neither
-        that nor Ctrl-C loses an item.
         """
         try:
             return self._get(timeout if block else 0, message_type=msg_type)
@@ -186,10 +162,8 @@ class Queue(PickledQueue[_Messages]):
 
     def qattr(self) -> dict[str, int]:
         """Return ``{"size": 3, "max_bytes": 8192}``: items, and capacity in bytes."""
-        try:
+        with translated(self._gone):
             return {"size": self.qsize(), "max_bytes": self._core.max_bytes}
-        except TRANSLATED as exc:
-            raise self._error(exc) from exc
 
     def close(self, *, remove: bool = True) -> None:
         """Remove the queue with its items from the system, and close it.
@@ -218,7 +192,5 @@ class Queue(PickledQueue[_Messages]):
         Raises:
             QueueError: INVALID_DESCRIPTOR: it was removed before; NO_PERMISSIONS.
         """
-        try:
+        with translated(self._gone):
             self._core.unlink()
-        except TRANSLATED as exc:
-            raise self._error(exc) from exc

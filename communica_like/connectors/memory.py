@@ -61,8 +61,7 @@ class MemoryConnector(Connector):
         live = _listeners.get(self.name)
         if live is not None and not live.loop.is_closed():
             raise AddressInUse(f"{self.dump_state()} is already served in this process")
-        listener = _MemoryListener(self, accept)
-        _listeners[self.name] = listener
+        _listeners[self.name] = listener = _MemoryListener(self, accept)
         return listener
 
     def dump_state(self) -> str:
@@ -94,7 +93,6 @@ class MemoryLink(Link):
         self._loop = asyncio.get_running_loop()
         self._sent: list[bytes] = []
         self._size = 0
-        self._scheduled = False
         self._broken = False
         self._closing = False
         self.writable = True
@@ -103,25 +101,23 @@ class MemoryLink(Link):
     def send(self, data: bytes) -> None:
         if self._broken or self._closing:
             return
+        if not self._sent:
+            self._loop.call_soon(self._deliver)
         self._sent.append(data)
         self._size += len(data)
         if self._size >= _HIGH_WATER:
             self.writable = False
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._deliver)
 
     def close(self) -> None:
         if not self._closing:
             self._closing = True
-            self._loop.call_soon(self._finish)
+            self._loop.call_soon(self._break)  # after the data, which is delivered before
 
     def abort(self) -> None:
         self._sent.clear()
-        self._break(None)
+        self._break()
 
     def _deliver(self) -> None:
-        self._scheduled = False
         data = b"".join(self._sent)
         self._sent.clear()
         self._size = 0
@@ -131,12 +127,7 @@ class MemoryLink(Link):
             self.writable = True
             self.receiver.link_writable()
 
-    def _finish(self) -> None:
-        if self._scheduled:
-            self._deliver()
-        self._break(None)
-
-    def _break(self, error: Exception | None) -> None:
+    def _break(self, error: Exception | None = None) -> None:
         for end in (self, self.other):
             if not end._broken:
                 end._broken = True

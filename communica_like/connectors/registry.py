@@ -93,19 +93,15 @@ def _find(scheme: str) -> type[Connector] | None:
 
 
 def _load(entry: EntryPoint) -> type[Connector]:
+    found = f"{entry.value} of {_origin(entry)}"
     try:
         connector = entry.load()
     except (ImportError, AttributeError) as exc:
-        raise ImportError(
-            f"the connector of {entry.name}://, {entry.value} of {_origin(entry)}, cannot be loaded: {exc}"
-        ) from exc
+        raise ImportError(f"the connector of {entry.name}://, {found}, cannot be loaded: {exc}") from exc
     if not (isinstance(connector, type) and issubclass(connector, Connector)):
-        raise TypeError(f"{entry.value} of {_origin(entry)} is no Connector, but {connector!r}")
+        raise TypeError(f"{found} is no Connector, but {connector!r}")
     if connector.scheme != entry.name:
-        raise TypeError(
-            f"{entry.value} of {_origin(entry)} is registered for {entry.name}://, "
-            f"and its scheme is {connector.scheme!r}"
-        )
+        raise TypeError(f"{found} is registered for {entry.name}://, and its scheme is {connector.scheme!r}")
     return connector
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import errno
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from ssl import SSLContext
 from typing import Any, ClassVar, Final, Self
 
 from ..abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity
 from ..exceptions import AddressInUse, InsecureAddress, LinkError, LinkRefused
-from ..system import fork
-from .links.stream import StreamLink, peer_address
+from .links.stream import StreamLink, StreamListener, peer_address
 from .url import check_authkey, check_host, is_loopback, join_host_port, join_url, split_host_port, split_url
 
-_BACKLOG: Final = 4096
 _TLS_TIMEOUT: Final = 10.0
 _ATTEMPTS: Final = 8  # to find a port that is free on all addresses
 
@@ -64,84 +64,44 @@ class TcpConnector(Connector):
         check_authkey(self.authkey)
 
     def __repr__(self) -> str:
-        shown = [repr(self.host), repr(self.port)]
-        shown += ["ssl=..."] if self.ssl else []
-        shown += ["authkey=..."] if self.authkey else []
-        shown += ["insecure=True"] if self.insecure else []
-        return f"TcpConnector({', '.join(shown)})"
+        shown = {"ssl=...": self.ssl, "authkey=...": self.authkey, "insecure=True": self.insecure}
+        given = "".join(f", {text}" for text, value in shown.items() if value)
+        return f"TcpConnector({self.host!r}, {self.port!r}{given})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.ssl is not None:
-            raise TypeError(
-                "an SSLContext cannot be pickled: send dump_state() instead, "
-                "and give ssl= to load_state() at the other end"
-            )
+            text = "an SSLContext cannot be pickled: send dump_state(), and give ssl= to load_state() there"
+            raise TypeError(text)
         return type(self), (self.host, self.port, None, self.authkey, self.insecure)
 
     async def connect(self, receiver: LinkReceiver) -> Link:
-        loop = asyncio.get_running_loop()
         errors: list[OSError] = []
         for info in await self._resolve():
-            sock: socket.socket | None = None
             try:
-                sock = await _connected_socket(info)
-                link = StreamLink(lambda _: receiver, _identify)
-                await loop.create_connection(
-                    lambda link=link: link,
-                    sock=sock,
-                    ssl=self.ssl,
-                    server_hostname=self.host if self.ssl else None,
-                )
-            except BaseException as exc:
-                if sock is not None:
-                    sock.close()
-                if not isinstance(exc, OSError):
-                    raise
+                return await self._connect_to(info, receiver)
+            except OSError as exc:
                 errors.append(exc)
-            else:
-                return link
         text = f"cannot connect to {self.dump_state()}: {'; '.join(map(str, errors))}"
         if all(isinstance(exc, ConnectionRefusedError) for exc in errors):
             raise LinkRefused(text) from errors[0]
         raise LinkError(text) from errors[0]
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        loop = asyncio.get_running_loop()
         infos = await self._resolve(passive=True)
         if not (self.ssl or self.authkey or self.insecure):
             exposed = [info[4][0] for info in infos if not is_loopback(info[4][0])]
             if exposed:
-                raise InsecureAddress(
-                    f"{self.dump_state()} would be open to all who can reach {', '.join(exposed)}: "
-                    "give ssl= or authkey=, or insecure=True if that is intended"
-                )
+                text = f"{self.dump_state()} would be open to all who can reach {', '.join(exposed)}"
+                raise InsecureAddress(f"{text}: give ssl= or authkey=, or insecure=True if that is intended")
         sockets = self._bind_all(infos)
-        servers: list[asyncio.Server] = []
-        try:
-            for sock in sockets:
-                server = await loop.create_server(
-                    lambda: StreamLink(accept, _identify),
-                    sock=sock,
-                    backlog=_BACKLOG,
-                    ssl=self.ssl,
-                    ssl_handshake_timeout=_TLS_TIMEOUT if self.ssl else None,
-                    start_serving=False,
-                )
-                servers.append(server)
-            for server in servers:
-                # A separate step: create_server, cancelled while it starts serving, would leave a server.
-                await server.start_serving()
-        except BaseException:
-            for server in servers:
-                server.close()
-            for sock in sockets:
-                sock.close()
-            raise
-        port = sockets[0].getsockname()[1]
-        return _TcpListener(_url(self.host, port), servers, [sock.fileno() for sock in sockets])
+        create = partial(asyncio.get_running_loop().create_server, partial(StreamLink, accept, _identify))
+        if self.ssl:
+            create = partial(create, ssl=self.ssl, ssl_handshake_timeout=_TLS_TIMEOUT)
+        served = dataclasses.replace(self, port=sockets[0].getsockname()[1])
+        return await StreamListener(served.dump_state(), sockets).start(create)
 
     def dump_state(self) -> str:
-        return _url(self.host, self.port)
+        return join_url(self.scheme, join_host_port(self.host, self.port), safe="[]:")
 
     @classmethod
     def load_state(cls, text: str, **secrets: Any) -> Self:
@@ -157,36 +117,41 @@ class TcpConnector(Connector):
             raise LinkError(f"cannot resolve the host of {self.dump_state()}: {exc}") from exc
         return list(dict.fromkeys(found))  # a name may be in /etc/hosts twice
 
+    async def _connect_to(self, info: AddressInfo, receiver: LinkReceiver) -> Link:
+        loop = asyncio.get_running_loop()
+        family, kind, protocol, _, address = info
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            await loop.sock_connect(sock, address)
+            if sock.getsockname() == sock.getpeername():
+                # A socket may connect to itself, at a port of the ephemeral range that has no server.
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+            link = StreamLink(lambda _: receiver, _identify)
+            name = self.host if self.ssl else None
+            await loop.create_connection(lambda: link, sock=sock, ssl=self.ssl, server_hostname=name)
+        except BaseException:
+            sock.close()
+            raise
+        return link
+
     def _bind_all(self, infos: list[AddressInfo]) -> list[socket.socket]:
         for _ in range(_ATTEMPTS if self.port == 0 else 0):
-            try:
+            with contextlib.suppress(AddressInUse):  # a port that is free on one address is in use on another
                 return self._bind(infos)
-            except AddressInUse:
-                pass  # a port that is free on the first address is in use on another
         return self._bind(infos)
 
     def _bind(self, infos: list[AddressInfo]) -> list[socket.socket]:
         sockets: list[socket.socket] = []
         port = self.port
         error: OSError | None = None
-        for family, kind, protocol, _, address in infos:
+        for family, _, _, _, address in infos:
+            where = (address[0], port, *address[2:])
             try:
-                sock = socket.socket(family, kind, protocol)
+                sock = socket.create_server(where, family=family)
             except OSError as exc:
-                error = exc  # such as on a machine without IPv6
-                continue
-            try:
-                if hasattr(socket, "AF_INET6") and family == socket.AF_INET6:
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
-                if os.name == "posix":
-                    # Allows a port in TIME_WAIT. On Windows it would allow other processes to take the port.
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
-                sock.bind((address[0], port, *address[2:]))
-                sock.listen(_BACKLOG)
-            except OSError as exc:
-                sock.close()
-                if exc.errno == errno.EADDRNOTAVAIL:
-                    error = exc
+                if exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    error = exc  # such as on a machine without IPv6
                     continue
                 for bound in sockets:
                     bound.close()
@@ -200,40 +165,6 @@ class TcpConnector(Connector):
         return sockets
 
 
-class _TcpListener(Listener):
-    def __init__(self, address: str, servers: list[asyncio.Server], descriptors: list[int]) -> None:
-        self.address = address
-        self._servers = servers
-        self._descriptors = descriptors
-        for descriptor in descriptors:
-            fork.add(descriptor)
-
-    async def close(self) -> None:
-        while self._descriptors:
-            fork.discard(self._descriptors.pop())
-        for server in self._servers:
-            server.close()
-
-
-def _url(host: str, port: int) -> str:
-    return join_url(TcpConnector.scheme, join_host_port(host, port), safe="[]:")
-
-
 def _identify(transport: asyncio.BaseTransport) -> PeerIdentity:
     certificate = transport.get_extra_info("peercert") or None
     return PeerIdentity(TcpConnector.scheme, peer_address(transport), certificate=certificate)
-
-
-async def _connected_socket(info: AddressInfo) -> socket.socket:
-    family, kind, protocol, _, address = info
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, address)
-        if sock.getsockname() == sock.getpeername():
-            # A socket may connect to itself, at a port of the ephemeral range that has no server.
-            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-    except BaseException:
-        sock.close()
-        raise
-    return sock

@@ -86,10 +86,8 @@ def split_host_port(rest: str, url: str) -> tuple[str, int]:
 
 def is_loopback(host: str) -> bool:
     """Return whether *host* is a loopback address, or ``localhost``."""
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return host == "localhost"
+    address = _address(host.partition("%")[0])
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def check_host(host: Any, call: str) -> None:
@@ -101,18 +99,17 @@ def check_host(host: Any, call: str) -> None:
     if not isinstance(host, str) or not host:
         raise ValueError(f"host must be a name or address, not {host!r}; for all addresses: '0.0.0.0'")
     check_text("host", host)
-    if _NOT_IN_HOSTS.search(host) or (":" in host and not _is_ipv6(host)):
+    if _NOT_IN_HOSTS.search(host) or (":" in host and _address(host) is None):
         found = _HOST_AND_PORT.fullmatch(host)
         hint = f": the call is {call.format(repr(found[1] or found[2]), found[3])}" if found else ""
         raise ValueError(f"host must be a name or address without brackets and port, not {host!r}{hint}")
 
 
-def _is_ipv6(host: str) -> bool:
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.IPv6Address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def check_text(what: str, text: str) -> None:

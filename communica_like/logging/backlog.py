@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -39,15 +38,12 @@ class Backlog:
     def put(self, record: bytes, timeout: float) -> bool:
         """Add a record; return False, and count it as dropped, after *timeout* seconds without room."""
         cost = len(record) + _COST
+
+        def ready() -> bool:
+            return self.closed or not self._records or self._size + cost <= self._bound
+
         with self._room:
-            if timeout > 0 and not self._has_room(cost) and not self.closed:
-                deadline = time.monotonic() + timeout
-                while not self._has_room(cost) and not self.closed:
-                    left = deadline - time.monotonic()
-                    if left <= 0:
-                        break
-                    self._room.wait(left)
-            if self.closed or not self._has_room(cost):
+            if not (ready() or (timeout > 0 and self._room.wait_for(ready, timeout))) or self.closed:
                 self.drop()
                 return False
             self._add_notice()
@@ -79,9 +75,6 @@ class Backlog:
         with self._room:
             self.closed = True
             self._room.notify_all()
-
-    def _has_room(self, cost: int) -> bool:
-        return not self._records or self._size + cost <= self._bound
 
     def _add_notice(self) -> None:
         if self._missing:

@@ -10,8 +10,9 @@ from typing import Any, Final
 from ..abc import Connector
 from ..blocking.portal.portal import Portal, shared_portal
 from ..connectors import connector_from
-from ..entities import Backoff
+from ..entities import Backoff, SimpleClient
 from ..exceptions import Closed
+from ..serializers import RawSerializer
 from ..system import fork
 from ..wire.limits import Limits
 from .backlog import Backlog
@@ -54,8 +55,8 @@ class ThrowHandler(logging.Handler):
         ValueError: the URL is malformed.
     """
 
-    _portal: Portal | None
     _shipment: Shipment | None
+    _portal: Portal
     _told: bool
 
     def __init__(
@@ -78,7 +79,7 @@ class ThrowHandler(logging.Handler):
         self._url = connector.dump_state()
         self._block = block
         self._bound = max_waiting_bytes
-        self._options = (limits, backoff, drain_timeout)
+        self._options: dict[str, Any] = {"limits": limits, "backoff": backoff, "drain_timeout": drain_timeout}
         self._given_portal = portal
         self._begin_anew()
         super().__init__(level)  # last, because logging.shutdown() then knows the handler
@@ -111,7 +112,7 @@ class ThrowHandler(logging.Handler):
             data = encode(record, self.formatter or _PLAIN, [*via, self._url])
             if self._shipment is None:
                 self._start()
-            if self._backlog.put(data, 0.0 if self._on_the_loop() else self._block):
+            if self._backlog.put(data, 0.0 if self._portal.is_own_thread else self._block):
                 if self._shipment is not None:
                     self._shipment.wake()
             elif not self._told and not self._backlog.closed:
@@ -126,30 +127,29 @@ class ThrowHandler(logging.Handler):
         A record of over 32 KiB may still be under way, and those after it. Does nothing on the loop's own
         thread, and in a forked child that has logged nothing.
         """
-        portal, shipment = self._portal, self._shipment
-        if shipment is not None and portal is not None and not self._on_the_loop():
+        shipment = self._shipment
+        if shipment is not None and not self._portal.is_own_thread:
             with contextlib.suppress(Closed):  # closed by another thread in the meantime
-                portal.run(shipment.flush())
+                self._portal.run(shipment.flush())
 
     def close(self) -> None:
         """Deliver all records, for at most ``drain_timeout``, and stop.
 
         Later records are dropped and counted.
         """
-        if self._on_the_loop():
+        if self._portal.is_own_thread:
             raise RuntimeError("closing on the event loop's own thread would wait for itself")
         if self._starter is not None:
             self._started.wait(_START_TIMEOUT)
         with self._starting:
-            portal, self._portal = self._portal, None
             shipment, self._shipment = self._shipment, None
             self._backlog.close()
         try:
-            if portal is not None and shipment is not None:
-                portal.run(shipment.close())
+            if shipment is not None:
+                self._portal.run(shipment.close())
         finally:
-            if portal is not None:
-                portal.leave(self._user)
+            if shipment is not None:
+                self._portal.leave(self._user)
             super().close()
 
     # -- inside
@@ -161,13 +161,9 @@ class ThrowHandler(logging.Handler):
         self._starter: threading.Thread | None = None
         self._user: object = None
         self._told = False
-        self._portal = None
         self._shipment = None
         given = self._given_portal
-        self._target = given if given is not None and given.here else shared_portal()
-
-    def _on_the_loop(self) -> bool:
-        return self._target.is_own_thread
+        self._portal = given if given is not None and given.here else shared_portal()
 
     def _start(self) -> None:
         # In a thread of its own: the caller may be the loop's thread, or one that starts or stops the loop.
@@ -180,22 +176,17 @@ class ThrowHandler(logging.Handler):
             except RuntimeError:  # the interpreter is exiting
                 self._backlog.close()
                 self._started.set()
-        if not self._on_the_loop():
+        if not self._portal.is_own_thread:
             self._started.wait(_START_TIMEOUT)
 
     def _start_here(self) -> None:
         try:
-            portal = self._target
-            user = portal.enter(self.close)
-
-            async def start() -> Shipment:
-                shipment = Shipment(self._connector, self._backlog, *self._options)
-                await shipment.start()
-                return shipment
-
-            shipment = portal.run(start())
+            user = self._portal.enter(self.close)
+            client = SimpleClient(self._connector, None, RawSerializer(), **self._options)
+            shipment = Shipment(client, self._backlog)
+            self._portal.run(shipment.start())
             with self._starting:
-                self._portal, self._user, self._shipment = portal, user, shipment
+                self._user, self._shipment = user, shipment
             shipment.wake()
         except Exception:
             logger.exception("%r: cannot start", self)

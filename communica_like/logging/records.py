@@ -9,13 +9,9 @@ from typing import Any, Final
 _TEXTS: Final = ("name", "levelname", "pathname", "filename", "module")
 _NUMBERS: Final = ("levelno", "created", "msecs", "relativeCreated")
 _OPTIONAL: Final = ("lineno", "funcName", "thread", "threadName", "process", "processName", "taskName")
-_OWN: Final = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
-    "asctime",
-    "exc_text",
-    "message",
-    "taskName",
-    "via",
-}
+_OWN: Final = {"asctime", "exc_text", "message", "taskName", "via"}.union(
+    logging.LogRecord("", 0, "", 0, "", (), None).__dict__
+)
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -32,16 +28,16 @@ def encode(record: logging.LogRecord, formatter: logging.Formatter, via: list[st
     fields: dict[str, Any] = {name: getattr(record, name) for name in (*_TEXTS, *_NUMBERS)}
     fields.update((name, getattr(record, name, None)) for name in _OPTIONAL)
     fields["msg"] = record.getMessage()
+    fields["exc_text"] = record.exc_text
     if record.exc_info and not record.exc_text:
         fields["exc_text"] = formatter.formatException(record.exc_info)
-    else:
-        fields["exc_text"] = record.exc_text
     fields["stack_info"] = record.stack_info
     fields["via"] = via
     extra = {name: value for name, value in record.__dict__.items() if name not in _OWN and _fits(value)}
     if extra:
         fields["extra"] = extra
-    return _dump(fields)
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 def notice(count: int, via: list[str]) -> bytes:
@@ -84,8 +80,3 @@ def _fits(value: Any) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return True
-
-
-def _dump(fields: dict[str, Any]) -> bytes:
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "backslashreplace")

@@ -18,8 +18,7 @@ class FdWatcher:
     and two calls of the loop for each would cost more than the waiting.
 
     Args:
-        fd: the descriptor; one that the loop can poll.
-        event: what to wait for.
+        fd, event: the descriptor, which the loop can poll, and what to wait for.
         ready: called when the descriptor is ready; returns whether to keep watching.
     """
 
@@ -48,7 +47,7 @@ class FdWatcher:
 
 
 class WaitingQueue(AsyncQueue):
-    """Base of queues whose subclass has attempts that do not wait.
+    """Base of queues whose subclass has attempts that do not wait: ``_send`` and ``_receive``.
 
     Args:
         serializer: turns items into bytes.
@@ -72,13 +71,32 @@ class WaitingQueue(AsyncQueue):
             self._getters.close()
             self._putters.close()
 
-    async def __anext__(self) -> Any:
-        try:
-            return await self.get()
-        except Closed:
-            raise StopAsyncIteration from None
+    def put_nowait(self, item: Any, /) -> None:
+        self._send(self._dumped(item))
+
+    def get_nowait(self) -> Any:
+        return self._load(self._receive())
+
+    async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
+        data = self._dumped(item)
+        await self._putters.wait(lambda: self._send(data), timeout)
+
+    async def get(self, *, timeout: float | None = None) -> Any:
+        return self._load(await self._getters.wait(self._receive, timeout))
 
     # -- for subclasses
+
+    def _send(self, data: bytes, /) -> None:
+        """Put what ``_dumped`` has returned into the medium. Raise queue.Full, or Closed."""
+        raise NotImplementedError
+
+    def _receive(self) -> bytes:
+        """Take what ``_load`` accepts out of the medium. Raise queue.Empty, or Closed."""
+        raise NotImplementedError
+
+    def _dumped(self, item: Any) -> bytes:
+        """Return *item* as the medium takes it. Raise what ``_dump`` does, or MessageTooBig."""
+        return self._dump(item)
 
     def _dump(self, item: Any) -> bytes:
         """Return *item* as bytes. Raise Closed, or SerializerError."""

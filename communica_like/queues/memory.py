@@ -36,7 +36,7 @@ class MemoryQueue(WaitingQueue):
     ) -> None:
         if max_items < 1:
             raise ValueError(f"max_items must be at least 1, not {max_items}")
-        getters, putters = Waiters(queue.Empty, self._watch_items), Waiters(queue.Full, self._watch_room)
+        getters, putters = Waiters(queue.Empty, self._watch), Waiters(queue.Full, self._watch)
         super().__init__(serializer or PickleSerializer(), getters, putters)
         self._max_items = max_items
         self._max_item_size = max_item_size
@@ -47,22 +47,7 @@ class MemoryQueue(WaitingQueue):
 
     @property
     def guarantees(self) -> Guarantees:
-        return Guarantees(
-            between_processes=False, largest_item=self._max_item_size, capacity=self._max_items
-        )
-
-    def put_nowait(self, item: Any, /) -> None:
-        self._insert(self._dumped(item))
-
-    def get_nowait(self) -> Any:
-        return self._load(self._take())
-
-    async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        data = self._dumped(item)
-        await self._putters.wait(lambda: self._insert(data), timeout)
-
-    async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.wait(self._take, timeout))
+        return Guarantees(between_processes=False, largest_item=self._max_item_size, capacity=self._max_items)
 
     def qsize(self) -> int:
         self._check_open()
@@ -71,12 +56,11 @@ class MemoryQueue(WaitingQueue):
     def _dumped(self, item: Any) -> bytes:
         data = self._dump(item)
         if self._max_item_size is not None and len(data) > self._max_item_size:
-            raise MessageTooBig(
-                f"the item has {len(data)} bytes, but this queue takes at most {self._max_item_size}"
-            )
+            text = f"the item has {len(data)} bytes, but this queue takes at most {self._max_item_size}"
+            raise MessageTooBig(text)
         return data
 
-    def _insert(self, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         with self._lock:
             self._check_open()
             if len(self._items) >= self._max_items:
@@ -84,7 +68,7 @@ class MemoryQueue(WaitingQueue):
             self._items.append(data)
         self._notify(self._getters)
 
-    def _take(self) -> bytes:
+    def _receive(self) -> bytes:
         with self._lock:
             self._check_open()
             if not self._items:
@@ -104,15 +88,10 @@ class MemoryQueue(WaitingQueue):
             with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
                 self._loop.call_soon_threadsafe(waiters.notify)
 
-    def _watch_items(self) -> None:
-        self._set_loop()
-        if self._items:  # put by another thread that did not see this waiter yet
+    def _watch(self) -> None:
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        # Another thread may have put or taken an item when it did not see this waiter yet.
+        if self._items:
             self._getters.notify()
-
-    def _watch_room(self) -> None:
-        self._set_loop()
         if len(self._items) < self._max_items:
             self._putters.notify()
-
-    def _set_loop(self) -> None:
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()

@@ -7,7 +7,6 @@ import queue
 import re
 import sys
 import time
-from functools import partial
 from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
@@ -64,30 +63,24 @@ class PosixMQ(WaitingQueue):
         exclusive: bool = False,
     ) -> None:
         self._posix_ipc = optional_package("posix_ipc", "posixmq")
-        _check_name(name)
+        # posix_ipc 1.3.2 crashes on a NUL.
+        if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
+            text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'
+            raise ValueError(f"{text}, not {name!r}")
         if max_items < 1 or max_item_size < 1:
             raise ValueError(f"sizes must be at least 1, not {max_items} items of {max_item_size} bytes")
         self.name = name
-        flags = self._posix_ipc.O_CREAT if create else 0
-        if exclusive:
-            flags = self._posix_ipc.O_CREX
-        open_ = partial(
-            self._posix_ipc.MessageQueue,
-            name,
-            flags,
-            mode=mode,
-            max_messages=max_items,
-            max_message_size=max_item_size,
-        )
+        ipc = self._posix_ipc
+        flags = ipc.O_CREX if exclusive else ipc.O_CREAT if create else 0
         for left in reversed(range(1 if exclusive else _OPEN_ATTEMPTS)):
             try:
-                self._mq = open_()
+                self._mq = ipc.MessageQueue(name, flags, mode, max_items, max_item_size)
                 break
-            except self._posix_ipc.ExistentialError as exc:
+            except ipc.ExistentialError as exc:
                 if exclusive:
                     raise FileExistsError(f"the queue {name} exists already") from exc
-                raise self._missing() from exc
-            except self._posix_ipc.PermissionsError as exc:
+                raise FileNotFoundError(f"there is no queue {name}") from exc
+            except ipc.PermissionsError as exc:
                 raise PermissionError(f"the queue {name} belongs to another user: {exc}") from exc
             except (OSError, ValueError, MemoryError) as exc:
                 if not left or not isinstance(exc, OSError):
@@ -114,34 +107,21 @@ class PosixMQ(WaitingQueue):
         return int(self._mq.mqd)
 
     def put_nowait(self, item: Any, /, *, priority: int = 0) -> None:
-        """Put an item into the queue. For arguments and errors see ``put``.
-
-        Raises:
-            queue.Full: there is no room now.
-        """
+        """Put an item into the queue. For arguments and errors see ``put``; queue.Full: at once."""
         self._send(self._dumped(item), priority)
 
-    def get_nowait(self) -> Any:
-        return self._load(self._receive())
-
     async def put(self, item: Any, /, *, priority: int = 0, timeout: float | None = None) -> None:
-        """Wait for room, then put an item into the queue. If it is cancelled, the item was not put.
+        """Wait for room, then put an item into the queue, as AsyncQueue.put does.
 
         Args:
             priority: 0 to 32767; items with the highest come out first.
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
-            queue.Full: there was no room in time.
             MessageTooBig: the item is larger than the queue's ``max_item_size``.
-            SerializerError: it cannot be dumped.
             ValueError: the priority is out of range.
         """
         data = self._dumped(item)
         await self._putters.wait(lambda: self._send(data, priority), timeout)
-
-    async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.wait(self._receive, timeout))
 
     def qsize(self) -> int:
         self._check_open()
@@ -165,7 +145,7 @@ class PosixMQ(WaitingQueue):
         try:
             self._posix_ipc.unlink_message_queue(self.name)
         except self._posix_ipc.ExistentialError as exc:
-            raise self._missing() from exc
+            raise FileNotFoundError(f"there is no queue {self.name}") from exc
         except self._posix_ipc.PermissionsError as exc:
             raise PermissionError(f"the queue {self.name} belongs to another user") from exc
 
@@ -180,7 +160,7 @@ class PosixMQ(WaitingQueue):
             )
         return data
 
-    def _send(self, data: bytes, priority: int) -> None:
+    def _send(self, data: bytes, priority: int = 0) -> None:
         self._check_open()
         try:
             self._mq.send(data, priority=priority)
@@ -201,16 +181,6 @@ class PosixMQ(WaitingQueue):
             raise
         return bytes(data)
 
-    def _missing(self) -> FileNotFoundError:
-        return FileNotFoundError(f"there is no queue {self.name}")
-
-
-def _check_name(name: str) -> None:
-    # posix_ipc 1.3.2 crashes on a NUL.
-    if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
-        text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'
-        raise ValueError(f"{text}, not {name!r}")
-
 
 def _explain_limit(name: str, max_items: int, max_item_size: int, error: Exception) -> str:
     what = f"cannot create {name} for {max_items} items of {max_item_size} bytes: "
@@ -230,4 +200,3 @@ def _explain_limit(name: str, max_items: int, max_item_size: int, error: Excepti
             f"or this process has its {files} files open: raise RLIMIT_NOFILE with ulimit -n"
         )
     return f"{what}{error}"
-

@@ -48,18 +48,14 @@ class AdaptixSerializer(Serializer):
     """
 
     def __init__(
-        self,
-        request_model: Any = None,
-        response_model: Any = None,
-        retort: _Retort | None = None,
+        self, request_model: Any = None, response_model: Any = None, retort: _Retort | None = None,
         wire_serializer: Serializer | None = None,
     ) -> None:
         adaptix = optional_package("adaptix", extra="adaptix")
         wire = JsonSerializer() if wire_serializer is None else wire_serializer
         tool: _Retort = adaptix.Retort() if retort is None else retort
-        self._models = (request_model, response_model)
-        self._retort = retort
-        self._wire = wire
+        self._retort = retort  # kept alive, for its id
+        self._key = (request_model, response_model, id(retort), wire)
         try:
             self._request = _model_codec(request_model, tool, wire.request_codec())
             self._response = _model_codec(response_model, tool, wire.response_codec())
@@ -68,10 +64,7 @@ class AdaptixSerializer(Serializer):
 
     @classmethod
     def of(
-        cls,
-        handler: Callable[..., Any],
-        *,
-        retort: _Retort | None = None,
+        cls, handler: Callable[..., Any], *, retort: _Retort | None = None,
         wire_serializer: Serializer | None = None,
     ) -> Self:
         """Take the models from the annotations of *handler*.
@@ -84,8 +77,7 @@ class AdaptixSerializer(Serializer):
 
         Args:
             handler: what a route calls.
-            retort: as for the class.
-            wire_serializer: as for the class.
+            retort, wire_serializer: as for the class.
 
         Raises:
             FeatureNotAvailable: adaptix is not installed.
@@ -116,21 +108,16 @@ class AdaptixSerializer(Serializer):
         return self._request.load(data)
 
     def request_codec(self) -> Codec:
-        """Return how objects of the request model are dumped and loaded."""
         return self._request
 
     def response_codec(self) -> Codec:
-        """Return how objects of the response model are dumped and loaded."""
         return self._response
 
     def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        same_parts = (self._models, self._wire) == (other._models, other._wire)
-        return same_parts and self._retort is other._retort
+        return self._key == other._key if type(other) is type(self) else NotImplemented
 
     def __hash__(self) -> int:
-        return hash((type(self), self._models, id(self._retort), self._wire))
+        return hash(self._key)
 
 
 def _model_codec(model: Any, retort: _Retort, wire: Codec) -> Codec:

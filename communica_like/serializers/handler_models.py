@@ -9,8 +9,7 @@ from types import NoneType
 from typing import Any, Never, NoReturn, get_args, get_origin, get_type_hints
 
 _POSITIONAL = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD,
     inspect.Parameter.VAR_POSITIONAL,
 )
 
@@ -18,13 +17,9 @@ _POSITIONAL = (
 def handler_models(handler: Callable[..., Any]) -> tuple[Any, Any]:
     """Return the annotations of the first positional parameter and of the returned value.
 
-    None stands for a missing annotation, and for the return annotations Never and NoReturn. ``NoneType``
-    stands for the annotation ``None``, and for the data of a handler without parameters. Of
-    ``Awaitable[X]`` and ``Coroutine[Any, Any, X]`` as return annotation it gives X.
-
-    Raises:
-        TypeError: it is a class, is not callable, or requires keyword arguments.
-        NameError: an annotation written as a string names something that the module does not have.
+    None stands for a missing annotation, and for the return annotations Never and NoReturn; ``NoneType`` for
+    the annotation ``None``, and for the data of a handler without parameters. Of ``Awaitable[X]`` and
+    ``Coroutine[Any, Any, X]`` it gives X. For the exceptions see AdaptixSerializer.of.
     """
     if inspect.isclass(handler):
         raise TypeError(f"{handler!r} is a class, not a handler")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from json import JSONDecoder, JSONEncoder
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ def _refuse_constant(text: str) -> NoReturn:
 _DECODE = JSONDecoder(parse_constant=_refuse_constant).decode
 
 
+@dataclass(unsafe_hash=True)
 class JsonSerializer(Serializer):
     """Compact JSON in UTF-8, as RFC 8259 defines it, so that other languages can read it.
 
@@ -27,9 +29,12 @@ class JsonSerializer(Serializer):
             or raises TypeError. None: such objects cannot be dumped.
     """
 
-    def __init__(self, default: Callable[[Any], Any] | None = None) -> None:
-        self._default = default
-        encoder = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=default)
+    default: Callable[[Any], Any] | None = None
+
+    def __post_init__(self) -> None:
+        encoder = JSONEncoder(
+            ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=self.default
+        )
         self._encode = encoder.encode
 
     def dump(self, obj: Any, /) -> bytes:
@@ -55,11 +60,3 @@ class JsonSerializer(Serializer):
             return _DECODE(str(data, "utf-8"))
         except RecursionError as exc:
             raise ValueError("JSON is nested too deeply") from exc
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._default == other._default
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._default))

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 from communica_like.abc import Serializer
 
-from .plain_literal import load_plain
+from .plain_literal import DEEPEST, load_plain
 
 _PLAIN: Final = frozenset({str, bytes, int, bool, type(None)})
 _ZERO: Final = ord("0")
 _MAYBE_PLAIN: Final = frozenset(b"([{-0123456789'")  # first bytes of what load_plain may know
 _PLAIN_STRING: Final = re.compile(rb"'[ -&(-\[\]-~]*'")  # printable ASCII without quotes and backslashes
 
-# Python's parser accepts some 200 nested brackets, older ones about 90.
-_DEEPEST: Final = 90
 
-
+@dataclass(unsafe_hash=True)
 class LiteralSerializer(Serializer):
     """Python literals, one line of UTF-8 each. Loading runs no code.
 
@@ -59,12 +58,6 @@ class LiteralSerializer(Serializer):
         except (SyntaxError, TypeError, MemoryError, RecursionError) as exc:
             raise ValueError(f"it is not a Python literal: {exc!r}") from exc
 
-    def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) or NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(type(self))
-
 
 def _literal(obj: Any, depth: int) -> str:
     kind = type(obj)
@@ -75,8 +68,8 @@ def _literal(obj: Any, depth: int) -> str:
             raise ValueError(f"there is no literal for {obj!r}")
         return repr(obj).replace("inf", "1e999")
     depth += 1
-    if depth > _DEEPEST:
-        raise ValueError(f"it is nested more than {_DEEPEST} deep, or holds itself")
+    if depth > DEEPEST:
+        raise ValueError(f"it is nested more than {DEEPEST} deep, or holds itself")
     if kind is dict:
         if _PLAIN.issuperset(map(type, obj)) and _PLAIN.issuperset(map(type, obj.values())):
             return repr(obj)

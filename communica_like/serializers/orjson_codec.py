@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from communica_like.abc import Codec, Serializer
 from communica_like.features import optional_package
 
 
+@dataclass(unsafe_hash=True)
 class OrjsonSerializer(Serializer):
     """JSON by orjson: several times faster than JsonSerializer, and with more types.
 
@@ -26,14 +28,15 @@ class OrjsonSerializer(Serializer):
         FeatureNotAvailable: orjson is not installed.
     """
 
-    def __init__(self, default: Callable[[Any], Any] | None = None, option: int | None = None) -> None:
+    default: Callable[[Any], Any] | None = None
+    option: int | None = None
+
+    def __post_init__(self) -> None:
         orjson = optional_package("orjson", extra="orjson")
-        self._key = (default, option)
-        plain = default is None and option is None
-        self._dumps: Callable[[Any], bytes] = (
-            orjson.dumps if plain else partial(orjson.dumps, default=default, option=option)
-        )
         self._loads: Callable[[bytes], Any] = orjson.loads
+        self._dumps: Callable[[Any], bytes] = orjson.dumps
+        if self.default is not None or self.option is not None:
+            self._dumps = partial(orjson.dumps, default=self.default, option=self.option)
 
     def dump(self, obj: Any, /) -> bytes:
         """Return *obj* as JSON in UTF-8.
@@ -53,21 +56,8 @@ class OrjsonSerializer(Serializer):
         return self._loads(data)
 
     def request_codec(self) -> Codec:
-        """Return orjson's own functions, which saves a Python call."""
-        return self._codec(super().request_codec())
+        """Return orjson's own functions, which saves a Python call. A subclass may override dump and load."""
+        own = type(self) is OrjsonSerializer
+        return Codec(self._dumps, self._loads) if own else super().request_codec()
 
-    def response_codec(self) -> Codec:
-        """Return orjson's own functions, which saves a Python call."""
-        return self._codec(super().response_codec())
-
-    def _codec(self, methods: Codec) -> Codec:
-        # A subclass may override dump and load: do not bypass them.
-        return Codec(self._dumps, self._loads) if type(self) is OrjsonSerializer else methods
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._key))
+    response_codec = request_codec

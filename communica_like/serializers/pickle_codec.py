@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from typing import Any
 
 from communica_like.abc import Serializer
 
 
+@dataclass(unsafe_hash=True)
 class PickleSerializer(Serializer):
     """Python's pickle, for queues that only processes of one user can write to.
 
@@ -21,10 +23,11 @@ class PickleSerializer(Serializer):
         ValueError: there is no such protocol.
     """
 
-    def __init__(self, protocol: int = pickle.DEFAULT_PROTOCOL) -> None:
-        if not 0 <= protocol <= pickle.HIGHEST_PROTOCOL:
-            raise ValueError(f"pickle has protocols 0 to {pickle.HIGHEST_PROTOCOL}, not {protocol}")
-        self._protocol = protocol
+    protocol: int = pickle.DEFAULT_PROTOCOL
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.protocol <= pickle.HIGHEST_PROTOCOL:
+            raise ValueError(f"pickle has protocols 0 to {pickle.HIGHEST_PROTOCOL}, not {self.protocol}")
 
     def dump(self, obj: Any, /) -> bytes:
         """Return *obj* as a pickle.
@@ -32,7 +35,7 @@ class PickleSerializer(Serializer):
         Raises:
             Exception: whatever pickle, or the object, raises.
         """
-        return pickle.dumps(obj, self._protocol)
+        return pickle.dumps(obj, self.protocol)
 
     def load(self, data: bytes, /) -> Any:
         """Return the object in a pickle.
@@ -41,11 +44,3 @@ class PickleSerializer(Serializer):
             Exception: whatever pickle, or code that it runs, raises.
         """
         return pickle.loads(data)
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._protocol == other._protocol
-
-    def __hash__(self) -> int:
-        return hash((type(self), self._protocol))

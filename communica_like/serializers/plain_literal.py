@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-_DEEPEST: Final = 90  # nested brackets; Python's parser accepts some 200
+DEEPEST: Final = 90  # nested brackets; Python's parser accepts some 200, older ones about 90
 
 # Strings in single quotes, without other quotes and backslashes; numbers; lists; dicts that begin with such a
 # string; and, in group 1, what JSON lacks. There is no backtracking (*+): long nonsense is refused at once.
@@ -47,7 +47,7 @@ def load_plain(data: bytes) -> Any:
         has_comma = data[-2] == _COMMA
         data = b"[" + (data[1:-2] if has_comma else data[1:-1]) + b"]"
     found = _PLAIN.fullmatch(data)
-    if found is None or (len(data) > _DEEPEST and _count_brackets(data) > _DEEPEST):
+    if found is None or (len(data) > DEEPEST and sum(map(data.count, b"[{(")) > DEEPEST):
         raise ValueError("it is not so plain, or may be nested deeper than Python's parser goes")
     text = str(data, "utf-8")
     if found.lastindex:
@@ -64,10 +64,6 @@ def _tuple(items: list[Any], has_comma: bool) -> tuple[Any, ...]:
     if len(items) < 2 and has_comma != bool(items):
         raise ValueError("it is no tuple")
     return tuple(items)
-
-
-def _count_brackets(data: bytes) -> int:
-    return data.count(b"[") + data.count(b"{") + data.count(b"(")
 
 
 def _in_json(text: str) -> str:

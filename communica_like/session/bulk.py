@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..wire.frames import CONTINUE, ERROR, HEADER, MORE, MORE_PREFIX, RESULT, THROW
@@ -15,6 +15,7 @@ MAX_REPLIES: Final = MAX_STREAMS - 2
 """Responses among them. The rest is room for a throw and a request."""
 
 
+@dataclass(slots=True, eq=False)
 class Bulk:
     """A message that is larger than a chunk.
 
@@ -24,21 +25,19 @@ class Bulk:
         turn: its position in the order in which messages were queued.
     """
 
-    __slots__ = ("_view", "body", "deadline", "ident", "kind", "number", "offset", "route", "stream", "turn")
+    kind: int
+    ident: int
+    number: int
+    deadline: float | None
+    route: bytes
+    body: bytes
+    offset: int = 0
+    stream: int = 0
+    turn: int = 0
+    _view: memoryview = field(init=False, repr=False)
 
-    def __init__(
-        self, kind: int, ident: int, number: int, deadline: float | None, route: bytes, body: bytes
-    ) -> None:
-        self.kind = kind
-        self.ident = ident
-        self.number = number
-        self.deadline = deadline
-        self.route = route
-        self.body = body
-        self.offset = 0
-        self.stream = 0
-        self.turn = 0
-        self._view = memoryview(body)
+    def __post_init__(self) -> None:
+        self._view = memoryview(self.body)
 
     @property
     def is_reply(self) -> bool:
@@ -145,7 +144,7 @@ class BulkSender:
 
     def find(self, ident: int, *, reply: bool) -> Bulk | None:
         """Return the queued or active request, or reply, with this id; None if there is none."""
-        for message in self._waiting() if not self._active else [*self._active, *self._waiting()]:
+        for message in [*self._active, *self._replies, *self._requests]:
             if message.ident == ident and message.kind != THROW and message.is_reply is reply:
                 return message
         return None
@@ -194,7 +193,3 @@ class BulkSender:
         if message is request:
             self._requests.popleft()
         return message
-
-    def _waiting(self) -> Iterator[Bulk]:
-        yield from self._replies
-        yield from self._requests

@@ -25,22 +25,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..wire.frames import CANCEL, ERROR, GOODBYE, REQUEST, RESULT, THROW
-
-__all__ = [
-    "BROKEN",
-    "CANCEL",
-    "DROPPED",
-    "ERROR",
-    "EXPIRED",
-    "GOODBYE",
-    "LINK_DEAD",
-    "REQUEST",
-    "RESULT",
-    "THROW",
-    "TIMED_OUT",
-    "Event",
-]
+from ..wire.frames import CANCEL as CANCEL
+from ..wire.frames import ERROR as ERROR
+from ..wire.frames import GOODBYE as GOODBYE
+from ..wire.frames import REQUEST as REQUEST
+from ..wire.frames import RESULT as RESULT
+from ..wire.frames import THROW as THROW
 
 Event = tuple[int, Any, int, bytes, bytes]
 

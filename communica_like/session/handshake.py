@@ -79,11 +79,7 @@ class ClientHandshake:
     """
 
     def __init__(
-        self,
-        client_id: str,
-        limits: Limits,
-        authkey: bytes | None,
-        session_id: bytes = NO_SESSION,
+        self, client_id: str, limits: Limits, authkey: bytes | None, session_id: bytes = NO_SESSION,
         received: int = 0,
     ) -> None:
         self._authkey = authkey
@@ -120,9 +116,8 @@ class ClientHandshake:
     def _answer(self, challenge: Challenge) -> None:
         if self._authkey is None:
             raise AuthenticationError("the server asks for an authkey, and this client has none")
-        if not hmac.compare_digest(
-            challenge.proof, _prove(self._authkey, b"server", self._hello, challenge.nonce)
-        ):
+        expected = _prove(self._authkey, b"server", self._hello, challenge.nonce)
+        if not hmac.compare_digest(challenge.proof, expected):
             reason = Reason(AUTHENTICATION, "the client has another authkey")
             self.outgoing += control(REJECT, reason.encode(), arg=reason.code)
             raise AuthenticationError("the server does not know this client's authkey")
@@ -190,7 +185,8 @@ class ServerHandshake:
             session_id: of the new session, or of the one that is resumed.
             received: how many sequenced frames this side has received in it.
         """
-        self._after_hello()
+        if self.hello is None:
+            raise LocalProtocolError("no complete HELLO to accept")
         welcome = Welcome(VERSION, resumed, session_id, received, self._limits)
         self.outgoing += control(WELCOME, welcome.encode())
 
@@ -205,10 +201,8 @@ class ServerHandshake:
     def _greet(self, body: bytes) -> None:
         hello = Hello.decode(body)
         if hello.version < OLDEST_VERSION or hello.oldest > VERSION:
-            text = (
-                f"the client speaks versions {hello.oldest} to {hello.version}, "
-                f"the server {OLDEST_VERSION} to {VERSION}"
-            )
+            text = f"the client speaks versions {hello.oldest} to {hello.version}, "
+            text += f"the server {OLDEST_VERSION} to {VERSION}"
             self.reject(Reason(UNSUPPORTED_VERSION, text))
             raise VersionMismatch(text)
         if self._authkey is None:
@@ -225,7 +219,3 @@ class ServerHandshake:
             self.reject(Reason(AUTHENTICATION, "the authkeys differ"))
             raise AuthenticationError("the client does not know the authkey")
         self.hello = self._waiting_for_proof
-
-    def _after_hello(self) -> None:
-        if self.hello is None:
-            raise LocalProtocolError("no complete HELLO to accept")

@@ -54,10 +54,7 @@ class Inbound:
     """
 
     def __init__(
-        self,
-        limits: Limits,
-        pending: dict[int, Any],
-        repeatable: Container[int],
+        self, limits: Limits, pending: dict[int, Any], repeatable: Container[int],
         on_control: Callable[[int, int, int, bytes], None],
     ) -> None:
         self._limits = limits
@@ -92,13 +89,7 @@ class Inbound:
         self._tail = b""
 
     def receive(self, data: bytes, events: list[Event], now: float) -> int:
-        """Take bytes of the stream, cut anywhere, and append events to *events*.
-
-        The credit of messages is returned with the next acknowledgement, unless ``hold`` is called before.
-
-        Returns:
-            RESULT: all events are results, and no acknowledgement is due. REQUEST: all events are small
-            requests and throws. 0: anything else.
+        """Take bytes of the stream, cut anywhere, and append events to *events*. Return ``Session.only``.
 
         Raises:
             RemoteProtocolError: the other side violates the protocol. Earlier events have been appended.
@@ -161,10 +152,7 @@ class Inbound:
         return 0 if results or others else REQUEST
 
     def last_cost(self) -> tuple[int, int]:
-        """Return the credit that small and large messages of the last ``receive`` cost.
-
-        Must be called each time ``receive`` has returned 0.
-        """
+        """Return the credit that small and large messages cost. See Session.last_cost."""
         large, self._last_large_cost = self._last_large_cost, 0
         return self._last_cost, large
 
@@ -184,10 +172,7 @@ class Inbound:
     def ack_owed(self) -> bool:
         """Whether there is anything at all to acknowledge, by and by."""
         return (
-            self.count > self._acknowledged
-            or self._ungranted > 0
-            or self._bulk_ungranted > 0
-            or self.ack_due
+            self.count > self._acknowledged or self._ungranted > 0 or self._bulk_ungranted > 0 or self.ack_due
         )
 
     def ack(self) -> bytes:
@@ -217,15 +202,8 @@ class Inbound:
     # -- the less common frames
 
     def _uncommon(
-        self,
-        kind: int,
-        flags: int,
-        route_size: int,
-        ident: int,
-        arg: int,
-        payload: bytes,
-        events: list[Event],
-        now: float,
+        self, kind: int, flags: int, route_size: int, ident: int, arg: int, payload: bytes,
+        events: list[Event], now: float,
     ) -> int:
         """Process a frame, and return whether it was sequenced: 0 or 1."""
         if flags & ~MORE:
@@ -253,9 +231,7 @@ class Inbound:
             return 0
         return 1
 
-    def _begin(
-        self, kind: int, ident: int, arg: int, route_size: int, payload: bytes, now: float
-    ) -> None:
+    def _begin(self, kind: int, ident: int, arg: int, route_size: int, payload: bytes, now: float) -> None:
         start = MORE_PREFIX.size + route_size
         if len(payload) <= start:
             raise RemoteProtocolError("the first piece of a large message is empty")
@@ -282,9 +258,7 @@ class Inbound:
         self._partials[stream] = partial = Partial(kind, ident, arg, route, total, now)
         partial.add(payload[start:], more=True)
 
-    def _continue(
-        self, stream: int, piece: bytes, more: bool, events: list[Event], now: float
-    ) -> None:
+    def _continue(self, stream: int, piece: bytes, more: bool, events: list[Event], now: float) -> None:
         partial = self._partials.get(stream)
         if partial is None:
             raise RemoteProtocolError(f"a piece of stream {stream}, which has not begun")

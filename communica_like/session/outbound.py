@@ -85,7 +85,7 @@ class Outbound:
             if len(message.body) > peer.max_message:
                 refused.append(message)
             else:
-                self._queue(*message, now)
+                self.queue(*message, now)
         return refused
 
     # -- messages in
@@ -104,7 +104,7 @@ class Outbound:
         if spent > self._gate or size - route_size > self._chunk:
             if not self._has_room(len(body)):
                 return False
-            self._queue(kind, ident, deadline, route, body, now)
+            self.queue(kind, ident, deadline, route, body, now)
             return True
         self._spent = spent
         self._framed += size + HEADER_SIZE
@@ -116,9 +116,29 @@ class Outbound:
         self.frames += (head, body)
         return True
 
-    def restore(self, message: Message, now: float) -> None:
-        """Take a message of an earlier session, even if the outbox is full."""
-        self._queue(*message, now)
+    def queue(
+        self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
+    ) -> None:
+        """Take a request or throw, even if the outbox is full."""
+        size = len(body)
+        throw = kind == THROW
+        if self._credit == 0:
+            # Without a session the chunk size is not agreed yet.
+            self._wait(kind, ident, deadline, route, body)
+        elif throw and (self.bulk.throw or self._fenced):
+            self._fenced.append(kind, ident, deadline, route, body)
+        elif size > self._chunk:
+            self.bulk_buffered += size
+            self.bulk.add(Bulk(kind, ident, 0, deadline, route, body))
+            self.bulk.throw_may_start = not self._waiting.throws
+            if throw:
+                # Later throws have to stay behind this one.
+                self._gate = -1
+        elif self._waiting or self._spent + size + len(route) + MESSAGE_COST > self._credit:
+            self._wait(kind, ident, deadline, route, body)
+        else:
+            # The gate is closed for throws only, or always.
+            self._commit(kind, ident, deadline, route, body, now)
 
     def answer(self, ident: int, body: bytes) -> None:
         """Take the result of a request. A faster ``reply`` for the most common case."""
@@ -179,11 +199,8 @@ class Outbound:
     @property
     def more_to_send(self) -> bool:
         """Whether a piece of a large message may be sent now."""
-        return bool(
-            self.bulk.busy
-            and self._replay.bulk < self._bulk_in_flight
-            and self._replay.size < self._replay_limit
-        )
+        sent = self._replay
+        return bool(self.bulk.busy and sent.bulk < self._bulk_in_flight and sent.size < self._replay_limit)
 
     def acknowledge(self, count: int, credit: int, bulk_credit: int, now: float) -> None:
         """Process an acknowledgement, and let waiting messages go.
@@ -221,9 +238,7 @@ class Outbound:
     @property
     def flushed(self) -> bool:
         """Whether everything was sent and acknowledged."""
-        return not (
-            self.frames or self._waiting or self._fenced or self._replay.size or self.bulk.busy
-        )
+        return not (self.frames or self._waiting or self._fenced or self._replay.size or self.bulk.busy)
 
     @property
     def buffered(self) -> int:
@@ -254,10 +269,9 @@ class Outbound:
         """Whether responses beyond the limits wait for the link or for an acknowledgement."""
         limits = self._limits
         return (
-            (self._framed > limits.outbox
-            and self._framed - self._replay.size + self._replay.bulk > limits.outbox)
-            or self.bulk.reply_size > limits.max_message
-        )
+            self._framed > limits.outbox
+            and self._framed - self._replay.size + self._replay.bulk > limits.outbox
+        ) or self.bulk.reply_size > limits.max_message
 
     # -- the end of a session
 
@@ -267,7 +281,7 @@ class Outbound:
         Returns:
             Messages that were written, and messages that were not, or only in part. Throws are in order.
         """
-        later = dict(self._sent_bulks_by_stream())
+        later = {bulk.stream: bulk for _, bulk in self._sent_bulks}
         written = _messages_in(self._replay.unacknowledged(), later)
         unwritten = _messages_in(b"".join(self.frames), later)
         unwritten += self._waiting.clear()
@@ -287,29 +301,6 @@ class Outbound:
         if not self.has_room:
             return False
         return size <= self._chunk or self.bulk_buffered == 0 or self.bulk_buffered + size <= limit
-
-    def _queue(
-        self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes, now: float
-    ) -> None:
-        size = len(body)
-        throw = kind == THROW
-        if self._credit == 0:
-            # Without a session the chunk size is not agreed yet.
-            self._wait(kind, ident, deadline, route, body)
-        elif throw and (self.bulk.throw or self._fenced):
-            self._fenced.append(kind, ident, deadline, route, body)
-        elif size > self._chunk:
-            self.bulk_buffered += size
-            self.bulk.add(Bulk(kind, ident, 0, deadline, route, body))
-            self.bulk.throw_may_start = not self._waiting.throws
-            if throw:
-                # Later throws have to stay behind this one.
-                self._gate = -1
-        elif self._waiting or self._spent + size + len(route) + MESSAGE_COST > self._credit:
-            self._wait(kind, ident, deadline, route, body)
-        else:
-            # The gate is closed for throws only, or always.
-            self._commit(kind, ident, deadline, route, body, now)
 
     def _wait(self, kind: int, ident: int, deadline: float | None, route: bytes, body: bytes) -> None:
         self._waiting.append(kind, ident, deadline, route, body)
@@ -369,9 +360,6 @@ class Outbound:
         self.bulk.drop(bulk)
         if bulk.offset:
             self._control(ABANDON, bulk.stream)
-
-    def _sent_bulks_by_stream(self) -> list[tuple[int, Bulk]]:
-        return [(bulk.stream, bulk) for _, bulk in self._sent_bulks]
 
 
 def budget(deadline: float, now: float) -> int:

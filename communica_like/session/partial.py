@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Final
 
@@ -11,30 +12,26 @@ SMALLEST_PIECE: Final = 1024
 """Bytes that each piece but the last has at least, so that pieces do not cost more than they carry."""
 
 
+@dataclass(slots=True, eq=False)
 class Partial:
     """Collects the pieces of one message.
 
-    Args:
+    Attributes:
         number: the ``arg`` of its first frame.
         total: bytes of its body, already checked against the limit.
-        now: when the first piece came.
+        began: when the first piece came.
     """
 
-    __slots__ = ("_began", "_body", "_received", "ident", "kind", "number", "route", "total")
-
-    def __init__(
-        self, kind: int, ident: int, number: int, route: bytes, total: int, now: float
-    ) -> None:
-        self.kind = kind
-        self.ident = ident
-        self.number = number
-        self.route = route
-        self.total = total
-        self._began = now
-        self._received = 0
-        # BytesIO grows in place and returns its bytes without a copy. To join 64 MiB at the end would block
-        # the event loop for tens of milliseconds.
-        self._body = BytesIO()
+    kind: int
+    ident: int
+    number: int
+    route: bytes
+    total: int
+    began: float
+    _received: int = 0
+    # BytesIO grows in place and returns its bytes without a copy. To join 64 MiB at the end would block the
+    # event loop for tens of milliseconds.
+    _body: BytesIO = field(default_factory=BytesIO)
 
     def add(self, piece: bytes, *, more: bool) -> None:
         """Take the next piece.
@@ -56,7 +53,7 @@ class Partial:
         """Return the rest of a request's budget in milliseconds, at least 1; 0 if it has no budget."""
         if not self.number:
             return 0
-        return max(1, self.number - round((now - self._began) * 1000))
+        return max(1, self.number - round((now - self.began) * 1000))
 
     def body(self) -> bytes:
         """Return the whole body."""

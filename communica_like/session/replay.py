@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 
 from ..exceptions import RemoteProtocolError
 from ..wire.frames import HEADER, HEADER_SIZE
 
 
+@dataclass(slots=True, eq=False)
 class ReplayBuffer:
     """Keeps the bytes of each write until the other side has acknowledged them.
 
@@ -17,15 +19,12 @@ class ReplayBuffer:
         acknowledged: how many sequenced frames the other side has acknowledged.
     """
 
-    __slots__ = ("_start", "_writes", "acknowledged", "bulk", "size")
-
-    def __init__(self) -> None:
-        # (number of the last frame, bytes, bytes of large messages among them)
-        self._writes: deque[tuple[int, bytes, int]] = deque()
-        self._start = 0  # number of the last frame before the first write
-        self.size = 0
-        self.bulk = 0
-        self.acknowledged = 0
+    size: int = 0
+    bulk: int = 0
+    acknowledged: int = 0
+    # (number of the last frame, bytes, bytes of large messages among them)
+    _writes: deque[tuple[int, bytes, int]] = field(default_factory=deque)
+    _start: int = 0  # number of the last frame before the first write
 
     def add(self, last: int, data: bytes, bulk: int) -> None:
         """Keep *data*, which ends with sequenced frame number *last*."""

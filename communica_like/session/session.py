@@ -12,7 +12,7 @@ from ..wire.limits import MESSAGE_COST, Limits
 from .events import BROKEN, DROPPED, EXPIRED, LINK_DEAD, TIMED_OUT, Event
 from .inbound import Inbound
 from .outbound import Outbound
-from .transitions import State, Step, after
+from .transitions import State, after
 from .waiting import Message
 
 _ACK_DELAY: Final = 0.05
@@ -94,7 +94,7 @@ class Session:
         Returns:
             ERROR and DROPPED events for waiting messages that are larger than the other side accepts.
         """
-        self.state = after(self.state, Step.ESTABLISH)
+        self.state = after(self.state, "establish")
         self.session_id = session_id
         self.peer_limits = peer
         self.agreed = self.limits.agreed_with(peer)
@@ -117,7 +117,7 @@ class Session:
             RemoteProtocolError: the other side claims frames that were never sent.
         """
         replay = self._outbound.rewind(peer_received, now)
-        self.state = after(self.state, Step.RESUME)
+        self.state = after(self.state, "resume")
         self._link_up(now)
         self._inbound.ack_due = True
         if replay:
@@ -125,7 +125,7 @@ class Session:
 
     def lose_link(self, now: float) -> None:
         """Suspend the session, whose link has broken, until it resumes or the resume window has passed."""
-        self.state = after(self.state, Step.LOSE_LINK)
+        self.state = after(self.state, "lose_link")
         self._suspended = now
         self._inbound.link_lost()
         self._control.clear()
@@ -139,7 +139,7 @@ class Session:
             keep: keep messages that may be sent in the next session: requests that were not sent or are
                 idempotent, and throws that are not acknowledged. Otherwise all are lost.
         """
-        self.state = after(self.state, Step.END)
+        self.state = after(self.state, "end")
         self.session_id = NO_SESSION
         self._inbound.open(self.limits.chunk, self.limits.ack_size)
         self._control.clear()
@@ -151,11 +151,8 @@ class Session:
         surely_unsent = unsent_ids - self._sent_before
         if not keep:
             throws = sum(m.kind == THROW for m in [*written, *unwritten])
-            lost = Lost(
-                [token for ident, token in pending.items() if ident not in surely_unsent],
-                [token for ident, token in pending.items() if ident in surely_unsent],
-                throws,
-            )
+            unknown = [token for ident, token in pending.items() if ident not in surely_unsent]
+            lost = Lost(unknown, [pending[ident] for ident in pending if ident in surely_unsent], throws)
             for state in (pending, self._deadlines, self._idempotent, self._sent_before):
                 state.clear()
         else:
@@ -173,19 +170,14 @@ class Session:
             for m in kept:
                 if m.kind == THROW or m.ident in pending:
                     deadline = self._deadlines.get(m.ident) if m.kind == REQUEST else None
-                    self._outbound.restore(m._replace(deadline=deadline), self._now)
+                    self._outbound.queue(*m._replace(deadline=deadline), self._now)
         self._schedule()
         return lost
 
     # -- messages
 
     def request(
-        self,
-        token: object,
-        route: bytes,
-        body: bytes,
-        now: float,
-        deadline: float | None = None,
+        self, token: object, route: bytes, body: bytes, now: float, deadline: float | None = None,
         idempotent: bool = False,
     ) -> int:
         """Send a request, or queue it. Return its id, or 0 if the outbox is full.

@@ -12,7 +12,7 @@ Messages wait in the outbox while a session is NEW or SUSPENDED.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from ..exceptions import LocalProtocolError
 
@@ -25,22 +25,16 @@ class State(Enum):
     SUSPENDED = "suspended"
 
 
-class Step(Enum):
-    """A step that changes the state."""
+Step = Literal["establish", "resume", "lose_link", "end"]
+"""What changes the state: a method of Session."""
 
-    ESTABLISH = "establish"
-    RESUME = "resume"
-    LOSE_LINK = "lose_link"
-    END = "end"
-
-
-_TABLE: Final = {
-    (State.NEW, Step.ESTABLISH): State.LIVE,
-    (State.NEW, Step.END): State.NEW,
-    (State.LIVE, Step.LOSE_LINK): State.SUSPENDED,
-    (State.LIVE, Step.END): State.NEW,
-    (State.SUSPENDED, Step.RESUME): State.LIVE,
-    (State.SUSPENDED, Step.END): State.NEW,
+_TABLE: Final[dict[tuple[State, Step], State]] = {
+    (State.NEW, "establish"): State.LIVE,
+    (State.NEW, "end"): State.NEW,
+    (State.LIVE, "lose_link"): State.SUSPENDED,
+    (State.LIVE, "end"): State.NEW,
+    (State.SUSPENDED, "resume"): State.LIVE,
+    (State.SUSPENDED, "end"): State.NEW,
 }
 
 
@@ -53,4 +47,4 @@ def after(state: State, step: Step) -> State:
     try:
         return _TABLE[state, step]
     except KeyError:
-        raise LocalProtocolError(f"a session that is {state.value} cannot {step.value}") from None
+        raise LocalProtocolError(f"a session that is {state.value} cannot {step}") from None

@@ -24,8 +24,7 @@ sessions or queues, and nothing is imported from above. On Windows only ``fork``
 from . import fork
 from .address_lock import AddressLock
 from .process_id import ProcessId
-from .reaping import reap, reap_in_passing
-from .registry import Registration, register, register_reused
+from .registry import Registration, reap, reap_in_passing, register, register_reused
 from .state_directory import state_directory, state_path
 
 __all__ = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -35,23 +36,16 @@ class AddressLock(LockFile):
         for _ in range(_LOCK_ATTEMPTS):
             try:
                 super().__init__(_path(address))
+                return self.write(b"")
             except BlockingIOError:
                 # It may be locked for a moment only, by a process that removes stale locks.
                 if AddressLock.owner(address) is not None:
                     break
                 time.sleep(_RETRY_INTERVAL)
-            else:
-                self.write(b"")
-                return
         raise AddressInUse(f"a live server already serves {address}")
 
     def renew(self) -> None:
-        """Take the lock again and announce it, after its file was removed.
-
-        Raises:
-            AddressInUse: another live process was faster.
-            LinkError: see ``state_directory``.
-        """
+        """Take the lock again and announce it, after its file was removed. Raise as the constructor does."""
         lost = self._descriptor
         AddressLock.__init__(self, self._address)
         fork.discard(lost)
@@ -72,11 +66,9 @@ def remove_stale_locks() -> None:
     """Remove the lock files of processes that were killed."""
     for path in state_directory().glob(f"{_PREFIX}*"):
         if _live_owner(path) is None:
-            try:
-                with LockFile(path):
-                    pass  # releasing it removes the file
-            except BlockingIOError:
-                pass  # another process takes it right now
+            # Releasing it removes the file, unless another process takes it right now.
+            with contextlib.suppress(BlockingIOError), LockFile(path):
+                pass
 
 
 def _live_owner(path: Path) -> ProcessId | None:

@@ -14,9 +14,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import IO, Final
 
 from . import fork
-from .child_stderr import StderrTail
 
 _REAP_TIMEOUT: Final = 0.1  # seconds; a killed process rarely takes longer than one millisecond
+
+_STDERR_TAIL: Final = 4096  # bytes
+_READ_SIZE: Final = 65536
+_LAST_READS: Final = 16  # a pipe holds 64 KiB, rarely 1 MiB; others may keep writing to it
 
 _living: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
 
@@ -35,10 +38,12 @@ class ChildProcess:
         env, cwd: as for subprocess.Popen.
         on_end: called once, on the loop, after the child has ended, unless ``kill`` was first.
         on_loop_end: called when the event loop ends before ``kill``; it has to call ``kill``.
-        on_stderr: called on the loop with each piece of what the child writes to stderr.
+        on_stderr: called on the loop with each piece of what the child writes to stderr. An exception goes to
+            the loop's exception handler.
 
     Attributes:
         input, output: our ends of its stdin and stdout; unbuffered and non-blocking.
+        stderr_tail: the last bytes that it wrote to stderr, at most 4 KiB.
         pid: its process id, and that of its group.
         ended: set when it has ended.
         killed: whether ``kill`` was called.
@@ -63,8 +68,10 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._name = command[0]
         self._on_end = on_end
+        self._on_stderr = on_stderr
         self._ending = False
         self.killed = False
+        self.stderr_tail = b""
         self._pidfd: int | None = None
         self.ended = asyncio.Event()
         pipe = subprocess.PIPE
@@ -80,7 +87,7 @@ class ChildProcess:
         try:
             for file in (self.input, self.output, self._errors):
                 os.set_blocking(file.fileno(), False)
-            self._stderr = StderrTail(self._errors.fileno(), on_stderr)
+            self._loop.add_reader(self._errors.fileno(), self._read_stderr)
             self._watch_end()
             _step(self._loop_end.__anext__())  # which makes the generator known to the loop
         except BaseException:
@@ -92,11 +99,6 @@ class ChildProcess:
         """Its exit code; negative: the signal that killed it; None until it is reaped."""
         return self._popen.returncode
 
-    @property
-    def stderr_tail(self) -> bytes:
-        """The last bytes that it wrote to stderr, at most 4 KiB."""
-        return self._stderr.tail
-
     def describe(self, otherwise: str) -> str:
         """Return a text that tells how it ended, or *otherwise* if it has not, and the tail of its stderr."""
         code = self.returncode
@@ -105,14 +107,11 @@ class ChildProcess:
         elif code >= 0:
             how = f"ended with exit code {code}"
         else:
-            try:
-                how = f"was killed by {signal.Signals(-code).name}"
-            except ValueError:
-                how = f"was killed by signal {-code}"
+            known = -code in set(signal.Signals)
+            how = f"was killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
         tail = self.stderr_tail.decode(errors="replace").strip()
-        return f"the child process {self._name} (pid {self.pid}) {how}" + (
-            f"; its stderr ends with:\n{tail}\n" if tail else "; it wrote nothing to stderr"
-        )
+        end = f"its stderr ends with:\n{tail}\n" if tail else "it wrote nothing to stderr"
+        return f"the child process {self._name} (pid {self.pid}) {how}; {end}"
 
     async def end(self, timeout: float, output_over: asyncio.Event) -> None:
         """Wait for its end; then send SIGTERM to the group, wait, send SIGKILL; then reap it.
@@ -151,9 +150,8 @@ class ChildProcess:
         self._reap()
         self.ended.set()
         self._unwatch_end()
-        self.let_go(self.input)
-        self.let_go(self.output)
-        self.let_go(self._errors)
+        for file in (self.input, self.output, self._errors):
+            self.let_go(file)
         if not getattr(self._loop_end, "ag_running", True):
             _step(self._loop_end.aclose())
 
@@ -164,6 +162,26 @@ class ChildProcess:
                 self._loop.remove_reader(file.fileno())
                 self._loop.remove_writer(file.fileno())
             file.close()
+
+    def _read_stderr(self) -> bool:
+        """Read some of its stderr; return whether there may be more now."""
+        if self._errors.closed:  # by what *on_stderr* has called
+            return False
+        try:
+            data = os.read(self._errors.fileno(), _READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return False
+        if not data:
+            self._loop.remove_reader(self._errors.fileno())
+            return False
+        self.stderr_tail = (self.stderr_tail + data)[-_STDERR_TAIL:]
+        if self._on_stderr is not None:
+            try:
+                self._on_stderr(data)
+            except Exception as exc:
+                context = {"message": "on_stderr of a child process failed", "exception": exc}
+                self._loop.call_exception_handler(context)
+        return True
 
     # -- its end
 
@@ -190,10 +208,8 @@ class ChildProcess:
             self._popen.wait()
         except ChildProcessError:
             pass  # already reaped
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._has_ended)
-        except RuntimeError:
-            pass  # the loop is closed
 
     def _has_ended(self) -> None:
         self._unwatch_end()
@@ -202,7 +218,9 @@ class ChildProcess:
         self.ended.set()
         if not self._ending:
             self._reap()
-        self._stderr.drain()
+        for _ in range(_LAST_READS):
+            if not self._read_stderr():
+                break
         if not self._ending:
             self.let_go(self._errors)
         self._on_end()
@@ -210,10 +228,8 @@ class ChildProcess:
     def _signal(self, number: int) -> None:
         # Until the child is reaped, no other process can have its pid.
         if self._popen.returncode is None:
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
-            except (ProcessLookupError, PermissionError):
-                pass
 
     def _reap(self) -> None:
         self._signal(signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Final, NamedTuple, Self
 
 _DEAD: Final = ("Z", "X", "x")  # ended, whether or not its parent has waited for it
@@ -25,8 +26,7 @@ class ProcessId(NamedTuple):
     @classmethod
     def own(cls) -> Self:
         """Return this process."""
-        found = _stat(os.getpid())
-        return cls(os.getpid(), found.start if found else 0, _namespace())
+        return cls.of(os.getpid())
 
     @classmethod
     def of(cls, pid: int) -> Self:
@@ -41,11 +41,10 @@ class ProcessId(NamedTuple):
         Raises:
             ValueError: the text is malformed.
         """
-        parts = text.split(".")
-        if len(parts) != 3 or not all(part.isascii() and part.isdecimal() for part in parts):
+        found = re.fullmatch(r"([0-9]+)\.([0-9]+)\.([0-9]+)", text)
+        if found is None:
             raise ValueError(f"not a process id: {text!r}")
-        pid, start, namespace = map(int, parts)
-        return cls(pid, start, namespace)
+        return cls(*map(int, found.groups()))
 
     def __str__(self) -> str:
         return f"{self.pid}.{self.start}.{self.namespace}"
@@ -62,7 +61,7 @@ class ProcessId(NamedTuple):
             return True
         found = _stat(self.pid)
         if found is None:
-            return _has_no_proc() and _exists(self.pid)
+            return not os.path.exists("/proc/self/stat") and _exists(self.pid)
         return found.state not in _DEAD and self.start in (0, found.start)
 
     @property
@@ -108,15 +107,11 @@ def _namespace() -> int:
         return 0
 
 
-def _has_no_proc() -> bool:
-    return not os.path.exists("/proc/self/stat")
-
-
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it is another user's
     return True

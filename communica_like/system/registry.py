@@ -1,4 +1,4 @@
-"""The registry of what this user's processes own in the kernel and the file system.
+"""What this user's processes own in the kernel and the file system, and its reaping.
 
 Each object owned has one small file, ``owned-<process>-<number>``, that holds its kind and its name. The file
 is written before the object is made and removed after it, so whatever a killed process leaves is registered.
@@ -13,39 +13,37 @@ import contextlib
 import itertools
 import os
 import stat
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from ..exceptions import FeatureNotAvailable
+from ..exceptions import FeatureNotAvailable, LinkError
 from ..features import optional_package
-from . import fork
+from .address_lock import remove_stale_locks
+from .lock_file import LockFile
 from .process_id import ProcessId
 from .state_directory import state_directory
-
-if sys.platform != "win32":
-    import fcntl
 
 _PREFIX: Final = "owned-"
 _LOCK_POLL_INTERVAL: Final = 0.001  # seconds
 _LOCK_TIMEOUT: Final = 0.5  # seconds; it is held for microseconds
+_PACKAGES: Final = {"posixmq": "posix_ipc", "sysvmq": "sysv_ipc", "fifo": ""}
+"""The kinds of objects, and the packages that remove them."""
+
 _numbers = itertools.count(1)
 
 
 class Registration:
-    """The file of an object that this process owns: see ``register``."""
+    """The file of an object that this process owns: see ``register``. No other one ever has its path."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._owner = os.getpid()
-        self._removed = False
 
     def remove(self) -> None:
         """Remove the registration, after the object. In a forked child this does nothing."""
-        if not self._removed and os.getpid() == self._owner:
-            self._removed = True
+        if os.getpid() == self._owner:
             self._path.unlink(missing_ok=True)
 
 
@@ -60,8 +58,8 @@ def register(kind: str, name: str) -> Registration:
         LinkError: see ``state_directory``.
         OSError: the file cannot be written.
     """
-    if kind not in _REMOVE:
-        raise ValueError(f"the registry knows {', '.join(_REMOVE)}, not {kind!r}")
+    if kind not in _PACKAGES:
+        raise ValueError(f"the registry knows {', '.join(_PACKAGES)}, not {kind!r}")
     path = state_directory() / f"{_PREFIX}{ProcessId.own()}-{next(_numbers)}"
     registration = Registration(path)
     try:
@@ -88,15 +86,39 @@ def register_reused(kind: str, name: str) -> Registration:
         return register(kind, name)
 
 
-def remove_unowned(*, timeout: float = _LOCK_TIMEOUT) -> list[str]:
-    """Remove objects whose owners have ended; return the kind and name of each.
+def reap() -> list[str]:
+    """Remove what ended processes of this user left behind in the kernel and the file system.
 
-    Args:
-        timeout: seconds to wait for the lock.
+    Connectors do this by themselves before they connect or listen. What a live process owns is not touched,
+    and neither are queues that the user made, which stay until they are unlinked. Queues for which this
+    process lacks the package (posix_ipc, sysv_ipc) are left to a process that has it. Any thread and any
+    process may call it at any time.
+
+    Returns:
+        What was removed, one line each: its kind and its name, such as ``"posixmq /name"``.
 
     Raises:
-        BlockingIOError: another process has held the lock for that long.
+        LinkError: the private directory cannot be used, or a stopped process has locked the registry.
     """
+    remove_stale_locks()
+    try:
+        return _reap(_LOCK_TIMEOUT)
+    except BlockingIOError as exc:
+        raise LinkError(str(exc)) from exc
+
+
+def reap_in_passing() -> None:
+    """Do as ``reap``, but skip the registry while another process has locked it.
+
+    Raises:
+        LinkError: the private directory cannot be used.
+    """
+    remove_stale_locks()
+    with contextlib.suppress(BlockingIOError):
+        _reap(0)
+
+
+def _reap(timeout: float) -> list[str]:
     directory = state_directory()
     if all(_registrations(directory).values()):
         return []
@@ -113,7 +135,7 @@ def _remove_unowned(directory: Path) -> list[str]:
         if owner_lives or (owned := _read(path)) in in_use:
             continue
         try:
-            if owned is not None and _REMOVE[owned[0]](owned[1]):
+            if owned is not None and _remove(*owned):
                 removed.append(" ".join(owned))
         except FeatureNotAvailable:
             continue  # left to a process that has the package
@@ -123,18 +145,17 @@ def _remove_unowned(directory: Path) -> list[str]:
 
 def _registrations(directory: Path) -> dict[Path, bool]:
     """Return the path of each registration, and whether its owner is alive."""
-    found: dict[Path, bool] = {}
-    known: dict[str, bool] = {}
-    for name in os.listdir(directory):
-        if name.startswith(_PREFIX):
-            owner = name.removeprefix(_PREFIX).partition("-")[0]
-            if owner not in known:
-                try:
-                    known[owner] = ProcessId.parse(owner).alive
-                except ValueError:
-                    known[owner] = True  # no file of ours: leave it alone
-            found[directory / name] = known[owner]
-    return found
+    names = [name for name in os.listdir(directory) if name.startswith(_PREFIX)]
+    owners = {name: name.removeprefix(_PREFIX).partition("-")[0] for name in names}
+    alive = {owner: _is_alive(owner) for owner in set(owners.values())}
+    return {directory / name: alive[owner] for name, owner in owners.items()}
+
+
+def _is_alive(owner: str) -> bool:
+    try:
+        return ProcessId.parse(owner).alive
+    except ValueError:
+        return True  # no file of ours: leave it alone
 
 
 def _read(path: Path) -> tuple[str, str] | None:
@@ -143,62 +164,42 @@ def _read(path: Path) -> tuple[str, str] | None:
         kind, separator, name = path.read_bytes().decode(errors="surrogateescape").partition("\n")
     except FileNotFoundError:
         return None
-    return (kind, name) if separator and kind in _REMOVE else None
+    return (kind, name) if separator and kind in _PACKAGES else None
 
 
 @contextlib.contextmanager
 def _locked(directory: Path, timeout: float) -> Iterator[None]:
     """Keep other processes from reusing names and removing objects."""
     path = directory / "registry.lock"
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    fork.add(descriptor)
-    try:
-        deadline = time.monotonic() + timeout
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    text = f"another process has locked {path}: is it stopped? See lslocks(8)"
-                    raise BlockingIOError(text) from None
-            time.sleep(_LOCK_POLL_INTERVAL)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            lock = LockFile(path)
+            break
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                text = f"another process has locked {path}: is it stopped? See lslocks(8)"
+                raise BlockingIOError(text) from None
+        time.sleep(_LOCK_POLL_INTERVAL)
+    with lock:
         yield
-    finally:
-        fork.discard(descriptor)
-        os.close(descriptor)
 
 
-def _remove_posixmq(name: str) -> bool:
-    posix_ipc = optional_package("posix_ipc", "posixmq")
+def _remove(kind: str, name: str) -> bool:
+    """Remove an object; return False if it is gone, or not a valid name."""
+    errors: tuple[type[Exception], ...] = (OSError, ValueError)
+    if package := _PACKAGES[kind]:
+        module = optional_package(package, kind)
+        errors += (module.Error,)
     try:
-        posix_ipc.unlink_message_queue(name)
-    except (posix_ipc.Error, OSError, ValueError):  # already gone, or not a valid name
-        return False
-    return True
-
-
-def _remove_sysvmq(key: str) -> bool:
-    sysv_ipc = optional_package("sysv_ipc", "sysvmq")
-    try:
-        sysv_ipc.MessageQueue(int(key)).remove()
-    except (sysv_ipc.Error, OSError, ValueError):
-        return False
-    return True
-
-
-def _remove_fifo(path: str) -> bool:
-    try:
-        if not stat.S_ISFIFO(os.lstat(path).st_mode):
+        if kind == "posixmq":
+            module.unlink_message_queue(name)
+        elif kind == "sysvmq":
+            module.MessageQueue(int(name)).remove()
+        elif stat.S_ISFIFO(os.lstat(name).st_mode):
+            os.unlink(name)
+        else:
             return False  # another program reused the path
-        os.unlink(path)
-    except (OSError, ValueError):
+    except errors:
         return False
     return True
-
-
-_REMOVE: Final[dict[str, Callable[[str], bool]]] = {
-    "posixmq": _remove_posixmq,
-    "sysvmq": _remove_sysvmq,
-    "fifo": _remove_fifo,
-}

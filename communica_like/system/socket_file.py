@@ -49,11 +49,10 @@ async def try_connect(path: str) -> socket.socket:
         while True:
             try:
                 sock.connect(path)
+                return sock
             except BlockingIOError:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, 0.05)
-            else:
-                return sock
     except BaseException:
         sock.close()
         raise
@@ -105,25 +104,18 @@ class SocketFile:
         self._lock.release()
 
     def _clear_stale(self) -> None:
-        try:
-            found = os.lstat(self._path)
-        except FileNotFoundError:
-            return
-        if not stat.S_ISSOCK(found.st_mode):
-            raise LinkError(f"{self._path} exists and is not a socket")
-        # A server of another kind takes no lock: probe before removing its socket.
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX) as probe:
+            if not stat.S_ISSOCK(os.lstat(self._path).st_mode):
+                raise LinkError(f"{self._path} exists and is not a socket")
+            # A server of another kind takes no lock: probe before removing its socket.
             probe.setblocking(False)
             try:
                 probe.connect(self._path)
             except ConnectionRefusedError:
-                os.unlink(self._path)
-                return
-            except FileNotFoundError:
-                return
+                return os.unlink(self._path)
             except BlockingIOError:
                 pass  # a live server with a full backlog
-        raise AddressInUse(f"a live server already serves {self._path}")
+            raise AddressInUse(f"a live server already serves {self._path}")
 
     def _bind(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

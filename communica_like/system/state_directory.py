@@ -44,9 +44,8 @@ def state_directory() -> Path:
             path.mkdir(mode=0o700)
         found = path.lstat()
     except OSError as exc:
-        raise LinkError(
-            f"cannot create the private directory {path}: {exc}; {_VARIABLE} names another one"
-        ) from exc
+        text = f"cannot create the private directory {path}: {exc}; {_VARIABLE} names another one"
+        raise LinkError(text) from exc
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise LinkError(
             f"{path} is not a private directory of user {os.getuid()} "

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine
+from asyncio import StreamReader, StreamWriter
 from random import Random
 from types import TracebackType
-from typing import Any, Self, cast
-
-__all__ = ["CuttingProxy"]
+from typing import Self
 
 Address = tuple[str, int] | str
 """Host and port, or the path of a Unix socket."""
@@ -51,16 +49,13 @@ class CuttingProxy:
         self._random = Random(seed)
         self._cut_after = cut_after
         self._server: asyncio.Server | None = None
-        self._pairs: set[_Pair] = set()
-        self._connecting: set[asyncio.Task[None]] = set()
-        self._ends: set[_End] = set()
+        self._connections: dict[asyncio.Task[None], list[StreamWriter]] = {}
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
         if isinstance(self.address, str):
-            self._server = await loop.create_unix_server(self._accept, self.address, backlog=4096)
+            self._server = await asyncio.start_unix_server(self._accept, self.address, backlog=4096)
         else:
-            self._server = await loop.create_server(self._accept, *self.address, backlog=4096)
+            self._server = await asyncio.start_server(self._accept, *self.address, backlog=4096)
             self.address = self._server.sockets[0].getsockname()[:2]
         return self
 
@@ -72,162 +67,63 @@ class CuttingProxy:
         if isinstance(self.address, str):
             with contextlib.suppress(FileNotFoundError):  # newer versions of Python remove it
                 os.unlink(self.address)
-        for task in self._connecting:
-            task.cancel()
-        await asyncio.gather(*self._connecting, return_exceptions=True)
-        ends = list(self._ends)
-        for end in ends:
-            end.abort()
-        await asyncio.gather(*(end.gone for end in ends))
+        connections = dict(self._connections)
+        for forwarding, ends in connections.items():
+            for end in ends:
+                end.transport.abort()
+            forwarding.cancel()
+        await asyncio.gather(*connections, *map(_closed, connections.values()), return_exceptions=True)
 
     def cut(self) -> None:
         """Cut all connections now."""
-        for pair in list(self._pairs):
-            pair.cut()
+        for ends in self._connections.values():
+            self._cut(ends)
 
-    # -- for the connections
+    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        ends = [writer]
+        forwarding = asyncio.get_running_loop().create_task(self._forward(reader, ends))
+        self._connections[forwarding] = ends
+        forwarding.add_done_callback(self._connections.pop)
 
-    @property
-    def may_cut(self) -> bool:
-        """Return whether a connection that is due may be cut."""
-        return self.cutting and (self.max_cuts is None or self.cuts < self.max_cuts)
+    async def _forward(self, near: StreamReader, ends: list[StreamWriter]) -> None:
+        left = self._random.randint(*self._cut_after)
 
-    async def connect(self, make: Callable[[], _End]) -> None:
-        """Connect to the target."""
-        loop = asyncio.get_running_loop()
-        if isinstance(self._target, str):
-            await loop.create_unix_connection(make, self._target)
-        else:
-            await loop.create_connection(make, *self._target)
+        async def pass_on(reader: StreamReader, end: StreamWriter) -> None:
+            nonlocal left
+            with contextlib.suppress(OSError):
+                while (data := await reader.read(1 << 16)) and not end.is_closing():
+                    left -= len(data)
+                    if left < 0 and self.cutting and (self.max_cuts is None or self.cuts < self.max_cuts):
+                        end.write(data[:left])
+                        self._cut(ends)
+                    else:
+                        end.write(data)
+                        await end.drain()
+            _close(ends)
 
-    def start(self, connecting: Coroutine[Any, Any, None]) -> None:
-        """Start the task of *connecting*."""
-        task = asyncio.get_running_loop().create_task(connecting)
-        self._connecting.add(task)
-        task.add_done_callback(self._connecting.discard)
-
-    def opened(self, end: _End) -> None:
-        """A transport was opened."""
-        self._ends.add(end)
-
-    def closed(self, end: _End) -> None:
-        """A transport was closed."""
-        self._ends.discard(end)
-
-    def forget(self, pair: _Pair) -> None:
-        """A connection has ended."""
-        self._pairs.discard(pair)
-
-    def _accept(self) -> _End:
-        pair = _Pair(self, self._random.randint(*self._cut_after))
-        self._pairs.add(pair)
-        return pair.near
-
-
-class _Pair:
-    """An accepted connection, and the one that it is forwarded over."""
-
-    def __init__(self, proxy: CuttingProxy, life: int) -> None:
-        self.proxy = proxy
-        self.near, self.far = _End(self), _End(self)
-        self.near.other, self.far.other = self.far, self.near
-        self._left = life
-        self._cut = False
-
-    async def connect(self) -> None:
-        """Connect to the target; if that fails, break the accepted connection."""
         try:
-            await self.proxy.connect(lambda: self.far)
+            if isinstance(self._target, str):
+                far, end = await asyncio.open_unix_connection(self._target)
+            else:
+                far, end = await asyncio.open_connection(*self._target)
         except OSError:
-            self.abort()
-
-    def pass_on(self, data: bytes, end: _End) -> None:
-        """Send *data* to *end*, or cut after a part of it."""
-        self._left -= len(data)
-        if self._left < 0 and self.proxy.may_cut and not self._cut:
-            end.write(data[: self._left])
-            self.cut()
-        elif not self._cut:
-            end.write(data)
-
-    def cut(self) -> None:
-        """Break both connections after sending what was written."""
-        if not self._cut:
-            self._cut = True
-            self.proxy.cuts += 1
-            self.close()
-
-    def close(self) -> None:
-        """Close both connections."""
-        self.proxy.forget(self)
-        for end in (self.near, self.far):
-            end.close()
-
-    def abort(self) -> None:
-        """Abort both connections."""
-        self.proxy.forget(self)
-        for end in (self.near, self.far):
-            end.abort()
-
-
-class _End(asyncio.Protocol):
-    other: _End
-
-    def __init__(self, pair: _Pair) -> None:
-        self._pair = pair
-        self._transport: asyncio.Transport | None = None
-        self._closed = False
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        self._pair.proxy.opened(self)
-        if self._closed:
-            self._transport.abort()
-        elif self is self._pair.near:
-            self._transport.pause_reading()  # until the target is connected
-            self._pair.proxy.start(self._pair.connect())
+            ends[0].transport.abort()
         else:
-            self.other.go_on()
+            ends.append(end)
+            await asyncio.gather(pass_on(near, end), pass_on(far, ends[0]))
+        await _closed(ends)
 
-    def data_received(self, data: bytes) -> None:
-        self._pair.pass_on(data, self.other)
+    def _cut(self, ends: list[StreamWriter]) -> None:
+        """Break a connection after sending what was written."""
+        if not ends[0].is_closing():
+            self.cuts += 1
+            _close(ends)
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._closed = True
-        self.gone.set_result(None)
-        self._pair.proxy.closed(self)
-        self._pair.close()
 
-    def pause_writing(self) -> None:
-        self.other.pause()
+def _close(ends: list[StreamWriter]) -> None:
+    for end in ends:
+        end.close()
 
-    def resume_writing(self) -> None:
-        self.other.go_on()
 
-    def pause(self) -> None:
-        """Stop reading."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def go_on(self) -> None:
-        """Read again, now that the other end takes more."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def write(self, data: bytes) -> None:
-        """Send."""
-        if self._transport is not None:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Send what was written, then close."""
-        self._closed = True
-        if self._transport is not None:
-            self._transport.close()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self._closed = True
-        if self._transport is not None:
-            self._transport.abort()
+async def _closed(ends: list[StreamWriter]) -> None:
+    await asyncio.gather(*(end.wait_closed() for end in ends), return_exceptions=True)

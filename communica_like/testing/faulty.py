@@ -9,8 +9,6 @@ from typing import Any, ClassVar, Final, Self
 
 from ..abc import Connector, Link, LinkReceiver, Listener
 
-__all__ = ["FaultyConnector"]
-
 _HIGH_WATER: Final = 64 * 1024
 
 
@@ -49,7 +47,7 @@ class FaultyConnector(Connector):
         self.max_cuts: int | None = None
         self._random = Random(seed)
         self._cut_after = cut_after
-        self._links: set[_FaultyLink] = set()
+        self._links: set[_FaultyLink] = set()  # those that carry bytes
         self._stalled = False
 
     def __repr__(self) -> str:
@@ -66,22 +64,18 @@ class FaultyConnector(Connector):
     async def connect(self, receiver: LinkReceiver) -> Link:
         link = self._new_link()
         link.receiver = receiver
-        link.attach(await self.inner.connect(link))
-        return link
+        return link.attach(await self.inner.connect(link))
 
     async def connect_again(self, receiver: LinkReceiver, broken: Link) -> Link:
-        inner = broken.inner if isinstance(broken, _FaultyLink) else None
-        if inner is None:
+        if not isinstance(broken, _FaultyLink):
             return await self.connect(receiver)
         link = self._new_link()
         link.receiver = receiver
-        link.attach(await self.inner.connect_again(link, inner))
-        return link
+        return link.attach(await self.inner.connect_again(link, broken.inner))
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
         def accept_faulty(inner: Link) -> LinkReceiver:
-            link = self._new_link()
-            link.attach(inner)
+            link = self._new_link().attach(inner)
             link.receiver = accept(link)
             return link
 
@@ -110,142 +104,114 @@ class FaultyConnector(Connector):
         for link in list(self._links):
             link.go_on()
 
-    # -- for the links
-
-    @property
-    def stalled(self) -> bool:
-        """Whether bytes are held up."""
-        return self._stalled
-
-    @property
-    def may_cut(self) -> bool:
-        """Return whether a link that is due may be cut."""
-        return self.cutting and (self.max_cuts is None or self.cuts < self.max_cuts)
-
-    def count_cut(self, link: _FaultyLink) -> None:
-        """Count a link that was cut."""
-        self.cuts += 1
-        self._links.discard(link)
-
-    def forget(self, link: _FaultyLink) -> None:
-        """Remove a link that broke by itself."""
-        self._links.discard(link)
-
     def _new_link(self) -> _FaultyLink:
-        link = _FaultyLink(self, self._random.randint(*self._cut_after))
-        self._links.add(link)
-        return link
+        return _FaultyLink(self, self._random.randint(*self._cut_after))
 
 
 class _FaultyLink(Link):
     """One end of an inner link, and the inner link's receiver."""
 
+    inner: Link
+
     def __init__(self, connector: FaultyConnector, life: int) -> None:
         self._connector = connector
         self._left = life
-        self._inner: Link | None = None
-        self._dead = False
-        self._was_cut = False
-        self._reported = False
-        self._held_out: list[bytes] = []
-        self._held_out_size = 0
-        self._held_in: list[bytes] = []
-        self.writable = True
+        self._told = False  # the receiver knows that the link has broken, or will in the loop's next turn
+        self._held_out = bytearray()
+        self._held_in = bytearray()
 
-    def attach(self, inner: Link) -> None:
+    def attach(self, inner: Link) -> Self:
         """Use *inner* to carry the bytes."""
-        self._inner = inner
+        self.inner = inner
         self.peer = inner.peer
         self.lingers = inner.lingers
         self.writable = inner.writable
-
-    @property
-    def inner(self) -> Link | None:
-        """The link that carries the bytes."""
-        return self._inner
+        if not self._told:
+            self._connector._links.add(self)
+        if not self._connector._stalled:
+            self.go_on()  # with what came before the link was made
+        return self
 
     # -- the session's side
 
     def send(self, data: bytes) -> None:
-        if self._dead or self._inner is None:
+        if self not in self._connector._links:
             return
-        if self._connector.stalled or self._held_out:
-            self._held_out.append(data)
-            self._held_out_size += len(data)
-            self.writable = self._held_out_size < _HIGH_WATER
-            return
-        self._left -= len(data)
-        if self._left < 0 and self._connector.may_cut:
-            self._inner.send(data[: self._left])
-            self.cut()
+        if self._connector._stalled or self._held_out:
+            self._held_out += data
+            self.writable = len(self._held_out) < _HIGH_WATER
+        elif self._spend(data):
+            self.inner.send(data)
+            self.writable = self.inner.writable
         else:
-            self._inner.send(data)
-            self.writable = self._inner.writable
+            self.inner.send(data[: self._left])
+            self.cut()
 
     def close(self) -> None:
-        self._dead = True
-        if self._inner is not None:
-            self._inner.close()
+        self._connector._links.discard(self)
+        self.inner.close()
 
     def abort(self) -> None:
-        self._dead = True
-        if self._inner is not None:
-            self._inner.abort()
+        self._connector._links.discard(self)
+        self.inner.abort()
 
     # -- the inner link's reports
 
     def data_received(self, data: bytes) -> None:
-        if self._reported or self._was_cut:
+        if self._told:
             return
-        if self._connector.stalled or self._held_in:
-            self._held_in.append(data)
-            return
-        self._left -= len(data)
-        if self._left < 0 and self._connector.may_cut and not self._dead:
+        if self._connector._stalled or self._held_in:
+            self._held_in += data
+        elif self._spend(data):
+            self.receiver.data_received(data)
+        else:
             self.receiver.data_received(data[: self._left])
             self.cut(abort=True)
-        else:
-            self.receiver.data_received(data)
 
     def link_writable(self) -> None:
-        if not (self._held_out or self._dead):
+        if self in self._connector._links and not self._held_out:
             self.writable = True
             self.receiver.link_writable()
 
     def link_broken(self, error: Exception | None) -> None:
-        self._dead = True
-        self._connector.forget(self)
-        self._report(error)
+        self._connector._links.discard(self)
+        if not self._told:
+            self._told = True
+            self.receiver.link_broken(error)
 
     # -- faults
 
+    def _spend(self, data: bytes) -> bool:
+        """Count *data*; return False if the link is to be cut within it."""
+        self._left -= len(data)
+        connector = self._connector
+        may_cut = connector.cutting and (connector.max_cuts is None or connector.cuts < connector.max_cuts)
+        return self._left >= 0 or not may_cut or self not in connector._links
+
     def cut(self, *, abort: bool = False) -> None:
         """Break the link, after sending what it has taken or at once. Nothing arrives here any more."""
-        if self._dead or self._inner is None:
+        if self not in self._connector._links:
             return
-        self._dead = self._was_cut = True
+        self._told = True
         self._held_out.clear()
         self._held_in.clear()
-        self._connector.count_cut(self)
+        self._connector.cuts += 1
+        self._connector._links.discard(self)
         if abort:
-            self._inner.abort()
+            self.inner.abort()
         else:
-            self._inner.close()
-        asyncio.get_running_loop().call_soon(self._report, ConnectionResetError("the link was cut"))
+            self.inner.close()
+        error = ConnectionResetError("the link was cut")
+        asyncio.get_running_loop().call_soon(lambda: self.receiver.link_broken(error))
 
     def go_on(self) -> None:
         """Continue after a stall."""
-        out, self._held_out, self._held_out_size = b"".join(self._held_out), [], 0
-        into, self._held_in = b"".join(self._held_in), []
+        out, self._held_out = self._held_out, bytearray()
+        into, self._held_in = self._held_in, bytearray()
         was_writable = self.writable
         if out:
-            self.send(out)
+            self.send(bytes(out))
         if into:
-            self.data_received(into)
-        if not was_writable and self._inner is not None and self._inner.writable:
+            self.data_received(bytes(into))
+        if not was_writable and self.inner.writable:
             self.link_writable()
-
-    def _report(self, error: Exception | None) -> None:
-        if not self._reported:
-            self._reported = True
-            self.receiver.link_broken(error)

@@ -26,6 +26,9 @@ TOO_BIG: Final = 5
 CLOSING: Final = 6
 NO_ROUTE: Final = 7
 
+_RAISED: Final = {REQ: ReqError, RESP: RespError, NO_ROUTE: NoSuchRoute}
+"""What handlers raise, with a code of their own."""
+
 _HEAD: Final = Struct("!BqI")
 _INT64: Final = 1 << 63
 
@@ -42,9 +45,7 @@ class Failure(NamedTuple):
     def of(cls, error: BaseException, traceback: str = "") -> Self:
         """Return what the requester is to be told of *error*."""
         if isinstance(error, ReqError | RespError):
-            kind = RESP if isinstance(error, RespError) else REQ
-            if isinstance(error, NoSuchRoute):
-                kind = NO_ROUTE
+            kind = next(kind for kind in (NO_ROUTE, RESP, REQ) if isinstance(error, _RAISED[kind]))
             message, code = _safely(str, error.message), error.code
             if isinstance(code, int) and -_INT64 <= code < _INT64:
                 return cls(kind, message, int(code))
@@ -55,12 +56,8 @@ class Failure(NamedTuple):
 
     def exception(self) -> CommunicaError:
         """Return the exception that the requester is to raise."""
-        if self.kind == REQ:
-            return ReqError(self.message, self.code)
-        if self.kind == NO_ROUTE:
-            return NoSuchRoute(self.message, self.code)
-        if self.kind == RESP:
-            return RespError(self.message, self.code)
+        if (raised := _RAISED.get(self.kind)) is not None:
+            return raised(self.message, self.code)
         if self.kind == SERIALIZER:
             return SerializerError(self.message)
         if self.kind == TOO_BIG:

@@ -15,33 +15,6 @@ from typing import Final
 
 from ..exceptions import RemoteProtocolError
 
-__all__ = [
-    "ABANDON",
-    "ACK",
-    "ACK_BODY",
-    "CANCEL",
-    "CHALLENGE",
-    "CONTINUE",
-    "ERROR",
-    "GOODBYE",
-    "HEADER",
-    "HEADER_SIZE",
-    "HELLO",
-    "LAST_SEQUENCED",
-    "MAX_ROUTE",
-    "MORE",
-    "MORE_PREFIX",
-    "PING",
-    "PROOF",
-    "REJECT",
-    "REQUEST",
-    "RESULT",
-    "THROW",
-    "WELCOME",
-    "control",
-    "split_frames",
-]
-
 HEADER: Final = Struct("!IBBHQI")
 HEADER_SIZE: Final = HEADER.size
 

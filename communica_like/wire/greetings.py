@@ -52,9 +52,7 @@ class Hello:
 
     def encode(self) -> bytes:
         """Return the frame's body."""
-        head = self.HEAD.pack(
-            MAGIC, self.version, self.oldest, self.session_id, self.received, self.nonce
-        )
+        head = self.HEAD.pack(MAGIC, self.version, self.oldest, self.session_id, self.received, self.nonce)
         return head + self.limits.encode() + self.client_id.encode()
 
     @classmethod

@@ -89,11 +89,7 @@ class Limits:
     def encode(self) -> bytes:
         """Return the announced values as 36 bytes."""
         return self.WIRE.pack(
-            self.max_message,
-            self.window,
-            self.replay,
-            self.chunk,
-            max(1, round(self.heartbeat * 1000)),
+            self.max_message, self.window, self.replay, self.chunk, max(1, round(self.heartbeat * 1000)),
             round(self.resume_window * 1000),
         )
 
@@ -121,4 +117,3 @@ class Limits:
             heartbeat=min(self.heartbeat, peer.heartbeat),
             resume_window=min(self.resume_window, peer.resume_window),
         )
-

@@ -16,7 +16,7 @@ import pytest
 
 from communica_like.blocking.pipes import PipeQueue, SimplePipeQueue
 from communica_like.exceptions import Closed, MessageTooBig, SerializerError
-from communica_like.serializers import JsonSerializer
+from communica_like.serializers import JsonSerializer, LiteralSerializer
 from tests.blocking.media import PATIENCE, program, until
 from tests.interop.items import LITERALS
 
@@ -355,3 +355,26 @@ async def test_close_while_a_task_waits(path: str) -> None:
     pq.close()
     with pytest.raises(Closed):
         await waiting
+
+
+class Alarm(LiteralSerializer):
+    """A serializer in which the handler of a signal raises, once."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def dump(self, obj: Any, /) -> bytes:
+        self.calls += 1
+        if self.calls == 1:
+            raise TimeoutError("an alarm")
+        return super().dump(obj)
+
+
+@pytest.mark.parametrize("put", ["put", "put_nowait"])
+def test_a_signal_handler_that_raises_while_an_item_is_dumped(path: str, put: str) -> None:
+    with SimplePipeQueue(path, serializer=Alarm()) as pq:
+        with pytest.raises(TimeoutError, match="an alarm"):
+            getattr(pq, put)(1)
+        getattr(pq, put)(2)
+        assert pq.get_nowait() == 2
+        assert pq.qsize() == 0

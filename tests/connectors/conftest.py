@@ -34,10 +34,10 @@ def connector(request: pytest.FixtureRequest, state: Path) -> Iterator[Connector
 @pytest.fixture
 async def own(request: pytest.FixtureRequest) -> AsyncIterator[OwnInbox]:
     """With ``indirect=True`` its parameter is options of RmqInboxConnector. No connection may be left."""
-    from communica_like.connectors.amqp import shared_connection
+    from communica_like.connectors.amqp import connection as amqp_connection
     from tests.connectors.amqp.inbox.stage import OwnInbox  # it needs aiormq
 
     needs_broker()
     async with OwnInbox(**getattr(request, "param", {})) as inbox:
         yield inbox
-    assert not shared_connection._connections.get(asyncio.get_running_loop())
+    assert not amqp_connection._connections.get(asyncio.get_running_loop())

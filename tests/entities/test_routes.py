@@ -114,7 +114,7 @@ def test_the_nearest_routes_are_named() -> None:
     assert text("user.removes").startswith(
         "the other side has no route 'user.removes'; the nearest are 'user.remove', 'user.rename'"
     )
-    assert text("reprot") == "the other side has no route 'reprot'; the nearest is 'report'"
+    assert text("reportt") == "the other side has no route 'reportt'; the nearest is 'report'"
     assert text("xyz") == "the other side has no route 'xyz'"
     table.add_route("xyzzy", echo)
     assert text("xyz").endswith("the nearest is 'xyzzy'")

@@ -69,8 +69,6 @@ def test_it_stays_in_the_kernel_until_it_is_unlinked(name: str) -> None:
     again.close()
 
 
-
-
 def test_it_is_its_owner_s_alone(name: str) -> None:
     before = os.umask(0)
     try:

@@ -102,5 +102,5 @@ def test_equality() -> None:
     assert JsonSerializer(to_cents) == JsonSerializer(to_cents) != JsonSerializer()
     assert hash(JsonSerializer(to_cents)) == hash(JsonSerializer(to_cents))
     assert JsonSerializer() != Other()
-    assert JsonSerializer() != 5
+    assert JsonSerializer() != object()
     assert len({JsonSerializer(), JsonSerializer(), Other()}) == 2

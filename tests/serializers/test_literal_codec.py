@@ -171,7 +171,7 @@ def test_equality() -> None:
 
     assert LiteralSerializer() == LiteralSerializer()
     assert LiteralSerializer() != Other()
-    assert LiteralSerializer() != 5
+    assert LiteralSerializer() != object()
     assert len({LiteralSerializer(), LiteralSerializer(), Other()}) == 2
 
 

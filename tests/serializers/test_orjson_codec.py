@@ -93,4 +93,5 @@ def test_equality() -> None:
     assert hash(OrjsonSerializer(to_text, 1)) == hash(OrjsonSerializer(to_text, 1))
     assert OrjsonSerializer(option=1) != OrjsonSerializer() != OrjsonSerializer(to_text)
     assert OrjsonSerializer() != Other()
-    assert OrjsonSerializer() != JsonSerializer()
+    other: object = JsonSerializer()
+    assert OrjsonSerializer() != other

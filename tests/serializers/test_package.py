@@ -91,4 +91,5 @@ def test_user_serializer_as_wire() -> None:
     pytest.importorskip("adaptix")
     codec = AdaptixSerializer(dict[int, str], wire_serializer=LiteralSerializer()).request_codec()
     assert codec.load(codec.dump({1: "a"})) == {1: "a"}
-    assert JsonSerializer() != LiteralSerializer()
+    other: object = LiteralSerializer()
+    assert JsonSerializer() != other

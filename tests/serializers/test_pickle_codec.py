@@ -28,7 +28,8 @@ def test_protocols(protocol: int) -> None:
 def test_equality() -> None:
     assert PickleSerializer(1) == PickleSerializer(1) != PickleSerializer(2)
     assert hash(PickleSerializer(1)) == hash(PickleSerializer(1))
-    assert PickleSerializer() != JsonSerializer()
+    other: object = JsonSerializer()
+    assert PickleSerializer() != other
 
 
 def test_entities_refuse_it() -> None:

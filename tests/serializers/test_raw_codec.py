@@ -23,5 +23,6 @@ def test_nothing_else(data: Any) -> None:
 
 
 def test_equality() -> None:
-    assert RawSerializer() == RawSerializer() != JsonSerializer()
+    other: object = JsonSerializer()
+    assert RawSerializer() == RawSerializer() != other
     assert hash(RawSerializer()) == hash(RawSerializer())

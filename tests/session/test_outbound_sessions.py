@@ -220,7 +220,7 @@ def test_what_was_given_back_can_be_restored_even_if_there_is_no_room() -> None:
     sender.throw(small("a"))
     assert not sender.request(2)
     for message in written:
-        sender.outbound.restore(message, 0.0)
+        sender.outbound.queue(*message, 0.0)
     sender.open()
     assert idents(sender.write_all()) == [0, 1]
 

@@ -10,7 +10,7 @@ PIECE = bytes(SMALLEST_PIECE)
 
 
 def partial(total: int, number: int = 0) -> Partial:
-    return Partial(REQUEST, 5, number, b"route", total, now=100.0)
+    return Partial(REQUEST, 5, number, b"route", total, began=100.0)
 
 
 def test_the_body_is_the_pieces_in_order() -> None:
@@ -22,7 +22,7 @@ def test_the_body_is_the_pieces_in_order() -> None:
 
 
 def test_it_remembers_its_first_frame() -> None:
-    message = Partial(THROW, 1, 2, b"route", 3000, now=0.0)
+    message = Partial(THROW, 1, 2, b"route", 3000, began=0.0)
     assert (message.kind, message.ident, message.number) == (THROW, 1, 2)
     assert (message.route, message.total) == (b"route", 3000)
 

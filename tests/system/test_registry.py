@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from communica_like.system import ProcessId, register, register_reused, registry
+from communica_like.system import ProcessId, reap, register, register_reused, registry
 from tests.private_state import entries_of
 from tests.system.forked import Forked, Hear, Tell, run_all
 
@@ -54,7 +54,7 @@ def test_odd_names(state: Path, name: str) -> None:
 
     with Forked(own):
         pass
-    assert registry.remove_unowned() == []
+    assert reap() == []
     assert entries_of(state) == []
 
 
@@ -86,10 +86,10 @@ def test_what_a_killed_process_left_half_written(state: Path) -> None:
         (state / f"{path.name}8").write_bytes(b"fif")
         (state / f"{path.name}7").write_bytes(b"unknown\nx")
         (state / "owned-nobody-1").write_bytes(b"fifo\n/x")
-        assert registry.remove_unowned() == []
+        assert reap() == []
         assert len(entries_of(state)) == 5, "it lives"
         child.kill()
-    assert registry.remove_unowned() == []
+    assert reap() == []
     assert entries_of(state) == ["fifo /x"], "whose that is nobody knows"
 
 
@@ -117,12 +117,12 @@ def test_nobody_waits_long_for_whoever_has_stopped(state: Path) -> None:
         entry = register("fifo", "/x")  # a name that nobody had needs no lock
         entry.remove()
         with pytest.raises(BlockingIOError, match="stopped"):
-            registry.remove_unowned(timeout=0.01)
+            registry._reap(0.01)
         with pytest.raises(BlockingIOError, match="stopped"):
             register_reused("fifo", "/x")
         assert len(entries_of(state)) == 2
         stopped.kill()
-    assert registry.remove_unowned() == []
+    assert reap() == []
     assert entries_of(state) == []
 
 
@@ -143,5 +143,5 @@ def test_descriptors_are_closed(state: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         register_reused("fifo", "/x").remove()
-        registry.remove_unowned()
+        reap()
     assert len(os.listdir("/proc/self/fd")) <= before

@@ -87,6 +87,38 @@ async def test_nothing_arrives_after_a_cut() -> None:
     assert len(ends.near.breaks) == len(ends.far.breaks) == 1
 
 
+class EarlyConnector(MemoryConnector):
+    """Delivers something before ``connect`` returns."""
+
+    async def connect(self, receiver: LinkReceiver) -> Link:
+        link = await super().connect(receiver)
+        receiver.data_received(b"x" * 50)
+        return link
+
+
+async def test_what_comes_before_the_link_is_not_cut() -> None:
+    """There is no link to break yet: the rest of the bytes would be lost on a link that goes on."""
+    faulty = FaultyConnector(EarlyConnector(), cut_after=(10, 10))
+    ends = Ends(faulty, faulty_server=False)
+    await ends.open()
+    assert ends.near.heard == b"x" * 50
+    assert faulty.cuts == 0
+    ends.near_link.send(b"more")
+    await turns()
+    assert faulty.cuts == len(ends.near.breaks) == len(ends.far.breaks) == 1
+
+
+async def test_a_stall_holds_up_what_comes_before_the_link() -> None:
+    faulty = FaultyConnector(EarlyConnector(), cut_after=(10**9, 10**9))
+    ends = Ends(faulty, faulty_server=False)
+    faulty.stall()
+    await ends.open()
+    await turns()
+    assert ends.near.heard == b""
+    faulty.resume()
+    assert ends.near.heard == b"x" * 50
+
+
 async def test_the_same_seed_gives_the_same_cuts() -> None:
     async def lengths(seed: int) -> list[int]:
         faulty = FaultyConnector(MemoryConnector(), seed=seed, cut_after=(1, 1000))

@@ -21,10 +21,11 @@ from communica_like.testing.conformance import (
     PROCESS_CHECKS,
     Meeting,
     checks_for,
+    deaths,
+    exits,
     meeting,
     meeting_of,
 )
-from communica_like.testing.conformance.processes import deaths, exits
 
 if sys.platform == "win32":
     pytest.skip("its links are over Unix sockets", allow_module_level=True)

@@ -7,8 +7,9 @@ import contextlib
 import signal
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
-from types import FrameType, TracebackType
+from asyncio import Future
+from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any, Final, Generic, Self, TypeVar
 
 from ...abc import Connector
@@ -32,37 +33,13 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
 
     An entity that runs when the interpreter exits is closed: what was thrown is delivered within its drain
     time.
-
-    Args:
-        core: the async entity.
-        workers: the threads for handlers.
-        portal: whose loop it lives on; None: the one that all share.
     """
 
-    def __repr__(self) -> str:
-        return f"<blocking {self._core!r}>"
-
     state = Attribute(Entity.state)
-
-    @property
-    def connector(self) -> Connector:
-        """How the two sides find each other."""
-        return self._core.connector
-
-    @property
-    def drain_timeout(self) -> float:
-        """Seconds that ``close`` takes at most for delivery and handlers."""
-        return self._core.drain_timeout
-
-    @property
-    def default_timeout(self) -> float | None:
-        """Seconds for requests and throws that name no timeout; None: no limit."""
-        return self._core.default_timeout
-
-    @property
-    def limits(self) -> Limits:
-        """This side's limits."""
-        return self._core.limits
+    connector = Attribute[Connector]("How the two sides find each other.")
+    drain_timeout = Attribute[float]("Seconds that ``close`` takes at most for delivery and handlers.")
+    default_timeout = Attribute[float | None]("Seconds for calls that name no timeout; None: no limit.")
+    limits = Attribute[Limits]("This side's limits.")
 
     @abstractmethod
     def init(self, timeout: float | None = None) -> Self:
@@ -97,9 +74,7 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
     def __enter__(self) -> Self:
         return self.init()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def run(self) -> None:
@@ -116,8 +91,13 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
         with self._stay() as portal:
             self._workers.start()
             try:
-                with _Signals(portal.loop, self._core.interrupt) as signals:
-                    portal.run(signals.heard_by(self._core.run))
+                with _signals(portal.loop, self._core.interrupt) as running:
+
+                    async def run() -> None:
+                        running.set_result(None)  # interrupts will come after the first step of run()
+                        await self._core.run()
+
+                    portal.run(run())
             finally:
                 if self._core.state == "closing":
                     portal.run(self._core.close())
@@ -173,40 +153,21 @@ class BlockingServer(BlockingEntity[ServerT], Generic[ServerT]):
     clients = Attribute(Server.clients)
 
 
-class _Signals:
-    """Has *interrupt* called on the loop for each SIGINT and SIGTERM. Only the main thread can."""
+@contextlib.contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, interrupt: Callable[[], object]) -> Iterator[Future[None]]:
+    """Call *interrupt* on the loop for each SIGINT and SIGTERM, once the future is done. Main thread only."""
+    running = Future[None](loop=loop)
+    former: dict[int, Any] = {}
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, interrupt: Callable[[], object]) -> None:
-        self._loop = loop
-        self._interrupt = interrupt
-        self._former: dict[int, Any] = {}
-        self._heard = False
-        self._early = False
-
-    async def heard_by(self, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Await ``run()``, which hears of signals from before its first step, too."""
-        self._heard = True
-        if self._early:
-            self._loop.call_soon(self._interrupt)
-        await run()
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._former[number] = signal.signal(number, self._signalled)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, former in self._former.items():
-            signal.signal(number, signal.SIG_DFL if former is None else former)
-
-    def _signalled(self, number: int, frame: FrameType | None) -> None:
+    def signalled(number: int, frame: FrameType | None) -> None:
         # Nothing may wait here: the code that is interrupted may be about to wake the loop.
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._tell)
+            loop.call_soon_threadsafe(running.add_done_callback, lambda _: interrupt())
 
-    def _tell(self) -> None:
-        if self._heard:
-            self._interrupt()
-        else:
-            self._early = True
+    if threading.current_thread() is threading.main_thread():
+        former = {number: signal.signal(number, signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield running
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)

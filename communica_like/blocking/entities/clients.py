@@ -28,30 +28,16 @@ class SimpleClient(BlockingClient[entities.SimpleClient]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        handler: Callable[..., Any] | None = None,
-        serializer: Serializer | None = None,
-        *,
-        client_id: str | None = None,
-        limits: Limits | None = None,
-        backoff: Backoff | None = None,
-        default_timeout: float | None = None,
-        handshake_timeout: float | None = None,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
+        self, connector: Connector, handler: Callable[..., Any] | None = None,
+        serializer: Serializer | None = None, *, client_id: str | None = None, limits: Limits | None = None,
+        backoff: Backoff | None = None, default_timeout: float | None = None,
+        handshake_timeout: float | None = None, drain_timeout: float = 30.0, workers: int = WORKERS,
         portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
         core = entities.SimpleClient(
-            connector,
-            threads.wrap(handler) if handler is not None else None,
-            serializer,
-            client_id=client_id,
-            limits=limits,
-            backoff=backoff,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
+            connector, threads.wrap(handler), serializer, client_id=client_id, limits=limits,
+            backoff=backoff, default_timeout=default_timeout, handshake_timeout=handshake_timeout,
             drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
@@ -75,31 +61,16 @@ class RouteClient(BlockingClient[entities.RouteClient]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        route_table: Tables = None,
-        *,
-        client_id: str | None = None,
-        serializer: Serializer | None = None,
-        limits: Limits | None = None,
-        backoff: Backoff | None = None,
-        default_timeout: float | None = None,
-        handshake_timeout: float | None = None,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
-        portal: Portal | None = None,
+        self, connector: Connector, route_table: Tables = None, *, client_id: str | None = None,
+        serializer: Serializer | None = None, limits: Limits | None = None, backoff: Backoff | None = None,
+        default_timeout: float | None = None, handshake_timeout: float | None = None,
+        drain_timeout: float = 30.0, workers: int = WORKERS, portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
         core = entities.RouteClient(
-            connector,
-            threads.wrap_tables(route_table),
-            client_id=client_id,
-            serializer=serializer,
-            limits=limits,
-            backoff=backoff,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, threads.wrap_tables(route_table), client_id=client_id, serializer=serializer,
+            limits=limits, backoff=backoff, default_timeout=default_timeout,
+            handshake_timeout=handshake_timeout, drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
         self.routes: RouteTable = WorkerRoutes(core.routes, threads)

@@ -29,29 +29,16 @@ class SimpleServer(BlockingServer[entities.SimpleServer]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        handler: Callable[..., Any] | None = None,
-        serializer: Serializer | None = None,
-        *,
-        limits: Limits | None = None,
-        duplicate_clients: DuplicatePolicy = "refuse",
-        default_timeout: float | None = None,
-        handshake_timeout: float = 5.0,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
+        self, connector: Connector, handler: Callable[..., Any] | None = None,
+        serializer: Serializer | None = None, *, limits: Limits | None = None,
+        duplicate_clients: DuplicatePolicy = "refuse", default_timeout: float | None = None,
+        handshake_timeout: float = 5.0, drain_timeout: float = 30.0, workers: int = WORKERS,
         portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
         core = entities.SimpleServer(
-            connector,
-            threads.wrap(handler) if handler is not None else None,
-            serializer,
-            limits=limits,
-            duplicate_clients=duplicate_clients,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, threads.wrap(handler), serializer, limits=limits, duplicate_clients=duplicate_clients,
+            default_timeout=default_timeout, handshake_timeout=handshake_timeout, drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
 
@@ -74,29 +61,16 @@ class RouteServer(BlockingServer[entities.RouteServer]):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        route_table: Tables = None,
-        *,
-        serializer: Serializer | None = None,
-        limits: Limits | None = None,
-        duplicate_clients: DuplicatePolicy = "refuse",
-        default_timeout: float | None = None,
-        handshake_timeout: float = 5.0,
-        drain_timeout: float = 30.0,
-        workers: int = WORKERS,
-        portal: Portal | None = None,
+        self, connector: Connector, route_table: Tables = None, *, serializer: Serializer | None = None,
+        limits: Limits | None = None, duplicate_clients: DuplicatePolicy = "refuse",
+        default_timeout: float | None = None, handshake_timeout: float = 5.0, drain_timeout: float = 30.0,
+        workers: int = WORKERS, portal: Portal | None = None,
     ) -> None:
         threads = Workers(workers)
         core = entities.RouteServer(
-            connector,
-            threads.wrap_tables(route_table),
-            serializer=serializer,
-            limits=limits,
-            duplicate_clients=duplicate_clients,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, threads.wrap_tables(route_table), serializer=serializer, limits=limits,
+            duplicate_clients=duplicate_clients, default_timeout=default_timeout,
+            handshake_timeout=handshake_timeout, drain_timeout=drain_timeout,
         )
         super().__init__(core, threads, portal)
         self.routes: RouteTable = WorkerRoutes(core.routes, threads)

@@ -54,31 +54,27 @@ class Call(Generic[T]):
 
     # -- the thread that waits
 
-    def wait(self) -> None:
-        """Wait until the call has ended. Raises only what interrupts this thread."""
-        if threading.get_ident() == threading.main_thread().ident:
-            while not self._over.acquire(timeout=_POLL_INTERVAL):
-                pass
-        else:
-            self._over.acquire()
-
-    def wait_or_notice(self, submit: Callable[[Call[T]], None]) -> None:
-        """Wait until the call has ended, but cancel it when a signal arrives. Main thread only.
-
-        After a signal whose handler returned, the error is InterruptedError, unless the call still succeeded.
+    def wait(self, submit: Callable[[Call[T]], None] | None = None) -> None:
+        """Wait until the call has ended. Raises only what interrupts this thread.
 
         Args:
-            submit: schedules another ``step``.
+            submit: schedules another ``step``. In the main thread a signal then cancels the call; after its
+                handler has returned, the error is InterruptedError, unless the call still succeeded.
         """
-        with SignalWatch() as watch:
-            while not self._over.acquire(timeout=_SIGNAL_POLL_INTERVAL):
-                if watch.seen():
-                    self._interrupted = True
-                    submit(self)
-                    break
-            else:
-                return
-        self.wait()
+        if threading.get_ident() != threading.main_thread().ident:
+            self._over.acquire()
+            return
+        if submit is not None:
+            with SignalWatch() as watch:
+                while not self._over.acquire(timeout=_SIGNAL_POLL_INTERVAL):
+                    if watch.seen():
+                        self._interrupted = True
+                        submit(self)
+                        break
+                else:
+                    return
+        while not self._over.acquire(timeout=_POLL_INTERVAL):
+            pass
 
     def abandon(self, submit: Callable[[Call[T]], None]) -> None:
         """Cancel the call after this thread was interrupted, and wait until it has ended.

@@ -43,11 +43,6 @@ class SignalWatch:
             return False
 
     @classmethod
-    def possible(cls) -> bool:
-        """Return whether this is the main thread."""
-        return threading.get_ident() == threading.main_thread().ident
-
-    @classmethod
     def _open(cls) -> tuple[socket.socket, socket.socket]:
         # A forked child must not read its parent's socket pair.
         if cls._ends is None or cls._process != os.getpid():

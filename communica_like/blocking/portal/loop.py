@@ -37,25 +37,18 @@ class _Lasting(asyncio.AbstractEventLoop):
         super().stop()
 
 
-if sys.platform == "win32":
-
-    class _StandardLoop(_Lasting, asyncio.ProactorEventLoop):
-        pass
-
-else:
-
-    class _StandardLoop(_Lasting, asyncio.SelectorEventLoop):
-        pass
-
-
 def portal_loop(uvloop: bool) -> asyncio.AbstractEventLoop:
     """Return a new event loop: asyncio's, or uvloop's.
 
     Raises:
         FeatureNotAvailable: uvloop is not installed.
     """
-    if not uvloop:
-        return _StandardLoop()
-    base: Any = optional_package("uvloop", "uvloop").Loop
-    loop: asyncio.AbstractEventLoop = type("_UvLoop", (_Lasting, base), {})()
+    base: Any
+    if uvloop:
+        base = optional_package("uvloop", "uvloop").Loop
+    elif sys.platform == "win32":
+        base = asyncio.ProactorEventLoop
+    else:
+        base = asyncio.SelectorEventLoop
+    loop: asyncio.AbstractEventLoop = type("_PortalLoop", (_Lasting, base), {})()
     return loop

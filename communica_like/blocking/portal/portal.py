@@ -14,14 +14,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial
-from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 from ...exceptions import Closed
 from ...features import optional_package
 from ...system import fork
 from .call import Call
-from .interrupts import SignalWatch, uninterrupted
+from .interrupts import uninterrupted
 from .loop import portal_loop
 
 _callbacks: Final[dict[Callable[[], object], None]] = {}
@@ -39,11 +38,6 @@ def at_exit(callback: Callable[[], object]) -> None:
     processes, util = (sys.modules.get(f"multiprocessing.{name}") for name in ("process", "util"))
     if processes is not None and util is not None and processes.parent_process() is not None:
         util.Finalize(None, _call_all, exitpriority=100)
-
-
-def not_at_exit(callback: Callable[[], object]) -> None:
-    """Remove a callback that ``at_exit`` added."""
-    _callbacks.pop(callback, None)
 
 
 def _call_all() -> None:
@@ -138,9 +132,7 @@ class Portal:
         self._user = self.enter()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.leave(self._user)
 
     @property
@@ -181,10 +173,7 @@ class Portal:
                 coroutine.close()  # it was never started
 
     def run_made(
-        self,
-        make: Callable[[], Coroutine[Any, Any, T]],
-        reclaim: Callable[[T], object] | None = None,
-        *,
+        self, make: Callable[[], Coroutine[Any, Any, T]], reclaim: Callable[[T], object] | None = None, *,
         interruptible: bool = False,
     ) -> T:
         """Run the coroutine that *make* returns; *make* is called on the loop's thread. See ``run``.
@@ -201,10 +190,7 @@ class Portal:
         call = Call(make, reclaim)
         try:
             self._submit(call)
-            if interruptible and SignalWatch.possible():
-                call.wait_or_notice(self._submit)
-            else:
-                call.wait()
+            call.wait(self._submit if interruptible else None)
             error, value = call.error, call.value
         except BaseException:
             call.abandon(self._submit)
@@ -297,7 +283,7 @@ class Portal:
         self._thread = 0
         running.call(running.stop)
         self._runner.join()  # the loop has cancelled all tasks and ended
-        not_at_exit(self._call_farewells)
+        _callbacks.pop(self._call_farewells, None)
         self._waking = False
         self._give_up_new()
 
@@ -312,24 +298,18 @@ class Portal:
                     logger.exception("%r: closing at exit failed", self)
 
 
-_shared: Portal | None = None
-_shared_lock = threading.Lock()
+_shared = Portal()
 
 
 def shared_portal() -> Portal:
     """Return the process's portal, which objects use by default."""
+    return _shared
+
+
+def _renew_shared(_: object) -> None:
+    """Give a forked child a portal of its own."""
     global _shared
-    with _shared_lock:
-        if _shared is None:
-            _shared = Portal()
-        return _shared
+    _shared = Portal()
 
 
-def _forget_shared(_: object) -> None:
-    """Start a forked child without a shared portal, and with a lock that no thread of the parent holds."""
-    global _shared, _shared_lock
-    _shared = None
-    _shared_lock = threading.Lock()
-
-
-fork.reset_in_child(shared_portal, _forget_shared)  # before all objects that use it
+fork.reset_in_child(shared_portal, _renew_shared)  # before all objects that use it

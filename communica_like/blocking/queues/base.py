@@ -6,7 +6,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, Self, TypeVar
 
 from ...exceptions import Closed, SerializerError
 from ...queues.base import WaitingQueue
@@ -153,6 +153,13 @@ def fails(function: Callable[..., object], *arguments: Any) -> bool:
     except Exception:
         return True
     return False
+
+
+def not_dumped(exc: Exception, dumps: Callable[..., bytes], *arguments: Any) -> NoReturn:
+    """Raise SerializerError if *dumps* fails again; otherwise *exc*, which is a signal handler's."""
+    if fails(dumps, *arguments):
+        raise SerializerError(f"the item cannot be dumped: {exc!r}") from exc
+    raise exc
 
 
 def _not_loaded(data: bytes, exc: Exception) -> SerializerError:

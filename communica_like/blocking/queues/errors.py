@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno as codes
+from collections.abc import Iterator
 from typing import Final
 
 from ...exceptions import Closed, CommunicaError, MessageTooBig, QueueLimitReached
@@ -62,6 +64,14 @@ _TEXTS: Final = {
 TRANSLATED: Final = (Closed, MessageTooBig, OSError, ValueError, OverflowError)
 """The exceptions that ``queue_error`` translates."""
 
+_NUMBERS: Final = (
+    (MessageTooBig, QueueError.TOO_BIG_MESSAGE),
+    (Closed, QueueError.INVALID_DESCRIPTOR),
+    ((ValueError, OverflowError), QueueError.INVALID_VALUE),
+    (PermissionError, QueueError.NO_PERMISSIONS),
+    (InterruptedError, QueueError.INTERRUPTED),
+)
+
 
 def queue_error(exc: Exception, gone: int = QueueError.DOES_NOT_EXIST) -> QueueError:
     """Return the QueueError for an exception of TRANSLATED.
@@ -71,25 +81,23 @@ def queue_error(exc: Exception, gone: int = QueueError.DOES_NOT_EXIST) -> QueueE
 
     Raises:
         TimeoutError: *exc* itself, which is not a queue's: the handler of an alarm may raise it.
+        FileExistsError: *exc* itself.
     """
-    if isinstance(exc, TimeoutError):
+    if isinstance(exc, TimeoutError | FileExistsError):
         raise exc
-    number = QueueError.ERROR
     if isinstance(exc, QueueLimitReached):
         # One exception stands for limits of the user and of the system, which the kernel tells apart.
         kinds = {"ValueError": QueueError.INVALID_VALUE, "PermissionsError": QueueError.NO_PERMISSIONS}
-        number = kinds.get(type(exc.__cause__).__name__, QueueError.NO_SYSTEM_RESOURCES)
-    else:
-        for kind, its_number in (
-            (MessageTooBig, QueueError.TOO_BIG_MESSAGE),
-            (Closed, QueueError.INVALID_DESCRIPTOR),
-            (ValueError, QueueError.INVALID_VALUE),
-            (OverflowError, QueueError.INVALID_VALUE),
-            (PermissionError, QueueError.NO_PERMISSIONS),
-            (FileNotFoundError, gone),
-            (InterruptedError, QueueError.INTERRUPTED),
-        ):
-            if isinstance(exc, kind):
-                number = its_number
-                break
+        return QueueError(kinds.get(type(exc.__cause__).__name__, QueueError.NO_SYSTEM_RESOURCES), str(exc))
+    numbers = (number for kinds, number in _NUMBERS if isinstance(exc, kinds))
+    number = gone if isinstance(exc, FileNotFoundError) else next(numbers, QueueError.ERROR)
     return QueueError(number, str(exc))
+
+
+@contextlib.contextmanager
+def translated(gone: int = QueueError.DOES_NOT_EXIST) -> Iterator[None]:
+    """Raise QueueError, as ``queue_error`` makes it, for what the block raises. For rare calls."""
+    try:
+        yield
+    except TRANSLATED as exc:
+        raise queue_error(exc, gone) from exc

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ...abc import Serializer
-from ...exceptions import SerializerError
 from ..portal.portal import Portal
-from .base import BlockingQueue, fails
-from .errors import TRANSLATED, QueueError, queue_error
+from .base import BlockingQueue, not_dumped
+from .errors import TRANSLATED, QueueError, queue_error, translated
 from .raw import MessageQueue
 
 QueueT = TypeVar("QueueT", bound=MessageQueue)
@@ -43,10 +42,8 @@ class PickledQueue(BlockingQueue[QueueT], Generic[QueueT]):
         Raises:
             QueueError: INVALID_DESCRIPTOR: the queue is closed here.
         """
-        try:
+        with translated(self._gone):
             return self._core.qsize() + len(self._kept.messages)
-        except TRANSLATED as exc:
-            raise self._error(exc) from exc
 
     def close(self) -> None:
         """Close the queue here; calls that wait in other threads end. Items stay in the queue.
@@ -72,9 +69,7 @@ class PickledQueue(BlockingQueue[QueueT], Generic[QueueT]):
         try:
             return self._dumps(item, pickle_protocol)
         except Exception as exc:
-            if not fails(self._dumps, item, pickle_protocol):
-                raise
-            raise SerializerError(f"the item cannot be dumped: {exc!r}") from exc
+            not_dumped(exc, self._dumps, item, pickle_protocol)
 
     def _error(self, exc: Exception) -> QueueError:
         return queue_error(exc, self._gone)

@@ -26,9 +26,9 @@ class MessageQueue(WaitingQueue, ABC):
     def _load(self, data: Any) -> Any:
         return data
 
-    def _receive(self) -> Any:
+    def _receive(self, *wanted: int) -> Any:
         box: list[Message] = []
-        self.take_nowait(box)
+        self.take_nowait(box, *wanted)
         return box[0]
 
     @abstractmethod

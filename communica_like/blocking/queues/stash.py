@@ -68,8 +68,7 @@ class Stash:
         """Put all messages back at the end, and log those that do not fit."""
         self.put_back()
         if self.messages:
-            logger.error("%d items are lost: they were taken by interrupted calls, and the queue is full",
-            len(self.messages))
+            logger.error("%d items of interrupted calls are lost: the queue is full", len(self.messages))
 
     def forget(self) -> None:
         """Drop all messages, in a forked child: they are the parent's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 import logging
 from collections.abc import Callable, Sequence
@@ -25,32 +26,17 @@ class LineWorker:
         command, encoding, errors, max_waiting_bytes, stop_timeout: as for ProcessLines.
         callback: called with each line, in a thread of *executor*; None only keeps ``data``.
         executor: with one thread, so that calls do not overlap.
-
-    Raises:
-        TypeError: the callback does not take exactly one argument.
-        ValueError, LookupError, FeatureNotAvailable: as ProcessLines does.
     """
 
     def __init__(
-        self,
-        command: str | Sequence[str],
-        callback: Callable[[str], object] | None,
-        executor: Executor,
-        *,
-        encoding: str,
-        errors: str,
-        max_waiting_bytes: int,
-        stop_timeout: float,
+        self, command: str | Sequence[str], callback: Callable[[str], object] | None, executor: Executor, *,
+        encoding: str, errors: str, max_waiting_bytes: int, stop_timeout: float,
     ) -> None:
         if callback is not None:
-            check_callback(callback)
+            _check_callback(callback)
         self._make = partial(
-            ProcessLines,
-            command.split() if isinstance(command, str) else list(command),
-            encoding=encoding,
-            errors=errors,
-            max_waiting_bytes=max_waiting_bytes,
-            stop_timeout=stop_timeout,
+            ProcessLines, command.split() if isinstance(command, str) else list(command), encoding=encoding,
+            errors=errors, max_waiting_bytes=max_waiting_bytes, stop_timeout=stop_timeout,
         )
         self._lines = self._make()
         self._callback = callback
@@ -77,12 +63,7 @@ class LineWorker:
         return self._data
 
     async def start(self) -> None:
-        """Start the program, unless it is running. One that has ended, or was stopped, starts anew.
-
-        Raises:
-            FileNotFoundError: the program does not exist.
-            OSError: it cannot be started for another reason.
-        """
+        """Start the program. See Worker.start."""
         if self.running:
             return
         await self.stop()
@@ -105,12 +86,7 @@ class LineWorker:
         await self._lines.put(data, timeout=timeout)
 
     async def stop(self) -> None:
-        """End the program, and discard its lines and ``data``. When this returns, the program is gone.
-
-        Close its stdin; if the program does not end within ``stop_timeout`` seconds, send SIGTERM, and after
-        as many seconds again SIGKILL, to its whole process group. No callback starts any more; one that is
-        running continues. May be called at any time, repeatedly. Cancellation kills the program at once.
-        """
+        """End the program. See Worker.stop. Cancellation kills the program at once."""
         taking, self._taking = self._taking, None
         if taking is not None:
             taking.cancel()
@@ -144,7 +120,7 @@ class LineWorker:
             logger.exception("%r: the callback failed", self)
 
 
-def check_callback(callback: Callable[[str], object]) -> None:
+def _check_callback(callback: Callable[[str], object]) -> None:
     """Raise TypeError unless *callback* is a function with exactly one argument."""
     if not callable(callback):
         raise TypeError(f"the callback must be callable: {callback!r}")
@@ -155,13 +131,8 @@ def check_callback(callback: Callable[[str], object]) -> None:
     positional = [
         p for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
-    try:
+    with contextlib.suppress(TypeError):
         signature.bind("line")
-    except TypeError:
-        fits = False
-    else:
-        fits = len(positional) <= 1
-    if not fits or inspect.iscoroutinefunction(callback):
-        raise TypeError(
-            f"the callback must be a plain function with exactly one argument, not {callback!r}{signature}"
-        )
+        if len(positional) <= 1 and not inspect.iscoroutinefunction(callback):
+            return
+    raise TypeError(f"a callback is a plain function with exactly one argument, not {callback!r}{signature}")

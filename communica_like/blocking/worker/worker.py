@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import Self
 
 from ...exceptions import Closed
@@ -36,7 +35,7 @@ class Worker(Lifecycle[LineWorker]):
     Raises:
         TypeError: the callback does not take exactly one argument.
         OSError: the program cannot be started; FileNotFoundError if it does not exist.
-        ValueError: the command is empty.
+        ValueError, LookupError, FeatureNotAvailable: as ProcessLines does.
     """
 
     def __init__(
@@ -53,20 +52,12 @@ class Worker(Lifecycle[LineWorker]):
     ) -> None:
         threads = Workers(1)
         core = LineWorker(
-            command,
-            callback,
-            threads,
-            encoding=encoding,
-            errors=errors,
-            max_waiting_bytes=max_waiting_bytes,
+            command, callback, threads, encoding=encoding, errors=errors, max_waiting_bytes=max_waiting_bytes,
             stop_timeout=stop_timeout,
         )
         super().__init__(core, threads, portal)
         if start:
             self.start()
-
-    def __repr__(self) -> str:
-        return f"<blocking {self._core!r}>"
 
     running = Attribute(LineWorker.running)
     data = Attribute(LineWorker.data)
@@ -84,9 +75,10 @@ class Worker(Lifecycle[LineWorker]):
     def stop(self) -> None:
         """End the program, and discard its lines and ``data``. When this returns, the program is gone.
 
-        See ``stop_timeout`` of ProcessLines for how long it may take. No callback starts any more; one that
-        is running continues. May be called at any time, repeatedly. Ctrl-C while it waits kills the program
-        at once. Does nothing in a forked child: the program is its parent's.
+        Closes its stdin; a program that does not end within ``stop_timeout`` seconds gets SIGTERM, and after
+        as many seconds again SIGKILL, with its whole process group. No callback starts any more; one that is
+        running continues. May be called at any time, repeatedly. Ctrl-C while it waits kills the program at
+        once. Does nothing in a forked child: the program is its parent's.
         """
         portal = self._portal
         if portal is not None and portal.here:
@@ -97,9 +89,7 @@ class Worker(Lifecycle[LineWorker]):
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _farewell(self) -> None:

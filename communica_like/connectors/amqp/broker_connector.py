@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
+from functools import partial
 from ssl import SSLContext
 from typing import Any, ClassVar, Final, Self
 
 from ...abc import Connector
 from ..url import check_authkey
-from .connection import BrokerKey
+from .key import BrokerKey
 from .names import check_exchange, check_name
 from .url import BrokerUrl
 
@@ -68,7 +69,7 @@ class BrokerConnector(Connector):
                 "and give ssl= and password= to load_state() at the other end"
             )
         arguments = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
-        return _rebuild, (type(self), arguments)
+        return partial(type(self), **arguments), ()
 
     def dump_state(self) -> str:
         options = {name: getattr(self, name) for name in (*_IN_URL, *self._numbers)}
@@ -96,7 +97,3 @@ class BrokerConnector(Connector):
         name = self.client_id or f"communica_like {os.getpid()}"
         others = tuple(self._where.at(host) for host in self.hosts)
         return BrokerKey(self._where, self.password, self.ssl, name, self.exchange_name or "", others)
-
-
-def _rebuild(kind: type[BrokerConnector], arguments: dict[str, Any]) -> BrokerConnector:
-    return kind(**arguments)

@@ -1,4 +1,7 @@
-"""One AMQP connection: aiormq opens it and its channels, AmqpProtocol carries its messages."""
+"""A process's connection to a broker, which all its links, listeners and inboxes for one URL share.
+
+aiormq opens it and its channels, AmqpProtocol carries its messages.
+"""
 
 from __future__ import annotations
 
@@ -6,146 +9,214 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass, field
-from ssl import SSLContext
-from typing import Any, Final
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from ...exceptions import LinkError
 from ...features import optional_package
-from .protocol import AmqpProtocol, BasicPublish, ChannelUser, ConnectionUser
+from ...system import ProcessId
+from .calls import best_effort, ignore_message, translated_errors
+from .key import BrokerKey
+from .link_messages import ABORT, ACCEPT, HEADER, TO_SERVER, Introduction
+from .protocol import AmqpProtocol, BasicPublish, ChannelUser
 from .url import BrokerUrl
+
+if TYPE_CHECKING:
+    from .link import AmqpLink
 
 logger = logging.getLogger("communica_like")
 
 _CONNECT_TIMEOUT: Final = 10.0  # seconds
-_PROBE_TIMEOUT: Final = 2.0  # seconds for a node to answer, if there are others
 _CLOSE_TIMEOUT: Final = 1.0  # seconds for each step of closing
-_STREAM_LIMIT: Final = 64 * 1024  # bytes
+_CHECK_INTERVAL: Final = 2.5  # seconds; a broker that is silent for three or four of them is given up
 _DEFAULT_EXCHANGE: Final = "amq.direct"
 _NO_SHARED_TRANSIENT: Final = (4, 3)  # the first version of RabbitMQ without such queues
+_NO_QUEUE: Final = "communica_like.nowhere"  # a routing key: the broker returns what is sent there
+_ECHO: Final = HEADER.pack(0, 0, bytes(16), 0)
+
+_connections: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[BrokerKey, Connection]]
+_connections = WeakKeyDictionary()
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerKey:
-    """The identity of a connection: users with equal keys share one.
+async def acquire(key: BrokerKey) -> Connection:
+    """Return this event loop's connection, with a reference that ``drop`` ends.
+
+    Raises:
+        FeatureNotAvailable: aiormq is not installed.
+        LinkError: the connection failed, or the broker takes no messages; the message says why.
+
+    If it is cancelled it closes the connection, unless that has other users.
+    """
+    optional_package("aiormq", "rmq")
+    connections = _connections.setdefault(asyncio.get_running_loop(), {})
+    if key not in connections:
+        connections[key] = Connection(key)
+    connection = connections[key]
+    connection.hold()
+    try:
+        await asyncio.shield(connection.opening)
+        if reason := connection.end_reason or connection.blocked_reason:
+            raise LinkError(reason)
+    except BaseException:
+        await connection.drop()
+        raise
+    return connection
+
+
+class Connection(AmqpProtocol, ChannelUser):
+    """A connection to a broker, opened once and closed once. A lost one is replaced by another object.
+
+    It has an inbox, an exclusive queue for the messages of its links.
 
     Attributes:
         url: the broker.
-        password: the user's; None: the broker's default.
-        ssl: for amqps; None: as the URL's options say.
-        name: what the broker calls the connection.
-        exchange: carries all messages; empty: one that every broker has.
-        others: other nodes of the cluster, for when the first cannot be reached.
+        exchange: carries all messages.
+        opening: done when the connection is open.
+        end_reason: why the connection is closed or about to be; empty: it is neither.
+        blocked_reason: why the broker takes no messages; empty: it does.
+        identity: how this process introduces itself to peers, and its inbox.
+        links: ends of links by their keys.
+        writable: whether links may write.
+        on_lost: called with the reason when the connection is lost.
     """
 
-    url: BrokerUrl
-    password: str | None = field(repr=False)
-    ssl: SSLContext | None
-    name: str
-    exchange: str
-    others: tuple[BrokerUrl, ...] = ()
-
-
-class AmqpConnection:
-    """A connection to a broker, opened once and closed once.
-
-    Args:
-        key: the broker, and the user to connect as.
-        user: receives the connection's events, also during ``close``.
-
-    Attributes:
-        protocol: what carries the bytes.
-    """
-
-    def __init__(self, key: BrokerKey, user: ConnectionUser) -> None:
+    def __init__(self, key: BrokerKey) -> None:
+        super().__init__(asyncio.get_running_loop())
         self._key = key
+        self._references = 0
         self._aiormq: Any = None
         self._publishing: Any = None  # the channel on which links publish
-        self._connected = False
-        self._exchange = key.exchange or _DEFAULT_EXCHANGE
-        self._loop = asyncio.get_running_loop()
-        self._reader = asyncio.StreamReader(_STREAM_LIMIT, loop=self._loop)
-        self.protocol = AmqpProtocol(self._reader, user)
+        self._closing: asyncio.Task[None] | None = None
+        self._checking: asyncio.TimerHandle | None = None
+        self._checked_reads = 0
+        self._unanswered = 0
+        self.url = key.url
+        self.exchange = key.exchange or _DEFAULT_EXCHANGE
+        self.end_reason = ""
+        self.blocked_reason = ""
+        inbox = f"communica_like.inbox.{secrets.token_hex(16)}"
+        self.identity = Introduction(inbox, key.name, _machine(), ProcessId.own())
+        self.links: dict[bytes, AmqpLink] = {}
+        self.writable = True
+        self.on_lost: set[Callable[[str], None]] = set()
+        self.opening = self._loop.create_task(self._open(), name=f"{self!r} opens")
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.url.place}>"
+
+    # -- references
+
+    def hold(self) -> None:
+        """Add a reference."""
+        self._references += 1
+
+    def release(self) -> asyncio.Task[None] | None:
+        """Drop a reference; with the last one close, and return the closing task."""
+        self._references -= 1
+        if self._references:
+            return None
+        self._end("unused")
+        return self._closing
+
+    async def drop(self) -> None:
+        """Drop a reference; with the last one close. A cancellation waits for it, too."""
+        closing = self.release()
+        if closing is not None:
+            try:
+                await asyncio.shield(closing)
+            except asyncio.CancelledError:
+                await asyncio.wait([closing])
+                raise
 
     # -- opening and closing
 
-    async def open(self, queue: str, user: ChannelUser) -> None:
-        """Connect; open a channel to publish on, and one that consumes a queue.
-
-        Args:
-            queue: the name, and the routing key, of an exclusive queue.
-            user: receives the queue's messages, and those that are returned.
-
-        Raises:
-            LinkError: there is no connection; the message says why.
-        """
-        url = await self._find_node() if self._key.others else self._key.url
-        with translated_errors(f"no connection to the broker at {url.place}"):
-            async with asyncio.timeout(_CONNECT_TIMEOUT):
-                await self._connect(url)
-                publishing, consuming = await self.new_channel(user), await self.new_channel(user)
-                await self.declare_exchange(consuming)
-                await consuming.queue_declare(queue, exclusive=True, auto_delete=True)
-                await self.bind(consuming, queue, queue)
-                await consuming.basic_consume(queue, ignore_message, no_ack=True, exclusive=True)
-                self._publishing = publishing
-
-    async def _find_node(self) -> BrokerUrl:
-        """Return the first node that answers as a broker does, or the last one."""
-        urls = (self._key.url, *self._key.others)
-        for url in urls[:-1]:
-            try:
-                async with asyncio.timeout(_PROBE_TIMEOUT):
-                    if await _is_broker(url):
-                        return url
-            except OSError as exc:  # TimeoutError is one
-                logger.info("no broker at %s: %s", url.place, exc or "no answer")
-        return urls[-1]
+    async def _open(self) -> None:
+        """Connect; open a channel to publish on, and one that consumes the inbox."""
+        inbox = self.identity.inbox
+        try:
+            url = await self._key.find_node()
+            with translated_errors(f"no connection to the broker at {url.place}"):
+                async with asyncio.timeout(_CONNECT_TIMEOUT):
+                    await self._connect(url)
+                    publishing, consuming = await self.new_channel(self), await self.new_channel(self)
+                    await self.declare_exchange(consuming)
+                    await consuming.queue_declare(inbox, exclusive=True, auto_delete=True)
+                    await consuming.queue_bind(inbox, self.exchange, inbox)
+                    await consuming.basic_consume(inbox, ignore_message, no_ack=True, exclusive=True)
+                    self._publishing = publishing
+        except BaseException as exc:
+            lost = self.end_reason
+            self._end("it could not be opened")
+            if lost and self._references and isinstance(exc, asyncio.CancelledError):
+                raise LinkError(f"no connection to the broker at {self.url.place}: {lost}") from None
+            raise
+        if not self.end_reason:
+            self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
 
     async def _connect(self, url: BrokerUrl) -> None:
         key = self._key
         aiormq = optional_package("aiormq", "rmq")
-        self._aiormq = aiormq.Connection(
-            url.text(key.password),
-            context=key.ssl,
-            transport_factory=self,
-            client_properties={"connection_name": key.name},
+        properties = {"connection_name": key.name}
+        connection = aiormq.Connection(
+            url.text(key.password), context=key.ssl, transport_factory=self, client_properties=properties
         )
         context = None
         if url.scheme == "amqps":
-            context = key.ssl or await _context(aiormq, self._aiormq)
-        await self._loop.create_connection(lambda: self.protocol, url.host, url.port, ssl=context)
-        self._connected = True
-        await self._aiormq.connect()
+            certificates = aiormq.connection.SSLContextProvider(
+                ssl_context=key.ssl, ssl_certs=connection.ssl_certs, loop=self._loop
+            )
+            context = await certificates.get_context()
+        await self._loop.create_connection(lambda: self, url.host, url.port, ssl=context)
+        self._aiormq = connection
+        await connection.connect()
 
-    async def create(self, url: Any, **options: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Return the connection's streams to aiormq, whose transport factory this is."""
-        protocol = self.protocol
-        return self._reader, asyncio.StreamWriter(protocol.transport, protocol, self._reader, self._loop)
-
-    async def close(self, *, orderly: bool) -> None:
-        """Close the connection, in three seconds at most.
-
-        Args:
-            orderly: wait until the broker has processed what was published.
-        """
-        if not self._connected:
+    def _end(self, reason: str) -> None:
+        """Close the connection, and leave its place to another one."""
+        if self.end_reason:
             return
-        protocol = self.protocol
-        if orderly and self._publishing is not None:
+        self.end_reason = reason
+        if self._checking is not None:
+            self._checking.cancel()
+        del _connections[self._loop][self._key]
+        self._closing = self._loop.create_task(self._close(), name=f"{self!r} closes")
+
+    async def _close(self) -> None:
+        """Close the connection, in three seconds at most."""
+        self.opening.cancel()
+        await asyncio.gather(self.opening, return_exceptions=True)
+        if self._aiormq is None:
+            return
+        if self._publishing is not None and not self._references:
+            # The broker has processed what was published when it confirms this.
             with contextlib.suppress(LinkError), translated_errors("the channel was not closed"):
                 async with asyncio.timeout(_CLOSE_TIMEOUT):
                     await self._publishing.close()
         closing = asyncio.ensure_future(self._aiormq.close())
         await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT)
-        protocol.transport.abort()
-        await asyncio.wait([closing, protocol.closed], timeout=_CLOSE_TIMEOUT)
-        if not closing.done():
-            closing.cancel()
-            await asyncio.wait([closing])
-        if not closing.cancelled() and (error := closing.exception()) is not None:
-            logger.debug("error while closing the connection to %s: %s", self._key.url.place, error)
+        self.transport.abort()
+        await asyncio.wait([closing, self.closed], timeout=_CLOSE_TIMEOUT)
+        closing.cancel()
+        for error in await asyncio.gather(closing, return_exceptions=True):
+            if isinstance(error, Exception):
+                logger.debug("error while closing the connection to %s: %s", self.url.place, error)
+
+    def _check(self) -> None:
+        """Publish to no queue: a broker that is alive returns the message at once.
+
+        AMQP's own heartbeats come once a minute or so.
+        """
+        self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
+        if self._reads != self._checked_reads or self.blocked_reason:
+            self._checked_reads = self._reads
+            self._unanswered = 0
+        elif self._unanswered == 2:
+            # Checks are counted, not seconds: this process's event loop may have been blocked.
+            self.lost(f"the broker at {self.url.place} is silent")
+        else:
+            self._unanswered += 1
+            self.publisher(_NO_QUEUE, mandatory=True).publish(_ECHO, b"")
 
     # -- channels
 
@@ -162,20 +233,14 @@ class AmqpConnection:
             raise LinkError(f"the connection to the broker has {most} channels, and may have no more")
         channel = await self._aiormq.channel(publisher_confirms=False)
         if user is not None:
-            self.protocol.add_channel(channel.number, user)
+            self.add_channel(channel.number, user)
         return channel
 
-    def discard_channel(self, channel: Any) -> None:
-        """Free the number of a closed channel for the next one."""
-        self.protocol.discard_channel(channel.number)
-
     async def close_channel(self, channel: Any) -> None:
-        """Close a channel, if it is open, with a timeout of a second."""
+        """Close a channel, if it is open, with a timeout of a second, and free its number."""
         if not channel.is_closed:
             await best_effort(channel.close(), _CLOSE_TIMEOUT)
-        self.discard_channel(channel)
-
-    # -- messages
+        self.discard_channel(channel.number)
 
     def publisher(self, key: str, *, mandatory: bool, channel: Any = None) -> BasicPublish:
         """Return what publishes messages with a routing key.
@@ -184,19 +249,8 @@ class AmqpConnection:
             mandatory: have the broker return messages that no queue takes.
             channel: where to publish; None: where all links do.
         """
-        return BasicPublish(
-            self.protocol.transport,
-            (channel or self._publishing).number,
-            self._aiormq.connection_tune.frame_max,
-            self._exchange,
-            key,
-            mandatory=mandatory,
-        )
-
-    def write(self, frames: bytes) -> None:
-        """Write frames, unless the connection is closing."""
-        if not self.protocol.transport.is_closing():
-            self.protocol.transport.write(frames)
+        number, frame_max = (channel or self._publishing).number, self._aiormq.connection_tune.frame_max
+        return BasicPublish(self.write, number, frame_max, self.exchange, key, mandatory)
 
     # -- queues and exchanges
 
@@ -206,14 +260,6 @@ class AmqpConnection:
         version = re.match(r"(\d+)\.(\d+)", str(self._aiormq.server_properties.get("version", "")))
         return version is None or (int(version[1]), int(version[2])) < _NO_SHARED_TRANSIENT
 
-    async def bind(self, channel: Any, queue: str, key: str) -> None:
-        """Bind a queue to the exchange: route messages with the routing key *key* to it."""
-        await channel.queue_bind(queue, self._exchange, key)
-
-    async def unbind(self, channel: Any, queue: str, key: str) -> None:
-        """Remove what ``bind`` made."""
-        await channel.queue_unbind(queue, self._exchange, key)
-
     async def declare_exchange(self, channel: Any) -> None:
         """Declare the exchange, auto-delete, if it is missing."""
         if not self._key.exchange:
@@ -221,73 +267,69 @@ class AmqpConnection:
         aiormq = optional_package("aiormq", "rmq")
         probe = await self.new_channel()  # the broker closes it if there is no such exchange
         try:
-            await probe.exchange_declare(self._exchange, passive=True)
+            await probe.exchange_declare(self.exchange, passive=True)
         except aiormq.exceptions.ChannelNotFoundEntity:
-            await channel.exchange_declare(self._exchange, exchange_type="direct", auto_delete=True)
+            await channel.exchange_declare(self.exchange, exchange_type="direct", auto_delete=True)
         else:
             await probe.close()
 
+    # -- events of the protocol
 
-async def _is_broker(url: BrokerUrl) -> bool:
-    """Return whether a node answers. One that is starting only accepts connections."""
-    reader, writer = await asyncio.open_connection(url.host, url.port)
+    def lost(self, reason: str) -> None:
+        if self.end_reason:
+            return
+        self._end(reason)
+        for link in list(self.links.values()):
+            link.end(LinkError(reason))
+        for report in list(self.on_lost):
+            report(reason)
+
+    def channel_closed(self, reason: str) -> None:
+        self.lost(f"the broker closed a channel: {reason}")
+
+    def blocked(self, reason: str) -> None:
+        if not reason:
+            self.blocked_reason = ""
+            logger.info("the broker at %s takes messages again", self.url.place)
+            return
+        self.blocked_reason = f"the broker at {self.url.place} takes no messages: {reason}"
+        logger.warning("%s", self.blocked_reason)
+        for link in list(self.links.values()):
+            if not link.opened.done():
+                link.opened.set_exception(LinkError(self.blocked_reason))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.writable = True
+        for link in list(self.links.values()):
+            link.write()
+
+    def returned(self, body: bytes) -> None:
+        _, to, ident, _ = HEADER.unpack_from(body)
+        link = self.links.get(bytes([1 - to]) + ident)
+        if link is not None:
+            link.message_returned()
+
+    def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
+        link = self.links.get(body[1:18])
+        if link is not None and len(body) >= HEADER.size:
+            kind, _, _, offset = HEADER.unpack_from(body)
+            link.message_received(kind, offset, memoryview(body)[HEADER.size :])
+        elif found := Introduction.find(body, ACCEPT):
+            # The client gave up before the server accepted.
+            ident, server = found
+            abort = HEADER.pack(ABORT, TO_SERVER, ident, 0)
+            self.publisher(server.inbox, mandatory=False).publish(abort, b"")
+
+
+def _machine() -> str:
+    """Return an id of this machine since it was booted; empty: unknown."""
     try:
-        if url.scheme == "amqps":
-            return True
-        writer.write(b"AMQP\x00\x00\x09\x01")
-        return await reader.read(1) != b""
-    finally:
-        writer.transport.abort()
-
-
-async def ignore_message(message: Any) -> None:
-    """Do nothing: a consumer's callback, to which AmqpProtocol lets no message pass."""
-
-
-@contextlib.contextmanager
-def translated_errors(text: str) -> Iterator[None]:
-    """Raise LinkError, *text* and the reason, for aiormq's errors and TimeoutError."""
-    aiormq = optional_package("aiormq", "rmq")
-    pamqp = optional_package("pamqp.exceptions", "rmq")
-    try:
-        yield
-    except TimeoutError as exc:
-        raise LinkError(f"{text}: the broker does not answer") from exc
-    except (OSError, aiormq.exceptions.AMQPError, pamqp.PAMQPException, RuntimeError) as exc:
-        reason = " ".join(str(part) for part in exc.args) or type(exc).__name__
-        raise LinkError(f"{text}: {reason}") from exc
-    except asyncio.CancelledError as exc:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        # This task was not cancelled: aiormq reports a lost connection so.
-        raise LinkError(f"{text}: the connection to the broker broke") from exc
-
-
-_running: set[asyncio.Future[Any]] = set()
-
-
-async def best_effort(doing: Coroutine[Any, Any, Any], timeout: float) -> None:
-    """Run *doing* with a timeout in seconds and ignore its failure.
-
-    After the timeout, or a cancellation, *doing* goes on by itself. aiormq closes the channel of a call that
-    is cancelled, and if that channel was closing already, the broker closes the connection, which others use.
-    """
-    task = asyncio.ensure_future(doing)
-    _running.add(task)
-    task.add_done_callback(_finished)
-    await asyncio.wait([task], timeout=timeout)
-
-
-def _finished(task: asyncio.Future[Any]) -> None:
-    _running.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.debug("error while closing a channel: %r", error)
-
-
-async def _context(aiormq: Any, connection: Any) -> SSLContext:
-    provider = aiormq.connection.SSLContextProvider(
-        ssl_context=None, ssl_certs=connection.ssl_certs, loop=asyncio.get_running_loop()
-    )
-    context: SSLContext = await provider.get_context()
-    return context
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

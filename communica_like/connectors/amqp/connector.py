@@ -11,11 +11,11 @@ from typing import ClassVar, Final
 from ...abc import ConnectorGuarantees, Link, LinkReceiver, Listener
 from ...exceptions import LinkError, LinkRefused
 from .broker_connector import BrokerConnector
+from .connection import acquire
 from .link import AmqpLink
 from .link_messages import CONNECT, HEADER, TO_SERVER
 from .listener import AmqpListener
 from .names import address_key, server_key
-from .shared_connection import acquire
 
 _ACCEPT_TIMEOUT: Final = 10.0  # seconds for a server to answer, if the caller has more
 _RETURN_TIMEOUT: Final = 5.0  # seconds that a server may be without a connection to the broker
@@ -73,7 +73,7 @@ class RmqConnector(BrokerConnector):
 
     async def connect(self, receiver: LinkReceiver) -> Link:
         try:
-            return await self._request(receiver, address_key(self.address), "")
+            return await self._request(receiver, address_key(self.address))
         except LinkRefused as exc:
             raise LinkRefused(f"no server at {self.dump_state()}") from exc
 
@@ -81,14 +81,13 @@ class RmqConnector(BrokerConnector):
         if not isinstance(broken, AmqpLink):
             return await self.connect(receiver)
         try:
-            return await self._request(receiver, server_key(broken.server), broken.server)
+            return await self._request(receiver, server_key(broken.server))
         except LinkRefused as exc:
             if broken.process is not None and not broken.process.alive:
                 raise LinkRefused(f"the server's process {broken.process.pid} has ended") from exc
             # The server may have lost its own connection to the broker, and be about to come back.
             now = asyncio.get_running_loop().time()
-            if broken.away_since is None:
-                broken.away_since = now
+            broken.away_since = broken.away_since or now
             if now - broken.away_since > _RETURN_TIMEOUT:
                 text = f"the server left the broker more than {_RETURN_TIMEOUT:.0f} s ago"
                 raise LinkRefused(text) from exc
@@ -99,21 +98,20 @@ class RmqConnector(BrokerConnector):
         await listener.open()
         return listener
 
-    async def _request(self, receiver: LinkReceiver, key: str, server: str) -> Link:
+    async def _request(self, receiver: LinkReceiver, key: str) -> Link:
         """Ask for a link at a routing key; return the link when a server has accepted it."""
         connection = await acquire(self._key())
         link = AmqpLink(connection, TO_SERVER, secrets.token_bytes(16))
         link.receiver = receiver
         try:
             header = HEADER.pack(CONNECT, TO_SERVER, link.key[1:], 0)
-            introduction = connection.identity._replace(server=server)
-            connection.amqp.publisher(key, mandatory=True).publish(header, introduction.encode())
+            connection.publisher(key, mandatory=True).publish(header, connection.identity.encode())
             async with asyncio.timeout(_ACCEPT_TIMEOUT):
                 await link.opened
         except BaseException as exc:
             await asyncio.shield(link.withdraw())
             if isinstance(exc, TimeoutError):
-                text = f"no answer from a server at {connection.place} in {_ACCEPT_TIMEOUT:.0f} s"
+                text = f"no answer from a server at {connection.url.place} in {_ACCEPT_TIMEOUT:.0f} s"
                 raise LinkError(text) from exc
             raise
         return link

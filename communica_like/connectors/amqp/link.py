@@ -10,9 +10,9 @@ from ...exceptions import LinkError, LinkRefused
 from ...system import ProcessId
 from ..links.peer_process import PeerProcess
 from ..links.send_buffer import SendBuffer
+from .connection import Connection
 from .link_messages import ABORT, ACCEPT, CREDIT, DATA, END, HEADER, TO_CLIENT, TO_SERVER, Introduction
 from .protocol import BasicPublish
-from .shared_connection import SharedConnection
 
 _CREDIT: Final = 512 * 1024  # bytes of a link on their way through the broker
 _CREDIT_STEP: Final = _CREDIT // 4  # received bytes after which the other side is told
@@ -41,7 +41,7 @@ class AmqpLink(Link):
             RmqConnector.connect_again.
     """
 
-    def __init__(self, connection: SharedConnection, to: int, ident: bytes) -> None:
+    def __init__(self, connection: Connection, to: int, ident: bytes) -> None:
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._to = to
@@ -53,19 +53,17 @@ class AmqpLink(Link):
         self._credited = 0
         self._closing = False
         self._broken = False
-        self._withdrawn = False
-        self._concluded: asyncio.Future[None] = self._loop.create_future()
+        self._withdrawn: asyncio.Future[None] | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._watch: PeerProcess | None = None
-        self._data: BasicPublish | None = None
-        self._control: BasicPublish | None = None
+        self._publisher: BasicPublish | None = None
         self.opened: asyncio.Future[None] = self._loop.create_future()
         if to == TO_CLIENT:
             self.opened.set_result(None)
         self.server = ""
         self.process: ProcessId | None = None
         self.away_since: float | None = None
-        self.peer = PeerIdentity(connection.scheme, connection.place)
+        self.peer = PeerIdentity(connection.url.scheme, connection.url.place)
         self.writable = True
         connection.links[self.key] = self
 
@@ -74,26 +72,12 @@ class AmqpLink(Link):
         """This end in the header of messages for it: its number, and the link's id."""
         return bytes([TO_CLIENT + TO_SERVER - self._to]) + self._ident
 
-    def accept(self, introduction: Introduction) -> None:
-        """Introduce the server to the client."""
-        if self._data is not None:
-            self._data.publish(HEADER.pack(ACCEPT, self._to, self._ident, 0), introduction.encode())
+    def accept(self, client: Introduction, server: Introduction) -> None:
+        """Introduce the sides to each other."""
+        self._introduce(client)
+        self._send(ACCEPT, 0, server.encode())
 
     # -- events of the connection
-
-    def peer_introduced(self, introduction: Introduction) -> None:
-        """The other side is known."""
-        connection = self._connection
-        self.peer = PeerIdentity(connection.scheme, f"{connection.place} {introduction.name}".rstrip())
-        self._data = connection.amqp.publisher(introduction.inbox, mandatory=True)
-        self._control = connection.amqp.publisher(introduction.inbox, mandatory=False)
-        self.server = introduction.server
-        identity = connection.identity
-        if introduction.machine and introduction.machine == identity.machine:
-            own, other = identity.process, introduction.process
-            self.process = other
-            if other.namespace == own.namespace and other.pid != own.pid:
-                self._watch = PeerProcess(other, self._process_ended)
 
     def message_received(self, kind: int, offset: int, data: memoryview) -> None:
         if kind == DATA:
@@ -103,7 +87,7 @@ class AmqpLink(Link):
             self.write()
         elif kind == ACCEPT and not self.opened.done():
             try:
-                self.peer_introduced(Introduction.decode(data.tobytes()))
+                self._introduce(Introduction.decode(data.tobytes()))
             except ValueError as exc:
                 self.opened.set_exception(LinkError(f"the server's answer is malformed: {exc}"))
             else:
@@ -124,10 +108,11 @@ class AmqpLink(Link):
         if self._broken:
             return
         while self._unsent and self._has_room():
-            self._send(self._unsent.take(_MAX_MESSAGE))
+            self._send_data(self._unsent.take(_MAX_MESSAGE))
         if self._closing:
             if not self._unsent:
-                self._finish()
+                self._send(END, self._sent)
+                self.end(None)
         elif not self.writable and self._unsent.drained:
             self.writable = True
             self.receiver.link_writable()
@@ -150,7 +135,7 @@ class AmqpLink(Link):
             self.opened.set_exception(error or LinkError("the link was closed"))
             self.opened.exception()  # its caller may have been cancelled
         if tell:
-            self._tell(ABORT)
+            self._send(ABORT)
         self._connection.links.pop(self.key, None)
         closing = self._connection.release()
         # If the last link on a connection takes that along, its receiver is told when both are closed.
@@ -165,11 +150,10 @@ class AmqpLink(Link):
         if self._closing or self._broken or not data:
             return
         if not self._unsent and len(data) <= _MAX_MESSAGE and self._has_room():
-            self._send(data)
+            self._send_data(data)
             return
         self._unsent.append(data)
-        while self._unsent and self._has_room():
-            self._send(self._unsent.take(_MAX_MESSAGE))
+        self.write()
         if self._unsent.full:
             self.writable = False
 
@@ -177,8 +161,7 @@ class AmqpLink(Link):
         if not self._closing and not self._broken:
             self._closing = True
             self.writable = False
-            if not self._unsent:
-                self._finish()
+            self.write()
 
     def abort(self) -> None:
         self._closing = True
@@ -186,31 +169,33 @@ class AmqpLink(Link):
 
     def withdraw(self) -> asyncio.Future[None]:
         """Abort a link that ``connect`` does not return; return a future of its end."""
-        self._withdrawn = True
+        self._withdrawn = self._loop.create_future()
         self.abort()
-        return self._concluded
+        return self._withdrawn
 
     # -- messages
 
-    def _has_room(self) -> bool:
-        return (
-            self._data is not None
-            and self._connection.writable
-            and self._sent - self._acknowledged < _CREDIT
-        )
+    def _introduce(self, peer: Introduction) -> None:
+        connection, url = self._connection, self._connection.url
+        self.peer = PeerIdentity(url.scheme, f"{url.place} {peer.name}".rstrip())
+        self.server = peer.server
+        self._publisher = connection.publisher(peer.inbox, mandatory=True)
+        if peer.machine and peer.machine == connection.identity.machine:
+            own, self.process = connection.identity.process, peer.process
+            if self.process.namespace == own.namespace and self.process.pid != own.pid:
+                self._watch = PeerProcess(self.process, self._end_soon)
 
-    def _send(self, data: bytes | memoryview) -> None:
-        assert self._data is not None
-        self._data.publish(HEADER.pack(DATA, self._to, self._ident, self._sent), data)
+    def _has_room(self) -> bool:
+        writable = self._publisher is not None and self._connection.writable
+        return writable and self._sent - self._acknowledged < _CREDIT
+
+    def _send_data(self, data: bytes | memoryview) -> None:
+        self._send(DATA, self._sent, data)
         self._sent += len(data)
 
-    def _tell(self, kind: int, offset: int = 0) -> None:
-        if self._control is not None:
-            self._control.publish(HEADER.pack(kind, self._to, self._ident, offset), b"")
-
-    def _finish(self) -> None:
-        self._tell(END, self._sent)
-        self.end(None)
+    def _send(self, kind: int, offset: int = 0, data: bytes | memoryview = b"") -> None:
+        if self._publisher is not None:
+            self._publisher.publish(HEADER.pack(kind, self._to, self._ident, offset), data)
 
     def _data_received(self, offset: int, data: memoryview) -> None:
         if offset != self._received:
@@ -227,14 +212,11 @@ class AmqpLink(Link):
             self.end(exc, tell=True)
         if self._received - self._credited >= _CREDIT_STEP and not self._broken:
             self._credited = self._received
-            self._tell(CREDIT, self._received)
+            self._send(CREDIT, self._received)
 
     # -- the end
 
-    def _process_ended(self) -> None:
-        self._end_soon(None)
-
-    def _end_soon(self, error: Exception | None) -> None:
+    def _end_soon(self, error: Exception | None = None) -> None:
         """Break the link after a delay: what the other side sent may still be on its way."""
         if self._ending is None and not self._broken:
             self._ending = self._loop.call_later(_ARRIVAL_DELAY, self.end, error)
@@ -246,6 +228,7 @@ class AmqpLink(Link):
             self._watch.conclude(lambda gone: self._report(gone or error), wait=not self._closing)
 
     def _report(self, error: Exception | None) -> None:
-        self._concluded.set_result(None)
-        if not self._withdrawn:
+        if self._withdrawn is None:
             self.receiver.link_broken(error)
+        else:
+            self._withdrawn.set_result(None)

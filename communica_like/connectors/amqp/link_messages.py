@@ -14,26 +14,23 @@ of the link's stream: with DATA, those sent before; with END, all that were sent
 from __future__ import annotations
 
 import json
+import logging
+import struct
 from struct import Struct
 from typing import Final, NamedTuple, Self
 
 from ...system import ProcessId
 
-HEADER: Final = Struct("!BB16sQ")
-"""Kind, end, id, offset."""
+logger = logging.getLogger("communica_like")
 
-CONNECT: Final = 1
-"""A client asks for a link; the payload is its Introduction."""
-ACCEPT: Final = 2
-"""A server accepts the link; the payload is its Introduction."""
-DATA: Final = 3
-"""A piece of the stream."""
-CREDIT: Final = 4
-"""The receiver has the stream up to the offset."""
-END: Final = 5
-"""The link was closed, and this is all that was sent."""
-ABORT: Final = 6
-"""The link is broken."""
+HEADER: Final = Struct("!BB16sQ")
+
+CONNECT: Final = 1  # a client asks for a link; the payload is its Introduction
+ACCEPT: Final = 2  # a server accepts the link; the payload is its Introduction
+DATA: Final = 3  # a piece of the stream
+CREDIT: Final = 4  # the receiver has the stream up to the offset
+END: Final = 5  # the link was closed, and this is all that was sent
+ABORT: Final = 6  # the link is broken
 
 TO_CLIENT: Final = 0
 TO_SERVER: Final = 1
@@ -51,8 +48,7 @@ class Introduction(NamedTuple):
         name: what its connection to the broker is called.
         machine: an id of its machine since it was booted; empty: unknown.
         process: its process.
-        server: the id of a server: with ACCEPT, the one that accepts; with CONNECT, the only one that may, or
-            empty.
+        server: the id of the server, the one that accepts the link; empty: a client.
     """
 
     inbox: str
@@ -63,10 +59,8 @@ class Introduction(NamedTuple):
 
     def encode(self) -> bytes:
         """Return the introduction as bytes."""
-        name = self.name[:_MAX_NAME]
-        return json.dumps(
-            [_VERSION, self.inbox, name, self.machine, str(self.process), self.server]
-        ).encode()
+        name, process = self.name[:_MAX_NAME], str(self.process)
+        return json.dumps([_VERSION, self.inbox, name, self.machine, process, self.server]).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -89,3 +83,13 @@ class Introduction(NamedTuple):
                     raise ValueError("an inbox's name of an impossible length")
                 return cls(inbox, name, machine, ProcessId.parse(process), server)
         raise ValueError("a malformed introduction")
+
+    @classmethod
+    def find(cls, body: bytes, kind: int) -> tuple[bytes, Self] | None:
+        """Return the link's id and the introduction in a message, if it is of this kind."""
+        try:
+            if HEADER.unpack_from(body)[0] == kind:
+                return body[2:18], cls.decode(body[HEADER.size :])
+        except (ValueError, struct.error) as exc:
+            logger.warning("ignored a malformed message of a link: %s", exc)
+        return None

@@ -6,6 +6,8 @@ import re
 from typing import Final, NamedTuple, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from ..url import join_host_port
+
 PORTS: Final = {"amqp": 5672, "amqps": 5671}
 """The schemes, and the default port of each."""
 
@@ -101,7 +103,7 @@ class BrokerUrl(NamedTuple):
     @property
     def place(self) -> str:
         """Host and port, as text."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return join_host_port(self.host, self.port)
 
     def text(self, password: str | None = None, more: dict[str, str] | None = None, kind: str = "") -> str:
         """Return the URL as text.

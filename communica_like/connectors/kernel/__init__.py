@@ -4,17 +4,16 @@ None of these media has connections: a queue is one-way, and every process that 
 a connector makes connections of them, by a *rendezvous*:
 
 1. A server takes the lock of its address (``system.AddressLock``) and creates one queue, the *rendezvous
-   queue*, under the name or key of its connector (``listener``).
+   queue*, under the name or key of its connector (``connector``).
 2. A client looks up who holds the lock. If no live process does, the address is refused. Otherwise it makes
    a *pair*: one queue for each direction, under random names and open to its user alone. It puts a connect
    request with the names of the pair, the *endpoints*, into the rendezvous queue (``rendezvous``).
 3. The server opens the pair. From now on each side has one end of a link, which owns that side of the pair.
 
-Each medium has three files. ``posixmq``, ``sysv`` and ``fifo`` hold the connector and its ``Rendezvous``;
-``posixmq_queues``, ``sysv_queues`` and ``fifo_pipes`` the pair; ``posixmq_link``, ``sysv_link`` and
-``fifo_link`` the link. Links over message queues share ``message_link``: a message is a piece of the
-stream, and an empty one its end. A named pipe is a pipe once it is open, so its link is a
-``links.pipe.PipeLink``.
+Each medium has one file, with its connector, its pair and its link: ``posixmq``, ``sysv`` and ``fifo``. Links
+over message queues share ``message_link``: a message is a piece of the stream, and an empty one its end. The
+pipes of ``fifo_pipes`` serve ``sysv`` too, for notifications. A named pipe is a pipe once it is open, so its
+link is a ``links.pipe.PipeLink``.
 
 Kernel objects outlive processes. Therefore each name is registered (``system.register``) before the object
 is made and removed after it; what a killed process leaves is removed by the next one that connects or

@@ -4,23 +4,63 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
-from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ...abc import PeerIdentity
 from ...exceptions import FeatureNotAvailable
 from ...queues.pipe.pipe_queue import PipeQueue
 from ...serializers import RawSerializer
-from ..url import check_authkey, check_text, join_url, split_url
-from .fifo_link import FifoLink
+from ...system import ProcessId
+from ..links.peer_process import PeerProcess
+from ..links.pipe import PipeLink
+from ..url import check_authkey, check_text
+from .connector import KernelConnector
 from .fifo_pipes import FifoPair
-from .listener import listen_at_rendezvous
-from .rendezvous import Rendezvous, connect_by_rendezvous
+from .rendezvous import StartedLink
+
+
+class FifoLink(PipeLink, StartedLink):
+    """One end of a link over two named pipes. For arguments see StartedLink."""
+
+    def __init__(self, peer: PeerIdentity, process: ProcessId, pair: FifoPair) -> None:
+        super().__init__(pair.reading, pair.writing, peer)
+        self._pair = pair
+        self._process = PeerProcess(process, self._process_ended)
+        self._established = False
+
+    def start(self) -> None:
+        super().start()
+        if self._pair.complete:
+            # poll(2) reports an end only to those who had the pipe open before it; the client's may be past.
+            self._loop.call_soon(self._read_all)
+
+    def abort(self) -> None:
+        self._closing = True
+        super().abort()
+
+    def _received(self, data: bytes) -> None:
+        if not self._established:
+            self._established = True
+            self._pair.establish()
+        self.receiver.data_received(data)
+
+    def _process_ended(self) -> None:
+        # Its pipes may be open still, in its forked children, but there is nothing to wait for.
+        self._read_all()
+        self._break(None)
+
+    def _read_all(self) -> None:
+        while not self._broken and self._read():
+            pass
+
+    def _report(self, error: Exception | None) -> None:
+        self._pair.establish()
+        self._process.conclude(lambda gone: self.receiver.link_broken(gone or error), wait=not self._closing)
 
 
 @dataclass(frozen=True, slots=True)
-class FifoConnector(Connector):
+class FifoConnector(KernelConnector):
     """Links over named pipes (fifo(7)), two for each link.
 
     A client creates them, open to its user alone, and sends their names to the server through the server's
@@ -39,7 +79,9 @@ class FifoConnector(Connector):
     """
 
     scheme: ClassVar[str] = "fifo"
-    guarantees: ClassVar[ConnectorGuarantees] = ConnectorGuarantees(verifies_user=True)
+    _kind = "fifo"
+    _pair = FifoPair
+    _link = FifoLink
 
     path: str
     authkey: bytes | None = field(default=None, repr=False)
@@ -52,35 +94,16 @@ class FifoConnector(Connector):
         check_text("a FifoConnector's path", path)
         check_authkey(self.authkey)
 
-    async def connect(self, receiver: LinkReceiver) -> Link:
-        return await connect_by_rendezvous(self._rendezvous(), receiver)
+    @property
+    def _name(self) -> str:
+        return self.path
 
-    async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
-        return await listen_at_rendezvous(self._rendezvous(), accept)
-
-    def _rendezvous(self) -> Rendezvous:
+    def _require_medium(self) -> None:
         if sys.platform == "win32":
             raise FeatureNotAvailable("Windows has no named pipes of POSIX: take a LocalConnector")
-        return _Rendezvous(self.path, self.dump_state())
 
-    def dump_state(self) -> str:
-        return join_url(self.scheme, self.path, safe="/")
+    def _queue(self, create: bool) -> PipeQueue:
+        return PipeQueue(self.path, history=not create, serializer=RawSerializer(), create=create)
 
-    @classmethod
-    def load_state(cls, text: str, **secrets: Any) -> Self:
-        return cls(split_url(text, cls.scheme), **secrets)
-
-
-class _Rendezvous(Rendezvous):
-    kind = "fifo"
-    pair = FifoPair
-    link = FifoLink
-
-    def exists(self) -> bool:
-        return os.path.lexists(self.name)
-
-    def create(self) -> PipeQueue:
-        return PipeQueue(self.name, history=False, serializer=RawSerializer())
-
-    def open(self) -> PipeQueue:
-        return PipeQueue(self.name, serializer=RawSerializer(), create=False)
+    def _exists(self) -> bool:
+        return os.path.lexists(self.path)  # opening a pipe would wake programs that wait for its other end

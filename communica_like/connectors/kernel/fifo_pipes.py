@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import secrets
 import stat
 import sys
 from typing import Final, Self
 
-from ...system import Registration, fork, register, state_directory
-from .rendezvous import Pair
+from ...system import fork, register, state_directory
+from .rendezvous import Pair, token_of
 
 _CLOSED: Final = -1
 # On Linux poll(2) does not report the end of a pipe that has had no writer yet. Elsewhere it may: there the
 # client keeps a writer open until it hears from the server, and an end before that needs the heartbeat.
 _END_NEEDS_A_WRITER: Final = sys.platform == "linux"
-_TOKEN: Final = re.compile(r"[0-9a-f]{24}")
 
 
 class FifoPair(Pair):
-    """One side's ends of both pipes. The server removes the names that a client made.
-
-    Args:
-        token: the variable part of the names.
+    """One side's ends of both pipes.
 
     Attributes:
         reading, writing: this side's descriptors, non-blocking. They belong to the caller.
@@ -34,24 +28,20 @@ class FifoPair(Pair):
     reading: int
     writing: int
 
-    def __init__(self, token: str) -> None:
-        self.token = token
-        self._paths = _paths(token)
+    def __init__(self, token: str | None = None) -> None:
+        super().__init__(token)
+        path = state_directory() / f"pipe-{self.token}"
+        self._paths = f"{path}-in", f"{path}-out"  # as the client sees it
         self.complete = False
-        self._registrations: list[Registration] = []
         self._placeholders: list[int] = []  # for the server's ends, until it has them open
-
-    @property
-    def endpoints(self) -> tuple[str]:
-        return (self.token,)
 
     @classmethod
     def make(cls) -> Self:
-        pair = cls(secrets.token_hex(12))
+        pair = cls()
         inwards, outwards = pair._paths
         with contextlib.ExitStack() as undo:
             undo.callback(pair.unlink)
-            for path in (inwards, outwards):
+            for path in pair._paths:
                 pair._registrations.append(register("fifo", path))
                 os.mkfifo(path, 0o600)
             pair.reading = _open(inwards, os.O_RDONLY, undo)
@@ -64,10 +54,7 @@ class FifoPair(Pair):
 
     @classmethod
     def of_client(cls, *endpoints: str) -> Self:
-        """Open the pair that a client made, and remove the names. See Pair.of_client."""
-        if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
-            raise ValueError(f"no pair of pipes is called {endpoints!r}")
-        pair = cls(endpoints[0])
+        pair = cls(token_of(endpoints))
         outwards, inwards = pair._paths
         with contextlib.ExitStack() as undo:
             pair.reading = _open(inwards, os.O_RDONLY, undo)
@@ -101,12 +88,6 @@ class FifoPair(Pair):
     def remove(self) -> None:
         self.close_writing()
         _close(self.reading)
-
-
-def _paths(token: str) -> tuple[str, str]:
-    """Return the paths of the pipes that the client reads and writes."""
-    path = state_directory() / f"pipe-{token}"
-    return f"{path}-in", f"{path}-out"
 
 
 def _open(path: str, direction: int, undo: contextlib.ExitStack) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...abc import PeerIdentity
-from ...system import ProcessId, Registration, register
+from ...serializers import RawSerializer
+from ...system import ProcessId, register
 from ..links.peer_process import PeerProcess
 from ..links.send_buffer import SendBuffer
 from .rendezvous import Pair, StartedLink
@@ -32,9 +32,6 @@ class QueuePair(Pair):
     inwards: MessageQueue
     outwards: MessageQueue
 
-    def __init__(self) -> None:
-        self._registrations: list[Registration] = []
-
     @property
     def largest(self) -> int:
         """Bytes of the largest message."""
@@ -43,7 +40,7 @@ class QueuePair(Pair):
     def unlink(self) -> None:
         """Remove the names of the queues, if they are still there."""
         for each in (self.inwards, self.outwards):
-            with contextlib.suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):
                 each.unlink()
         for registration in self._registrations:
             registration.remove()
@@ -53,20 +50,16 @@ class QueuePair(Pair):
         self.inwards.close()
         self.outwards.close()
 
-    def _create(
-        self, undo: contextlib.ExitStack, kind: str, name: str, create: Callable[[], Q]
-    ) -> Q:
+    def _create(self, undo: ExitStack, kind: str, make: type[Q], name: Any, **sizes: Any) -> Q:
         """Register and create a queue of the pair, which *undo* removes."""
-        registration = register(kind, name)
-        try:
-            made = create()
-        except BaseException:
-            registration.remove()
-            raise
+        with ExitStack() as failed:
+            registration = register(kind, str(name))
+            failed.callback(registration.remove)
+            made = make(name, serializer=RawSerializer(), exclusive=True, **sizes)
+            failed.callback(made.close)
+            failed.callback(made.unlink)
+            undo.push(failed.pop_all())
         self._registrations.append(registration)
-        undo.callback(registration.remove)
-        undo.callback(made.close)
-        undo.callback(made.unlink)
         return made
 
 
@@ -78,11 +71,10 @@ class MessageLink(StartedLink):
     is room that it watches for.
 
     Args:
-        scheme: of the connector.
-        name, process, pair: as for StartedLink.
+        peer, process, pair: as for StartedLink.
     """
 
-    def __init__(self, scheme: str, name: str, process: ProcessId, pair: QueuePair) -> None:
+    def __init__(self, peer: PeerIdentity, process: ProcessId, pair: QueuePair) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = PeerProcess(process, self._process_ended)
         self._inwards, self._outwards = pair.inwards, pair.outwards
@@ -91,7 +83,7 @@ class MessageLink(StartedLink):
         self._blocked = False  # there was no room
         self._closing = False
         self._broken = False
-        self.peer = PeerIdentity(scheme, name, process.pid, process.uid)
+        self.peer = peer
         self._writable = True
 
     @property

@@ -1,29 +1,28 @@
-"""How clients find a server: by a queue of the server's, where they send requests."""
+"""What passes through a rendezvous queue, and what the links of a medium consist of."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import queue
+import re
+import secrets
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
-from ...abc import Link, LinkReceiver
-from ...exceptions import CommunicaError, LinkError, LinkRefused, QueueLimitReached
-from ...system import AddressLock, ProcessId, reap_in_passing
-
-if TYPE_CHECKING:
-    from ...queues import PipeQueue, PosixMQ, SysVMQ
-
-    NamedQueue = PosixMQ | SysVMQ | PipeQueue
+from ...abc import Link, PeerIdentity
+from ...system import ProcessId, Registration
 
 LARGEST_REQUEST: Final = 1024
 """Bytes of the largest connect request."""
 
 _VERSION: Final = 1
-_CHECK_INTERVAL: Final = 0.2  # seconds between checks that the server of a full queue lives
-_ATTEMPTS: Final = 5  # to make a pair, where the kernel sets limits to all clients together
-_RETRY_DELAY: Final = 0.02  # seconds
+_TOKEN: Final = re.compile(r"[0-9a-f]{24}")
+
+
+def token_of(endpoints: tuple[str, ...]) -> str:
+    """Return the token that is the only endpoint of a pair, or raise ValueError."""
+    if len(endpoints) != 1 or not _TOKEN.fullmatch(endpoints[0]):
+        raise ValueError(f"no pair has the endpoints {endpoints!r}")
+    return endpoints[0]
 
 
 class ConnectRequest(NamedTuple):
@@ -60,7 +59,20 @@ class ConnectRequest(NamedTuple):
 
 
 class Pair(ABC):
-    """One side of the queues or pipes of a link, one for each direction, open."""
+    """One side of the queues or pipes of a link, one for each direction, open.
+
+    Args:
+        token: the variable part of their names; None: a new one.
+    """
+
+    def __init__(self, token: str | None = None) -> None:
+        self.token = token or secrets.token_hex(12)
+        self._registrations: list[Registration] = []
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The names by which the server opens the pair."""
+        return (self.token,)
 
     @classmethod
     @abstractmethod
@@ -75,18 +87,13 @@ class Pair(ABC):
     @classmethod
     @abstractmethod
     def of_client(cls, *endpoints: str) -> Self:
-        """Open the pair that a client made, as its server.
+        """Open the pair that a client made, as its server, and remove names that are needed no longer.
 
         Raises:
             ValueError: no client makes such endpoints.
             FileNotFoundError: the client has given up.
             OSError, LinkError: the pair cannot be used.
         """
-
-    @property
-    @abstractmethod
-    def endpoints(self) -> tuple[str, ...]:
-        """The names by which the server opens the pair."""
 
     @abstractmethod
     def remove(self) -> None:
@@ -97,121 +104,14 @@ class StartedLink(Link):
     """A link that reads only after ``start``.
 
     Args:
-        name: the name of the rendezvous.
+        peer: the identity of the other side.
         process: the other side's.
         pair: belongs to the link from now on.
     """
 
     @abstractmethod
-    def __init__(self, name: str, process: ProcessId, pair: Any) -> None: ...
+    def __init__(self, peer: PeerIdentity, process: ProcessId, pair: Any) -> None: ...
 
     @abstractmethod
     def start(self) -> None:
         """Begin to read, now that there is a receiver. On a broken link this does nothing."""
-
-
-class Rendezvous(ABC):
-    """A server's queue on a medium, and what the links of that medium consist of.
-
-    Args:
-        name: of the rendezvous queue, as text.
-        address: the URL of its connector.
-    """
-
-    kind: ClassVar[str]
-    """The kind of the queue, for ``system.register``."""
-    pair: ClassVar[type[Pair]]
-    link: ClassVar[type[StartedLink]]
-
-    def __init__(self, name: str, address: str) -> None:
-        self.name = name
-        self.address = address
-
-    @abstractmethod
-    def create(self) -> NamedQueue:
-        """Create the rendezvous queue.
-
-        Raises:
-            FileExistsError: there is something of that name.
-        """
-
-    @abstractmethod
-    def open(self) -> NamedQueue:
-        """Open the rendezvous queue of a server.
-
-        Raises:
-            FileNotFoundError: there is none.
-        """
-
-    def exists(self) -> bool:
-        """Return whether something has that name, even if it cannot be opened."""
-        try:
-            self.open().close()
-        except FileNotFoundError:
-            return False
-        except QueueLimitReached:
-            raise
-        except OSError:
-            return True
-        return True
-
-
-async def connect_by_rendezvous(rendezvous: Rendezvous, receiver: LinkReceiver) -> Link:
-    """Return a new link to the server, as Connector.connect does.
-
-    Raises:
-        LinkRefused: no live process serves the address.
-        QueueLimitReached: the kernel has no room for a link.
-        LinkError: any other failure.
-    """
-    try:
-        reap_in_passing()
-        server = AddressLock.owner(rendezvous.address)
-        if server is None:
-            raise LinkRefused(f"no server listens at {rendezvous.address}")
-        pair = await _make_pair(rendezvous)
-        try:
-            await _send_request(rendezvous, server, pair.endpoints)
-            link = rendezvous.link(rendezvous.name, server, pair)
-        except BaseException:
-            pair.remove()
-            raise
-    except OSError as exc:
-        if isinstance(exc, CommunicaError):
-            raise
-        raise LinkError(f"cannot connect to {rendezvous.address}: {exc}") from exc
-    link.receiver = receiver
-    link.start()
-    return link
-
-
-async def _make_pair(rendezvous: Rendezvous) -> Pair:
-    # Other clients that connect at the same time take some room only for a moment.
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return rendezvous.pair.make()
-        except QueueLimitReached:
-            await asyncio.sleep(_RETRY_DELAY)
-    return rendezvous.pair.make()
-
-
-async def _send_request(rendezvous: Rendezvous, server: ProcessId, endpoints: tuple[str, ...]) -> None:
-    """Send a connect request, after waiting for room in the rendezvous queue.
-
-    If it is cancelled, the request was not sent.
-    """
-    data = ConnectRequest(ProcessId.own(), endpoints).encode()
-    gone = LinkRefused(f"the server of {rendezvous.address} has just ended")
-    try:
-        async with rendezvous.open() as requests:
-            while True:
-                try:
-                    await requests.put(data, timeout=_CHECK_INTERVAL)
-                    break
-                except queue.Full:
-                    if AddressLock.owner(rendezvous.address) != server:
-                        raise gone from None
-    except FileNotFoundError as exc:
-        raise gone from exc
-    if AddressLock.owner(rendezvous.address) != server:
-        raise gone

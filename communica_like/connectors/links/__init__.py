@@ -5,6 +5,7 @@ of them share is here:
 
 - ``stream``: StreamLink, a link that is an asyncio protocol over a transport. For TCP, Unix sockets, named
   pipes of Windows, and connections of a manager's server. The transport buffers, and says when to pause.
+  StreamListener accepts such links at sockets.
 - ``pipe``: PipeLink, a link over two bare descriptors that the event loop watches. For named pipes, and the
   stdin and stdout of a child process.
 - ``send_buffer``: SendBuffer, which holds what a link has taken and its medium has not. Every link whose

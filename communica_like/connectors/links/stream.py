@@ -1,14 +1,15 @@
-"""A link over a byte stream, as an asyncio protocol with a shared receive buffer."""
+"""StreamLink: a link over a byte stream, as an asyncio protocol. StreamListener: sockets that accept them."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import threading
-from collections.abc import Callable
-from typing import Final, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Self, cast
 
-from ...abc import Link, LinkReceiver, PeerIdentity
+from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import PeerNotTrusted
 from ...system import fork
 from ..url import join_host_port
@@ -16,6 +17,7 @@ from ..url import join_host_port
 # Larger reads cost more than the calls they save: before their data is handled, it falls out of the caches
 # and sets off the garbage collector.
 _BUFFER_SIZE: Final = 64 * 1024
+_BACKLOG: Final = 4096
 
 Identify = Callable[[asyncio.BaseTransport], PeerIdentity]
 Accept = Callable[[Link], LinkReceiver]
@@ -35,6 +37,56 @@ class _SharedBuffer(threading.local):
 
 
 _shared = _SharedBuffer()
+
+
+class StreamListener(Listener):
+    """Listening sockets that the event loop serves.
+
+    Args:
+        address: the URL by which clients reach it.
+        sockets: belong to the listener from now on.
+        release: called once, before they are closed.
+    """
+
+    def __init__(
+        self, address: str, sockets: Sequence[socket.socket], release: Callable[[], object] = lambda: None
+    ) -> None:
+        self.address = address
+        self._sockets = sockets
+        self._release = release
+        self._servers: list[asyncio.Server] = []
+        self._closed = False
+        for sock in sockets:
+            fork.add(sock.fileno())
+
+    async def start(self, create: Callable[..., Awaitable[asyncio.Server]]) -> Self:
+        """Serve the sockets, and return this. If that fails or is cancelled, close them.
+
+        Args:
+            create: makes a server, as ``loop.create_server`` does of the same keywords.
+        """
+        try:
+            for sock in self._sockets:
+                self._servers.append(await create(sock=sock, backlog=_BACKLOG, start_serving=False))
+            for server in self._servers:
+                # A separate step: create_server, cancelled while it starts serving, would leave a server.
+                await server.start_serving()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def close(self) -> None:
+        if self._closed:
+            return  # the numbers of the descriptors may be reused by now
+        self._closed = True
+        self._release()
+        for sock in self._sockets:
+            fork.discard(sock.fileno())
+        for server in self._servers:
+            server.close()
+        for sock in self._sockets:
+            sock.close()
 
 
 class StreamLink(asyncio.BufferedProtocol, Link):
@@ -79,9 +131,6 @@ class StreamLink(asyncio.BufferedProtocol, Link):
 
     def buffer_updated(self, nbytes: int) -> None:
         self.receiver.data_received(bytes(self._view[:nbytes]))
-
-    def eof_received(self) -> None:
-        return None
 
     def pause_writing(self) -> None:
         self.writable = False

@@ -21,7 +21,7 @@ else:
     from .unix import listen_on_unix as _listen
     from .unix import socket_path as _locate
 
-_FORBIDDEN: Final = re.compile(r"[/\\\x00-\x1f\x7f]")
+_NOT_IN_NAMES: Final = r"[/\\\x00-\x1f\x7f]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +53,14 @@ class LocalConnector(Connector):
         if not isinstance(name, str):
             raise ValueError(f"a LocalConnector's name is text, not {name!r}")
         object.__setattr__(self, "name", name)
-        if not self.is_path and (not name or name in (".", "..") or _FORBIDDEN.search(name)):
+        forbidden = "\x00" if name.startswith("/") else _NOT_IN_NAMES
+        if name in ("", ".", "..") or re.search(forbidden, name):
             raise ValueError(
                 f"a LocalConnector's name is a plain name without slashes or control characters, "
-                f"or an absolute path; not {name!r}"
+                f"or an absolute path without NUL; not {name!r}"
             )
-        if "\x00" in name:
-            raise ValueError(f"a path without NUL is expected, not {name!r}")
         check_text("a LocalConnector's name", name)
         check_authkey(self.authkey)
-
-    @property
-    def is_path(self) -> bool:
-        """Whether ``name`` is an absolute path."""
-        return self.name.startswith("/")
 
     @property
     def path(self) -> str:

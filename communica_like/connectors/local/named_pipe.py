@@ -13,7 +13,7 @@ from typing import Any
 
 from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import AddressInUse, FeatureNotAvailable, LinkError, LinkRefused
-from ..links.stream import StreamLink
+from ..links.stream import StreamLink, StreamListener
 
 
 def pipe_path(name: str) -> str:
@@ -45,24 +45,12 @@ async def listen_on_pipe(path: str, accept: Callable[[Link], LinkReceiver], url:
         raise AddressInUse(f"a live server already serves {path}") from exc
     except OSError as exc:
         raise LinkError(f"cannot serve {path}: {exc}") from exc
-    return _PipeListener(url, servers)
-
-
-class _PipeListener(Listener):
-    def __init__(self, address: str, servers: list[Any]) -> None:
-        self.address = address
-        self._servers = servers
-
-    async def close(self) -> None:
-        for server in self._servers:
-            server.close()
+    return StreamListener(url, (), lambda: [server.close() for server in servers])
 
 
 def _proactor() -> Any:
     loop = asyncio.get_running_loop()
     if not hasattr(loop, "create_pipe_connection"):
-        raise FeatureNotAvailable(
-            "named pipes need asyncio's ProactorEventLoop, the default on Windows; "
-            f"this loop is {type(loop).__name__} on {sys.platform}"
-        )
+        text = "named pipes need asyncio's ProactorEventLoop, the default on Windows; this loop is"
+        raise FeatureNotAvailable(f"{text} {type(loop).__name__} on {sys.platform}")
     return loop

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Callable
+from functools import partial
 
 from ...abc import Link, LinkReceiver, Listener, PeerIdentity
 from ...exceptions import LinkError, LinkRefused, PeerNotTrusted
@@ -13,7 +13,7 @@ from ...system import ProcessId, state_directory
 from ...system.peer_credentials import peer_credentials
 from ...system.socket_file import SocketFile, check_path_length, try_connect
 from ..links.peer_process import PeerProcess
-from ..links.stream import StreamLink
+from ..links.stream import StreamLink, StreamListener
 
 
 def socket_path(name: str) -> str:
@@ -29,20 +29,18 @@ def socket_path(name: str) -> str:
 async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
     """Return a link to the server at *path*, as Connector.connect does."""
     loop = asyncio.get_running_loop()
+    link = UnixLink(lambda _: receiver, partial(_identify, path=path, serving=False))
     try:
         sock = await try_connect(path)
+        try:
+            await loop.create_unix_connection(lambda: link, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
     except (ConnectionRefusedError, FileNotFoundError) as exc:
         raise LinkRefused(f"no server listens at {path}: {exc.strerror}") from exc
     except OSError as exc:
         raise LinkError(f"cannot connect to {path}: {exc}") from exc
-    link = UnixLink(lambda _: receiver, lambda transport: _identify(transport, path, serving=False))
-    try:
-        await loop.create_unix_connection(lambda: link, sock=sock)
-    except BaseException as exc:
-        sock.close()
-        if isinstance(exc, OSError):
-            raise LinkError(f"cannot connect to {path}: {exc}") from exc
-        raise
     if link.refused is not None:
         raise link.refused
     return link
@@ -51,38 +49,9 @@ async def connect_unix(path: str, receiver: LinkReceiver) -> Link:
 async def listen_on_unix(path: str, accept: Callable[[Link], LinkReceiver], url: str) -> Listener:
     """Serve *path*, as Connector.listen does."""
     file = SocketFile(path)
-    server: asyncio.Server | None = None
-    try:
-        server = await asyncio.get_running_loop().create_unix_server(
-            lambda: UnixLink(accept, lambda transport: _identify(transport, path, serving=True)),
-            sock=file.socket,
-            backlog=4096,
-            start_serving=False,
-        )
-        # A separate step: create_unix_server, cancelled while it starts serving, would leave a server.
-        await server.start_serving()
-    except BaseException:
-        file.release()
-        if server is not None:
-            server.close()
-        file.socket.close()
-        raise
-    return _UnixListener(url, file, server)
-
-
-class _UnixListener(Listener):
-    def __init__(self, address: str, file: SocketFile, server: asyncio.Server) -> None:
-        self.address = address
-        self._file = file
-        self._server = server
-        self._closed = False
-
-    async def close(self) -> None:
-        if self._closed:
-            return  # the numbers of its descriptors may be reused by now
-        self._closed = True
-        self._file.release()
-        self._server.close()
+    link = partial(UnixLink, accept, partial(_identify, path=path, serving=True))
+    create = partial(asyncio.get_running_loop().create_unix_server, link)
+    return await StreamListener(url, [file.socket], file.release).start(create)
 
 
 class UnixLink(StreamLink):
@@ -99,15 +68,9 @@ class UnixLink(StreamLink):
 
 
 def _identify(transport: asyncio.BaseTransport, path: str, *, serving: bool) -> PeerIdentity:
-    identity = _credentials(transport.get_extra_info("socket"), path)
+    pid, uid, gid = peer_credentials(transport.get_extra_info("socket"))
     me = os.getuid()
     # Both sides accept their own user and root; root as a client accepts servers of any user.
-    if identity.uid in (None, 0, me) or (me == 0 and not serving):
-        return identity
-    raise PeerNotTrusted(
-        f"process {identity.pid} at {path} belongs to user {identity.uid}, and this process to user {me}"
-    )
-
-
-def _credentials(sock: socket.socket, path: str) -> PeerIdentity:
-    return PeerIdentity("local", path, *peer_credentials(sock))
+    if uid in (None, 0, me) or (me == 0 and not serving):
+        return PeerIdentity("local", path, pid, uid, gid)
+    raise PeerNotTrusted(f"process {pid} at {path} belongs to user {uid}, and this process to user {me}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -27,22 +29,14 @@ class ChildLink(PipeLink):
     Args:
         receiver: gets what arrives.
         command, env, cwd: as for ChildProcess, which also says what is raised.
-        address: for the identity of the peer.
         stop_timeout: seconds of each wait for the child's end.
         on_stderr: called with what the child writes to stderr, and with what it wrote to stdout before its
             connector took that over.
     """
 
     def __init__(
-        self,
-        receiver: LinkReceiver,
-        command: Sequence[str],
-        *,
-        env: Mapping[str, str] | None,
-        cwd: str | None,
-        address: str,
-        stop_timeout: float,
-        on_stderr: Callable[[bytes], object],
+        self, receiver: LinkReceiver, command: Sequence[str], env: Mapping[str, str] | None,
+        cwd: str | os.PathLike[str] | None, stop_timeout: float, on_stderr: Callable[[bytes], object],
     ) -> None:
         self.receiver = receiver
         self.lingers = 2 * stop_timeout + 1
@@ -56,14 +50,9 @@ class ChildLink(PipeLink):
         self._cause = "closed its stdout"  # of the break, if the child runs on
         self._reported = False
         self._process = process = ChildProcess(
-            command,
-            env=env,
-            cwd=cwd,
-            on_end=self._child_ended,
-            on_loop_end=self._loop_ended,
-            on_stderr=on_stderr,
+            command, env=env, cwd=cwd, on_end=self._child_ended, on_loop_end=self.abort, on_stderr=on_stderr
         )
-        peer = PeerIdentity("stdio", address, pid=process.pid)
+        peer = PeerIdentity("stdio", shlex.join(command), pid=process.pid)
         super().__init__(process.output.fileno(), process.input.fileno(), peer)
         self.start()
 
@@ -88,8 +77,7 @@ class ChildLink(PipeLink):
 
     def _close_descriptor(self, descriptor: int) -> None:
         fork.discard(descriptor)
-        process = self._process
-        process.let_go(process.output if descriptor == self._reading else process.input)
+        self._process.let_go(self._process.output if descriptor == self._reading else self._process.input)
 
     def _received(self, data: bytes) -> None:
         preface = self._preface
@@ -100,11 +88,9 @@ class ChildLink(PipeLink):
                 self._break(exc)
                 self._process.kill()
                 return
-            if stream is None:
-                return
-            if preface.stray:
+            if stream is not None and preface.stray:
                 self._loop.call_soon(self._on_stderr, preface.stray)
-            data = stream
+            data = stream or b""
         if data:
             self.receiver.data_received(data)
 
@@ -118,11 +104,10 @@ class ChildLink(PipeLink):
     def _report(self, error: Exception | None) -> None:
         self._error = error
         self._output_ended.set()
-        if self._process.ended.is_set():
-            if self._stopping is None:
-                self._report_end()
-        elif self._timer is None and self._stopping is None:
-            self._timer = self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
+        if self._stopping is None and self._process.ended.is_set():
+            self._report_end()
+        elif self._stopping is None:
+            self._timer = self._timer or self._loop.call_later(_EXIT_TIMEOUT, self._check_running)
 
     # -- the child's end
 
@@ -167,7 +152,3 @@ class ChildLink(PipeLink):
             self._process.kill()
         text = self._process.describe(self._cause) + self._preface.describe()
         self.receiver.link_broken(self._error or PeerGone(text))
-
-    def _loop_ended(self) -> None:
-        self._break(None)
-        self._process.kill()

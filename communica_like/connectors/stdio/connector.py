@@ -20,6 +20,10 @@ if sys.platform != "win32":
     from .parent_link import listen_on_stdio
 
 _CHILD: Final = "-"  # the URL of a child's connector, which has no command
+_NOT_ON_WINDOWS: Final = (
+    "StdioConnector needs a POSIX system; on Windows start the child yourself "
+    "and give it the URL of a LocalConnector"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,7 @@ class StdioConnector(Connector):
     The URL holds the command only: give the other arguments to ``load_state`` as keywords.
 
     Raises:
-        ValueError, TypeError: an argument is malformed. ValueError also if a client has no command, or a
-            server has one.
+        ValueError, TypeError: an argument is malformed.
     """
 
     scheme: ClassVar[str] = "stdio"
@@ -116,26 +119,16 @@ class StdioConnector(Connector):
             FeatureNotAvailable: on Windows.
         """
         if self.command is None:
-            raise ValueError(
-                "StdioConnector() is for the server in a child process; "
-                "a client needs StdioConnector(command), the command that starts the child"
-            )
+            text = "a client needs StdioConnector(command), the command that starts the child"
+            raise ValueError(f"StdioConnector() is for the server in a child process; {text}")
         if sys.platform == "win32":
-            raise _not_on_windows()
+            raise FeatureNotAvailable(_NOT_ON_WINDOWS)
         words = _words(self.command)
-        text = shlex.join(words)
+        env = None if self.env is None else dict(self.env)
         try:
-            return ChildLink(
-                receiver,
-                words,
-                env=None if self.env is None else dict(self.env),
-                cwd=None if self.cwd is None else os.fspath(self.cwd),
-                address=text,
-                stop_timeout=self.stop_timeout,
-                on_stderr=self.on_stderr or _pass_on,
-            )
+            return ChildLink(receiver, words, env, self.cwd, self.stop_timeout, self.on_stderr or _pass_on)
         except OSError as exc:
-            raise LinkError(f"cannot start {text}: {exc}") from exc
+            raise LinkError(f"cannot start {shlex.join(words)}: {exc}") from exc
 
     async def listen(self, accept: Callable[[Link], LinkReceiver]) -> Listener:
         """Take stdin and stdout over: see the class, and Connector.listen.
@@ -147,12 +140,10 @@ class StdioConnector(Connector):
             FeatureNotAvailable: on Windows.
         """
         if self.command is not None:
-            raise ValueError(
-                "StdioConnector(command) is for the client, which starts the child; "
-                "the server in the child needs StdioConnector()"
-            )
+            text = "the server in the child needs StdioConnector()"
+            raise ValueError(f"StdioConnector(command) is for the client, which starts the child; {text}")
         if sys.platform == "win32":
-            raise _not_on_windows()
+            raise FeatureNotAvailable(_NOT_ON_WINDOWS)
         return listen_on_stdio(accept, self.dump_state(), self.stop_timeout)
 
     def dump_state(self) -> str:
@@ -182,13 +173,6 @@ def _words(command: str | Sequence[str | os.PathLike[str]]) -> tuple[str, ...]:
             raise ValueError(f"a word without NUL is expected, not {word!r}")
         check_text("a word of a command", word)
     return words
-
-
-def _not_on_windows() -> FeatureNotAvailable:
-    return FeatureNotAvailable(
-        "StdioConnector needs a POSIX system; on Windows start the child yourself "
-        "and give it the URL of a LocalConnector"
-    )
 
 
 def _pass_on(data: bytes) -> None:

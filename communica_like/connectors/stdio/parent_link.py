@@ -23,29 +23,20 @@ _taken = False
 
 
 def listen_on_stdio(accept: Callable[[Link], LinkReceiver], address: str, stop_timeout: float) -> Listener:
-    """Take stdin and stdout over, for a link to the parent.
-
-    *accept* gets the link in the loop's next turn. Until the process ends, fd 0 is the null device from now
-    on, and fd 1 is stderr.
-
-    Args:
-        accept, address: see Connector.listen and Listener.
-        stop_timeout: see watch_parent.
-
-    Raises:
-        AddressInUse: they were taken over before.
-        LinkError: they are not pipes.
-    """
+    """Take stdin and stdout over, for a link to the parent. See StdioConnector.listen and StdioListener."""
     global _taken
     if _taken:
         raise AddressInUse("stdin and stdout are taken over already: a process serves them once")
     _check_pipe(0, "stdin")
     _check_pipe(1, "stdout")
-    if _same_file(1, 2):
+    try:
+        mixed = os.path.samestat(os.fstat(1), os.fstat(2))
+    except OSError:  # there is no stderr
+        mixed = False
+    if mixed:
         raise LinkError("stdout and stderr are the same pipe, so messages would mix with what is printed")
     _taken = True
-    reading = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
-    writing = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE)
+    reading, writing = (fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _FIRST_PRIVATE) for each in (0, 1))
     _replace_standard_files()
     watch_parent(reading, stop_timeout)
     return StdioListener(ParentLink(reading, writing), accept, address)
@@ -57,17 +48,9 @@ def _check_pipe(descriptor: int, name: str) -> None:
         found = os.fstat(descriptor)
     except OSError as exc:
         raise LinkError(f"{name} is closed; {hint}") from exc
-    if os.isatty(descriptor):
-        raise LinkError(f"{name} is a terminal; {hint}")
     if not stat.S_ISFIFO(found.st_mode) and not stat.S_ISSOCK(found.st_mode):
-        raise LinkError(f"{name} is neither a pipe nor a socket; {hint}")
-
-
-def _same_file(one: int, other: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(one), os.fstat(other))
-    except OSError:  # one is closed
-        return False
+        what = "a terminal" if os.isatty(descriptor) else "neither a pipe nor a socket"
+        raise LinkError(f"{name} is {what}; {hint}")
 
 
 def _replace_standard_files() -> None:

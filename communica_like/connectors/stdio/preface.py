@@ -41,14 +41,12 @@ class Preface:
             LinkError: the child is no entity.
         """
         self.stray, mark, stream = (self.stray + data).partition(OPENING)
-        if mark:
-            self.found = True
-            return stream
-        if len(self.stray) > _LARGEST:
+        self.found = bool(mark)
+        if not mark and len(self.stray) > _LARGEST:
             raise LinkError(f"{_NO_ENTITY}: it wrote {self._quoted()}")
-        if self._sent and self._sent in self.stray:
+        if not mark and self._sent and self._sent in self.stray:
             raise LinkError(f"{_NO_ENTITY}: it echoes what it is sent")
-        return None
+        return stream if mark else None
 
     def describe(self) -> str:
         """Return what came instead of the stream, as the end of a sentence; or nothing."""

@@ -31,10 +31,8 @@ def watch_parent(reading: int, stop_timeout: float) -> None:
     watched = os.dup(reading)
     fork.add(watched)  # a forked child's copy would keep the parent from noticing the end of this process
     parent = os.getppid()
-    arguments = (parent, watched, 2 * stop_timeout + 2)
-    threading.Thread(
-        target=_watch, args=arguments, name=f"communica_like parent {parent}", daemon=True
-    ).start()
+    name, arguments = f"communica_like parent {parent}", (parent, watched, 2 * stop_timeout + 2)
+    threading.Thread(target=_watch, args=arguments, name=name, daemon=True).start()
     atexit.register(_end_group)
 
 

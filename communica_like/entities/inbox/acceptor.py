@@ -41,7 +41,7 @@ class InboxAcceptor(ServerBackend):
         return self._address
 
     async def open(self) -> None:
-        await self._consumer.open()
+        await self._consumer.connect()
         logger.info("serving %s", self._address)
 
     async def run(self) -> None:
@@ -57,7 +57,7 @@ class InboxAcceptor(ServerBackend):
                 if task.cancelling():
                     return
                 try:
-                    await self._consumer.open()
+                    await self._consumer.connect()
                     break
                 except Exception as exc:
                     if str(exc) != reason:

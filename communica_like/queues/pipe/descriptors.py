@@ -53,15 +53,12 @@ class PipePeek:
             self._drain()
         self._begun = True
         count = self._copy(limit, _SPLICE_F_NONBLOCK)
-        if count <= 0:
-            self._begun = False
-            if count < 0 and (error := ctypes.get_errno()) != errno.EAGAIN:
-                raise OSError(error, os.strerror(error))
-            return b""
-        data = os.read(self._seen_end, count)
+        data = b""
         while len(data) < count:
             data += os.read(self._seen_end, count - len(data))
         self._begun = False
+        if count < 0 and (error := ctypes.get_errno()) != errno.EAGAIN:
+            raise OSError(error, os.strerror(error))
         return data
 
     def _drain(self) -> None:
@@ -94,8 +91,7 @@ def open_ends(path: str, history: bool, mode: int, create: bool = True) -> tuple
         except OSError as exc:
             raise type(exc)(exc.errno, exc.strerror, path) from None  # mkfifo does not name the path
         try:
-            with contextlib.ExitStack() as opened:
-                return _open_both(path, opened)
+            return _open_both(path)
         except OSError as exc:
             # It may have been removed since, or replaced by one that no process has open yet.
             if exc.errno not in (errno.ENOENT, errno.ENXIO) or not (create or created):
@@ -105,15 +101,16 @@ def open_ends(path: str, history: bool, mode: int, create: bool = True) -> tuple
     raise FileNotFoundError(f"{path} is a dangling link, or is removed all the time")
 
 
-def _open_both(path: str, opened: contextlib.ExitStack) -> tuple[int, int]:
-    ends: list[int] = []
+def _open_both(path: str) -> tuple[int, int]:
     if not stat.S_ISFIFO(os.stat(path).st_mode):
         raise FileExistsError(f"{path} is not a named pipe")
-    for direction in (os.O_RDONLY, os.O_WRONLY):  # in this order neither open waits or fails
-        ends.append(os.open(path, direction | os.O_NONBLOCK | os.O_NOCTTY))
-        opened.callback(os.close, ends[-1])
-    found = [os.fstat(end) for end in ends]
-    if not stat.S_ISFIFO(found[0].st_mode) or not os.path.samestat(*found):
-        raise FileNotFoundError(errno.ENOENT, "it was replaced", path)
-    opened.pop_all()
-    return ends[0], ends[1]
+    flags = os.O_NONBLOCK | os.O_NOCTTY
+    with contextlib.ExitStack() as opened:
+        # In this order neither open waits or fails.
+        opened.callback(os.close, read_end := os.open(path, os.O_RDONLY | flags))
+        opened.callback(os.close, write_end := os.open(path, os.O_WRONLY | flags))
+        found = os.fstat(read_end)
+        if not stat.S_ISFIFO(found.st_mode) or not os.path.samestat(found, os.fstat(write_end)):
+            raise FileNotFoundError(errno.ENOENT, "it was replaced", path)
+        opened.pop_all()
+    return read_end, write_end

@@ -110,19 +110,6 @@ class PipeQueue(WaitingQueue):
     def guarantees(self) -> Guarantees:
         return Guarantees(largest_item=PIPE_BUF - 1, many_readers=self._peek is not None)
 
-    def put_nowait(self, item: Any, /) -> None:
-        self._send(self._dumped(item))
-
-    def get_nowait(self) -> Any:
-        return self._load(self._receive())
-
-    async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        data = self._dumped(item)
-        await self._putters.wait(lambda: self._send(data), timeout)
-
-    async def get(self, *, timeout: float | None = None) -> Any:
-        return self._load(await self._getters.wait(self._receive, timeout))
-
     def qsize(self) -> int:
         """Return how many whole items are in the pipe. Other processes may change that at any time.
 

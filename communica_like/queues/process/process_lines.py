@@ -15,21 +15,13 @@ from typing import Any, Self
 from ...abc import Guarantees, Serializer
 from ...aio.waiters import Waiters
 from ...exceptions import Closed, ConnectionLost, FeatureNotAvailable
+from ...system.child_process import ChildProcess
 from ..base import WaitingQueue
 from .child import LineChild
 
 
 class LineText(Serializer):
-    """Dumps ``str(obj)`` as one line with a newline; loads text from a line without it.
-
-    Args:
-        encoding: one in which a newline is the byte 10.
-        errors: an error handler of codecs.
-
-    Raises:
-        ValueError: a newline is another byte in this encoding.
-        LookupError: there is no such encoding or error handler.
-    """
+    """Dumps ``str(obj)`` as one line with a newline; loads text from a line without it. See ProcessLines."""
 
     def __init__(self, encoding: str, errors: str) -> None:
         if "\n".encode(encoding) != b"\n":
@@ -56,7 +48,8 @@ class ProcessLines(WaitingQueue):
 
     Items are text: the child reads ``str(item)``. An item that contains a newline is a SerializerError.
     ``get`` returns a line without its newline; text without a newline at the end of the output is a line,
-    too.
+    too. When ``put`` returns, the line is in the pipe, except that the rest of one line may be kept here and
+    is written as the child reads. Whether the child has read it is not known.
 
     The child leads a session and process group of its own: Ctrl-C in a terminal does not reach it, and the
     rest of the group is killed when it has ended. Its output ends with it: what other processes write to its
@@ -76,6 +69,12 @@ class ProcessLines(WaitingQueue):
         ValueError: the command is empty or badly quoted, or a newline is not the byte 10 in the encoding.
         LookupError: there is no such encoding or error handler.
         FeatureNotAvailable: the system is Windows.
+
+    Raises (``put`` and ``get``, with ``_nowait`` too):
+        ConnectionLost: the child has ended, with any exit code, or closed its stdin, and this line was not
+            sent; or it closed its stdout, and all lines were taken. The message has the exit code and the end
+            of stderr.
+        Closed: the queue was closed, or not started; by ``put`` also: ``end_input`` was called.
     """
 
     def __init__(
@@ -95,11 +94,10 @@ class ProcessLines(WaitingQueue):
         words = shlex.split(command) if isinstance(command, str) else list(command)
         if not words:
             raise ValueError("the command is empty")
-        super().__init__(
-            LineText(encoding, errors), Waiters(queue.Empty), Waiters(queue.Full, self._watch, self._ignore)
-        )
-        child = partial(LineChild, words, self._getters, self._putters, max_waiting_bytes)
-        self._start = partial(child, env=env, cwd=cwd, on_stderr=on_stderr)
+        getters, putters = Waiters(queue.Empty), Waiters(queue.Full, self._watch, self._ignore)
+        super().__init__(LineText(encoding, errors), getters, putters)
+        launch = partial(ChildProcess, words, env=env, cwd=cwd, on_stderr=on_stderr)
+        self._start = partial(LineChild, launch, getters, putters, max_waiting_bytes)
         self._stop_timeout = stop_timeout
         self._child: LineChild | None = None
 
@@ -146,49 +144,11 @@ class ProcessLines(WaitingQueue):
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def put_nowait(self, item: Any, /) -> None:
-        """Write a line to the child. For errors see ``put``.
-
-        Raises:
-            queue.Full: the child has not read enough of the previous lines.
-        """
-        self._opened().write(self._dump(item))
-
-    async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        """Wait for room, then write a line to the child. If it is cancelled, nothing was written.
-
-        When this returns, the line is in the pipe, except that the rest of one line may be kept here and is
-        written as the child reads. Whether the child has read it is not known.
-
-        Args:
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
-
-        Raises:
-            queue.Full: the child did not read enough of the previous lines in time.
-            SerializerError: the item contains a newline, or cannot be encoded.
-            ConnectionLost: the child has ended, or closed its stdin; this line was not sent.
-            Closed: the queue was closed, or not started, or ``end_input`` was called.
-        """
-        data = self._dump(item)
-        await self._putters.wait(lambda: self._opened().write(data), timeout)
-
     def get_nowait(self) -> str:
-        return str(self._load(self._opened().take()))
+        return str(self._load(self._receive()))
 
     async def get(self, *, timeout: float | None = None) -> str:
-        """Wait for the child's next line and return it. If it is cancelled or times out, no line was taken.
-
-        Args:
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
-
-        Raises:
-            queue.Empty: there was none in time.
-            SerializerError: the line cannot be decoded. It has been taken.
-            ConnectionLost: all lines were taken, and the child has ended, with any exit code, or closed its
-                stdout. The message has the exit code and the end of stderr.
-            Closed: the queue was closed, or not started.
-        """
-        return str(self._load(await self._getters.wait(lambda: self._opened().take(), timeout)))
+        return str(self._load(await self._getters.wait(self._receive, timeout)))
 
     async def __anext__(self) -> str:
         """Return the next line. The iteration ends with the child's output, or when the queue is closed."""
@@ -199,7 +159,7 @@ class ProcessLines(WaitingQueue):
 
     def qsize(self) -> int:
         """Return how many of the child's lines have been read and wait to be taken."""
-        return len(self._opened().reader)
+        return len(self._opened().lines)
 
     def end_input(self) -> None:
         """Close the child's stdin after the lines that were put. ``get`` keeps working.
@@ -252,6 +212,12 @@ class ProcessLines(WaitingQueue):
         if self._child is None:
             raise Closed("the queue was not started")
         return self._child
+
+    def _send(self, data: bytes, /) -> None:
+        self._opened().write(data)
+
+    def _receive(self) -> bytes:
+        return self._opened().take()
 
     def _watch(self) -> None:
         if self._child is not None:

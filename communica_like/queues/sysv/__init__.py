@@ -6,7 +6,7 @@ tell when there is room again. This folder makes up for both.
 ``sysvmq`` has the queue: attempts that call msgsnd(2) and msgrcv(2) with IPC_NOWAIT. A refused ``put`` polls
 with a growing interval, 3 ms at most. A refused ``get`` waits in ``type_waiters``, which has one fair wait
 queue for each message type: first it spins for a fraction of a millisecond if items have been coming fast,
-then a ``watcher`` sleeps in msgrcv(2) in a thread of its own. The watcher receives with an empty buffer, so a
+then a ``Watcher`` sleeps in msgrcv(2) in a thread of its own. The watcher receives with an empty buffer, so a
 message wakes it and stays in the queue; the getter then makes its attempt in its own step. Getters of more
 types than there are threads poll.
 

@@ -90,57 +90,42 @@ class SysVMQ(WaitingQueue):
     @property
     def guarantees(self) -> Guarantees:
         self._check_open()
-        largest = min(self._largest, self._max_bytes())
+        largest = min(self._largest, self._field("max_size"))
         return Guarantees(message_types=True, persistent=True, largest_item=largest)
 
     def put_nowait(self, item: Any, /, *, message_type: int = 1) -> None:
-        """Put an item into the queue. For arguments and errors see ``put``.
-
-        Raises:
-            queue.Full: there is no room now.
-        """
+        """Put an item into the queue. For arguments and errors see ``put``; queue.Full: at once."""
         self._send(self._dumped(item, message_type), message_type)
 
     def get_nowait(self, *, message_type: int = 0) -> Any:
-        """Remove an item from the queue and return it. For arguments and errors see ``get``.
-
-        Raises:
-            queue.Empty: there is none of that type now.
-        """
+        """Remove an item and return it. For arguments and errors see ``get``; queue.Empty: at once."""
         return self._load(self._receive(message_type))
 
     async def put(self, item: Any, /, *, message_type: int = 1, timeout: float | None = None) -> None:
-        """Wait for room, then put an item into the queue. If it is cancelled, the item was not put.
+        """Wait for room, then put an item into the queue, as AsyncQueue.put does.
 
         The kernel does not tell when a full queue has room again: this polls, at least every 3 ms.
 
         Args:
             message_type: 1 to 2**31 - 1, by which readers may choose.
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
-            queue.Full: there was no room in time.
             MessageTooBig: the item is larger than kernel.msgmax or the queue.
-            SerializerError: it cannot be dumped.
             ValueError: the type is out of range.
         """
         data = self._dumped(item, message_type)
         await self._putters.wait(lambda: self._send(data, message_type), timeout)
 
     async def get(self, *, message_type: int = 0, timeout: float | None = None) -> Any:
-        """Wait for an item, then remove it from the queue and return it.
+        """Wait for an item, then remove it from the queue and return it, as AsyncQueue.get does.
 
-        If it is cancelled or times out, no item was removed. Callers that wait for the same type are served
-        in the order in which they came.
+        Callers that wait for the same type are served in the order in which they came.
 
         Args:
             message_type: 0: the oldest item; above 0: the oldest of that type; below 0: the oldest of the
                 lowest type that is at most the absolute value. See msgrcv(2).
-            timeout: seconds to wait; 0: one attempt; None: as long as it takes.
 
         Raises:
-            queue.Empty: there was none in time.
-            SerializerError: the item cannot be loaded. It has been removed.
             ValueError: the type is out of range.
         """
         attempt = partial(self._receive, message_type)
@@ -148,10 +133,7 @@ class SysVMQ(WaitingQueue):
 
     def qsize(self) -> int:
         self._check_open()
-        try:
-            return int(self._mq.current_messages) + self._waiters.empties
-        except (OSError, self._sysv_ipc.ExistentialError) as exc:
-            raise self._gone() from exc
+        return self._field("current_messages") + len(self._waiters.empty)
 
     def close(self) -> None:
         """Close this end. Callers that wait here get ``Closed``; the queue and its items stay."""
@@ -176,7 +158,7 @@ class SysVMQ(WaitingQueue):
 
     # -- attempts
 
-    def _dumped(self, item: Any, message_type: int) -> bytes:
+    def _dumped(self, item: Any, message_type: int = 1) -> bytes:
         if not 0 < message_type < 2**31:
             raise ValueError(f"a message type must be a number from 1 to 2**31 - 1, not {message_type!r}")
         data = self._dump(item)
@@ -188,19 +170,19 @@ class SysVMQ(WaitingQueue):
         text = f"the item has {len(data)} bytes, but queue {self.key} takes at most {most}: {where}"
         return MessageTooBig(text)
 
-    def _send(self, data: bytes, message_type: int) -> None:
+    def _send(self, data: bytes, message_type: int = 1) -> None:
         self._check_open()
         try:
             self._mq.send(data, False, message_type)
         except self._sysv_ipc.BusyError:
-            if len(data) > (most := self._max_bytes()):
+            if len(data) > (most := self._field("max_size")):
                 raise self._too_big(data, most, "its max_bytes") from None
             raise queue.Full from None
         except (OSError, self._sysv_ipc.ExistentialError) as exc:
             raise self._gone() from exc
         self._room_delay = _FIRST_POLL_INTERVAL
 
-    def _receive(self, message_type: int) -> bytes:
+    def _receive(self, message_type: int = 0) -> bytes:
         self._check_open()
         if self._waiters.take_empty(message_type):
             return b""
@@ -224,9 +206,10 @@ class SysVMQ(WaitingQueue):
         except (OSError, self._sysv_ipc.ExistentialError):
             pass  # the queue was removed, with all that is in it
 
-    def _max_bytes(self) -> int:
+    def _field(self, name: str) -> int:
+        """Return a field of what msgctl(2), IPC_STAT, tells."""
         try:
-            return int(self._mq.max_size)
+            return int(getattr(self._mq, name))
         except (OSError, self._sysv_ipc.ExistentialError) as exc:
             raise self._gone() from exc
 
@@ -237,25 +220,23 @@ class SysVMQ(WaitingQueue):
 
     def _open(self, key: int | None, mode: int, create: bool, exclusive: bool) -> tuple[Any, bool]:
         """Return the queue, and whether it was created here."""
+        existing, new = self._sysv_ipc.IPC_CREAT if create else 0, self._sysv_ipc.IPC_CREX
         if key is None:
             # sysv_ipc would choose among the first 32,767 keys, which other programs are likely to use.
             for _ in range(_KEY_ATTEMPTS):
                 with contextlib.suppress(FileExistsError):
-                    return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, True, True), True
+                    return self._open_key(secrets.randbelow(2**31 - 1) + 1, mode, new), True
             raise FileExistsError(f"no free key found in {_KEY_ATTEMPTS} attempts")
         if create and not exclusive:
             with contextlib.suppress(FileExistsError):
-                return self._open_key(key, mode, True, True), True
-        return self._open_key(key, mode, create, exclusive), exclusive
+                return self._open_key(key, mode, new), True
+        return self._open_key(key, mode, new if exclusive else existing), exclusive
 
-    def _open_key(self, key: int, mode: int, create: bool, exclusive: bool) -> Any:
-        flags = self._sysv_ipc.IPC_CREAT if create else 0
-        if exclusive:
-            flags = self._sysv_ipc.IPC_CREX
+    def _open_key(self, key: int, mode: int, flags: int) -> Any:
         try:
             return self._sysv_ipc.MessageQueue(key, flags, mode=mode, max_message_size=self._largest)
         except self._sysv_ipc.ExistentialError as exc:
-            if exclusive:
+            if flags == self._sysv_ipc.IPC_CREX:
                 raise FileExistsError(f"the queue {key} exists already") from exc
             raise FileNotFoundError(f"there is no queue {key}") from exc
         except self._sysv_ipc.PermissionsError as exc:
@@ -273,9 +254,8 @@ class SysVMQ(WaitingQueue):
             self._mq.max_size = max_bytes
         except (self._sysv_ipc.PermissionsError, OverflowError) as exc:
             raise QueueLimitReached(
-                f"queue {self.key} cannot hold {max_bytes} bytes: the system allows "
-                f"{sysctl('kernel.msgmnb')} each: raise kernel.msgmnb with sysctl -w; "
-                "or it belongs to another user"
+                f"queue {self.key} cannot hold {max_bytes} bytes: the system allows {sysctl('kernel.msgmnb')}"
+                " each: raise kernel.msgmnb with sysctl -w; or it belongs to another user"
             ) from exc
 
     # -- waiting
@@ -284,7 +264,7 @@ class SysVMQ(WaitingQueue):
         try:
             return bool(self._mq.current_messages)
         except (OSError, self._sysv_ipc.ExistentialError):
-            return True  # it was removed, and the attempt will say so
+            return True  # it was removed, as the attempt will tell
 
     def _poll_room(self) -> None:
         self._cancel_room_timer()

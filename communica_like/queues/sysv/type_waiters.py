@@ -1,18 +1,20 @@
-"""TypeWaiters: callers that wait for messages of a System V queue, by message type."""
+"""TypeWaiters: callers that wait for messages of a System V queue, by type. Watcher: what wakes them."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import os
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from ...aio.waiters import Waiters
-from .watcher import Watcher
+from ...features import optional_package
 
 T = TypeVar("T")
 
@@ -40,6 +42,7 @@ class TypeWaiters:
 
     Attributes:
         any: the wait queue for messages of any type.
+        empty: types of empty messages, which a watcher cannot help removing from the queue.
     """
 
     def __init__(self, key: int, holds_some: Callable[[], bool], put_back: Callable[[int], None]) -> None:
@@ -49,8 +52,7 @@ class TypeWaiters:
         self.any = Waiters(queue.Empty, partial(self._watch, 0), self._ignore)
         self._by_type = {0: self.any}
         self._watchers: dict[int, Watcher] = {}
-        # Types of empty messages, which a watcher cannot help removing from the queue.
-        self._empty: deque[int] = deque()
+        self.empty: deque[int] = deque()
         self._lock = threading.Lock()
         self._closed = False
         self._spin: asyncio.Handle | None = None
@@ -70,19 +72,14 @@ class TypeWaiters:
 
     def take_empty(self, wanted: int) -> bool:
         """Take an empty message that a watcher removed, if it is one that msgrcv(2) with *wanted* returns."""
-        if not self._empty:
+        if not self.empty:
             return False
         with self._lock:
-            for message_type in self._empty:
+            for message_type in self.empty:
                 if message_type <= -wanted if wanted < 0 else wanted in (0, message_type):
-                    self._empty.remove(message_type)
+                    self.empty.remove(message_type)
                     return True
         return False
-
-    @property
-    def empties(self) -> int:
-        """How many empty messages watchers have removed from the queue."""
-        return len(self._empty)
 
     def close(self) -> None:
         """Make all waiters raise Closed."""
@@ -92,8 +89,8 @@ class TypeWaiters:
             watcher.end()
         for waiters in self._by_type.values():
             waiters.close()
-        while self._empty:
-            self._put_back(self._empty.popleft())
+        while self.empty:
+            self._put_back(self.empty.popleft())
 
     # -- waiting
 
@@ -139,17 +136,74 @@ class TypeWaiters:
             self._put_back(empty_type)
         elif empty_type:
             with self._lock:
-                self._empty.append(empty_type)
-        try:
+                self.empty.append(empty_type)
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and its waiters are gone
             loop.call_soon_threadsafe(self._awake, message_type)
-        except RuntimeError:
-            pass  # the loop is closed, and its waiters are gone
 
     def _awake(self, message_type: int) -> None:
         self._quick = asyncio.get_running_loop().time() - self._asleep_since < 5 * _SPIN_TIME
         self._notify(message_type)
 
     def _notify(self, message_type: int) -> None:
-        waiters = self._by_type.get(message_type)
-        if waiters is not None:
+        if waiters := self._by_type.get(message_type):
             waiters.notify()
+
+
+class Watcher:
+    """A thread that sleeps in msgrcv(2) until there is a message of one type.
+
+    A message wakes a receiver whose buffer is too small for it, which then fails with E2BIG, and the message
+    stays in the queue: see msgrcv(2) on MSG_NOERROR. So this thread receives with an empty buffer. The one
+    exception is an empty message, for which that buffer is large enough: it is removed and handed over.
+
+    It is a daemon thread, and sleeps until the next message or the end of the process, even if no caller
+    waits any more, since nothing but a message wakes it without a side effect.
+
+    Args:
+        key: of the queue.
+        message_type: as for msgrcv(2).
+        tell: called in the thread when there may be a message, or when the queue was removed. Its arguments
+            are the loop of ``arm``, the message type, and the type of a removed empty message, or 0.
+    """
+
+    def __init__(
+        self, key: int, message_type: int, tell: Callable[[asyncio.AbstractEventLoop, int, int], None]
+    ) -> None:
+        self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
+        self._handle: Any = self._sysv_ipc.MessageQueue(key, max_message_size=0)
+        self._message_type = message_type
+        self._tell = tell
+        self._armed = threading.Event()
+        self._ended = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"communica_like sysv {key:#x} type {message_type}", daemon=True
+        )
+        self._thread.start()
+
+    def arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell *loop* once of a message that is there or comes next."""
+        self._loop = loop
+        self._armed.set()
+
+    def end(self) -> None:
+        """Stop telling. The thread ends with the next message."""
+        self._ended = True
+        self._armed.set()
+
+    def _run(self) -> None:
+        gone = False
+        while not gone:
+            self._armed.wait()
+            self._armed.clear()
+            if self._ended:
+                return
+            empty_type = 0
+            try:
+                _, empty_type = self._handle.receive(True, self._message_type)
+            except self._sysv_ipc.ExistentialError:
+                gone = True
+            except OSError as exc:
+                gone = exc.errno != errno.E2BIG
+            # A removed message is handed over even after the end.
+            if empty_type or not self._ended:
+                self._tell(self._loop, self._message_type, empty_type)

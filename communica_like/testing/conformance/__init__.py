@@ -13,14 +13,19 @@ AssertionError where that is broken::
 Or, for a connector that ``connector_from`` knows, without a test framework::
 
     python -m communica_like.testing.conformance mine://name
+
+The checks by promise: answers, deliveries, sizes, times, links, strangers, deaths, exits. What is promised
+within one process and between processes is checked by one body, on a stage of either kind (processes/).
+catalog.py lists the checks and chooses those that fit a connector.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .meeting import Check, MakeMeeting, Meeting, meeting_of
+
 if TYPE_CHECKING:
     from .catalog import ALL_CHECKS, CHECKS, HEAVY_CHECKS, PROCESS_CHECKS, checks_for
-    from .meeting import Check, MakeMeeting, Meeting, meeting_of
 
 __all__ = [
     "ALL_CHECKS",
@@ -34,12 +39,9 @@ __all__ = [
     "meeting_of",
 ]
 
-_MEETING = frozenset({"Check", "MakeMeeting", "Meeting", "meeting_of"})
-
 
 def __getattr__(name: str) -> Any:
-    # Imported at first use: the programs that checks start need little of it.
+    # Imported at first use, because the programs that checks start are among what it imports.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "meeting" if name in _MEETING else "catalog"
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    return getattr(import_module(f"{__name__}.catalog"), name)

@@ -16,7 +16,7 @@ import traceback
 from ...connectors import connector_from
 from . import Check, MakeMeeting, Meeting, checks_for, meeting_of
 
-_LIMITS = {False: 60.0, True: 600.0}  # seconds for a check, and for a heavy one
+_LIMIT, _HEAVY_LIMIT = 60.0, 600.0  # seconds for a check, and for a heavy one
 
 
 def _maker(url: str, served: str | None) -> MakeMeeting:
@@ -34,13 +34,8 @@ def _run(check: Check, make: MakeMeeting, limit: float) -> bool:
     """Run a check, print its outcome, and return it."""
     name = check.__name__.removeprefix("check_")
     began = time.monotonic()
-
-    async def limited() -> None:
-        async with asyncio.timeout(limit):
-            await check(make)
-
     try:
-        asyncio.run(limited())
+        asyncio.run(asyncio.wait_for(check(make), limit))
     except Exception:
         print(f"FAILED {name}", flush=True)
         print(f"{name}: {' '.join((check.__doc__ or '').split())}", file=sys.stderr)
@@ -70,23 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
     make = _maker(options.url, options.starts_server)
     try:
         meeting = make(None)
-        found = [
-            (check, heavy)
-            for heavy in ([False, True] if options.heavy else [False])
-            for check in checks_for(meeting, heavy=heavy)
-        ]
+        limits = dict.fromkeys(checks_for(meeting), _LIMIT)
+        if options.heavy:
+            limits |= dict.fromkeys(checks_for(meeting, heavy=True), _HEAVY_LIMIT)
     except (ValueError, ImportError, TypeError) as exc:
         print(exc, file=sys.stderr)
         return 2
-    chosen = [
-        (check, heavy)
-        for check, heavy in found
-        if not options.only or check.__name__.removeprefix("check_") in options.only
-    ]
+    chosen = [c for c in limits if not options.only or c.__name__.removeprefix("check_") in options.only]
     if not chosen:
         print("there is no such check for this connector", file=sys.stderr)
         return 2
-    results = [_run(check, make, _LIMITS[heavy]) for check, heavy in chosen]
+    results = [_run(check, make, limits[check]) for check in chosen]
     print(f"{sum(results)} of {len(results)} checks are ok")
     return 0 if all(results) else 1
 

@@ -4,69 +4,46 @@ from __future__ import annotations
 
 from typing import Final
 
-from .delivery import check_bounded_memory, check_exactly_once_in_order, check_throw_keeps_its_word
-from .links import check_address, check_authkey, check_clean_exit, check_link, check_one_server
+from . import answers, deaths, deliveries, exits, links, sizes, strangers, times
 from .meeting import Check, Meeting
-from .processes.answers import check_many_processes, check_outcomes_between_processes
-from .processes.deaths import check_client_killed, check_killed_leave_nothing, check_server_killed
-from .processes.deliveries import (
-    check_exactly_once_between_processes,
-    check_many_cuts,
-    check_many_throws,
-    check_throws_then_leave,
-)
-from .processes.exits import check_one_server_of_many, check_stop_by_signal
-from .processes.sizes import (
-    check_long_flood,
-    check_slow_consumer,
-    check_small_overtakes_big_between_processes,
-    check_very_big,
-)
-from .processes.strangers import check_strangers_between_processes
-from .processes.times import check_times_between_processes
-from .requests import (
-    check_deadlines_and_cancellation_travel,
-    check_one_outcome,
-    check_small_overtakes_big,
-)
 
 CHECKS: Final[tuple[Check, ...]] = (
-    check_address,
-    check_authkey,
-    check_bounded_memory,
-    check_clean_exit,
-    check_deadlines_and_cancellation_travel,
-    check_exactly_once_in_order,
-    check_link,
-    check_one_outcome,
-    check_one_server,
-    check_small_overtakes_big,
-    check_throw_keeps_its_word,
+    links.check_address,
+    strangers.check_authkey,
+    sizes.check_bounded_memory,
+    links.check_clean_exit,
+    times.check_deadlines_and_cancellation_travel,
+    deliveries.check_exactly_once_in_order,
+    links.check_link,
+    answers.check_one_outcome,
+    links.check_one_server,
+    sizes.check_small_overtakes_big,
+    deliveries.check_throw_keeps_its_word,
 )
 """The checks with server and clients in this process."""
 
 PROCESS_CHECKS: Final[tuple[Check, ...]] = (
-    check_outcomes_between_processes,
-    check_many_processes,
-    check_server_killed,
-    check_client_killed,
-    check_killed_leave_nothing,
-    check_exactly_once_between_processes,
-    check_throws_then_leave,
-    check_times_between_processes,
-    check_slow_consumer,
-    check_small_overtakes_big_between_processes,
-    check_one_server_of_many,
-    check_stop_by_signal,
-    check_strangers_between_processes,
+    answers.check_outcomes_between_processes,
+    answers.check_many_processes,
+    deaths.check_server_killed,
+    deaths.check_client_killed,
+    deaths.check_killed_leave_nothing,
+    deliveries.check_exactly_once_between_processes,
+    deliveries.check_throws_then_leave,
+    times.check_times_between_processes,
+    sizes.check_slow_consumer,
+    sizes.check_small_overtakes_big_between_processes,
+    exits.check_one_server_of_many,
+    exits.check_stop_by_signal,
+    strangers.check_strangers_between_processes,
 )
 """The checks of connectors between processes, of some seconds in all."""
 
 HEAVY_CHECKS: Final[tuple[Check, ...]] = (
-    check_long_flood,
-    check_many_cuts,
-    check_many_throws,
-    check_very_big,
+    sizes.check_long_flood,
+    deliveries.check_many_cuts,
+    deliveries.check_many_throws,
+    sizes.check_very_big,
 )
 """Those of them that take long when they are made in full."""
 
@@ -94,4 +71,4 @@ def checks_for(meeting: Meeting, *, heavy: bool = False) -> list[Check]:
         checks += HEAVY_CHECKS if heavy else PROCESS_CHECKS
     # A server that a client starts has its address for itself.
     alone = not (meeting.starts_server or meeting.server.guarantees.many_servers)
-    return [check for check in checks if alone or check is not check_one_server_of_many]
+    return [check for check in checks if alone or check is not exits.check_one_server_of_many]

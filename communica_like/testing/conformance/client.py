@@ -21,9 +21,9 @@ from ...abc import Connector
 from ...connectors import connector_from
 from ...entities import RouteClient
 from ...exceptions import Closed
+from .meeting import IMPATIENT
 from .processes.journal import JournalWriter
 from .processes.settings import Settings
-from .processes.stage import IMPATIENT
 
 
 async def _work(client: RouteClient, who: str, count: int) -> None:
@@ -42,7 +42,6 @@ async def _work(client: RouteClient, who: str, count: int) -> None:
 class _Waiting(RouteClient):
     """A client with an unfinished request in each direction once it is connected."""
 
-    journal: JournalWriter
     asking: asyncio.Task[Any]
 
     async def init(self, timeout: float | None = None, *, wait: bool = True) -> Self:
@@ -51,14 +50,13 @@ class _Waiting(RouteClient):
         self.asking = asyncio.get_running_loop().create_task(self.request("wait", "client"))
         return self
 
-    async def wait(self, data: Any) -> None:
-        """Handle the server's request, which never ends."""
-        self.journal.write("pestered", os.getpid())
+
+async def _wait(client: _Waiting, journal: JournalWriter) -> None:
+    async def wait(data: Any) -> None:
+        journal.write("pestered", os.getpid())
         await asyncio.Event().wait()
 
-
-async def _wait(client: _Waiting) -> None:
-    client.routes.add_route("pestered", client.wait)
+    client.routes.add_route("pestered", wait)
     await client.run()
     with contextlib.suppress(Closed):
         await client.asking
@@ -72,20 +70,16 @@ def main(make: Callable[..., Connector] = connector_from) -> None:
     """
     settings = Settings.of_this_process()
     url, mode, *arguments = sys.argv[1:]
-    client = _Waiting(
+    client = {"work": RouteClient, "wait": _Waiting}[mode](
         make(url, **settings.secrets),
         limits=settings.limits,
         backoff=IMPATIENT,
         drain_timeout=settings.drain_timeout,
     )
-    if mode == "work":
-        asyncio.run(_work(client, arguments[0], int(arguments[1])))
-    elif mode == "wait":
-        with JournalWriter(settings.journal) as journal:
-            client.journal = journal
-            asyncio.run(_wait(client))
+    if isinstance(client, _Waiting):
+        asyncio.run(_wait(client, JournalWriter(settings.journal)))
     else:
-        raise ValueError(f"a mode is 'work' or 'wait', not {mode!r}")
+        asyncio.run(_work(client, arguments[0], int(arguments[1])))
 
 
 if __name__ == "__main__":

@@ -7,16 +7,22 @@ import functools
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ...abc import Connector
 from ...connectors import connector_from
+from ...entities import Backoff
 from ...entities.entity import Entity
 from ...exceptions import CommunicaError
 from ...wire.limits import Limits
 
+E = TypeVar("E", bound=Exception)
+
 QUICK = Limits(heartbeat=2.0, resume_window=5.0)
 """Limits of entities in checks."""
+
+IMPATIENT = Backoff(initial=0.002, maximum=0.05)
+"""How clients in checks connect again."""
 
 PATIENCE = 20.0
 """Seconds that a check waits for what should come soon, on a busy machine."""
@@ -29,10 +35,6 @@ the one before was over when the request reached its handler.
 
 def _program(role: str) -> list[str]:
     return [sys.executable, "-m", f"communica_like.testing.conformance.{role}"]
-
-
-def _nothing() -> list[str]:
-    return []
 
 
 class Meeting(NamedTuple):
@@ -53,7 +55,7 @@ class Meeting(NamedTuple):
     client: Callable[[str], Connector]
     starts_server: bool = False
     program: Callable[[str], list[str]] = _program
-    leftovers: Callable[[], list[str]] = _nothing
+    leftovers: Callable[[], list[str]] = list
 
 
 MakeMeeting = Callable[[bytes | None], Meeting]
@@ -75,7 +77,7 @@ def meeting_of(connector: Connector, **secrets: Any) -> Meeting:
     return Meeting(connector, lambda address: connector_from(address, **secrets))
 
 
-def promised(check: Callable[[MakeMeeting], Coroutine[Any, Any, None]]) -> Check:
+def promised(check: Check) -> Check:
     """Decorate a check, so that an unexpected error of this library also breaks its promise."""
 
     @functools.wraps(check)
@@ -101,9 +103,9 @@ async def at_most(seconds: float, awaitable: Awaitable[Any], promise: str) -> An
 
 
 @contextmanager
-def raises(kind: type[Exception], promise: str) -> Iterator[list[Exception]]:
+def raises(kind: type[E], promise: str) -> Iterator[list[E]]:
     """Fail with *promise* unless the block raises; the list then holds the exception."""
-    caught: list[Exception] = []
+    caught: list[E] = []
     try:
         yield caught
     except kind as exc:
@@ -124,10 +126,9 @@ async def refused(entity: Entity, kind: type[Exception], promise: str, timeout: 
 
 async def reaches(condition: Callable[[], bool], promise: str, seconds: float | None = None) -> None:
     """Wait until *condition* is true; fail with *promise* if that takes longer than PATIENCE, by default."""
-    if seconds is None:
-        seconds = PATIENCE
+    limit = seconds or PATIENCE
     now = asyncio.get_running_loop().time
-    deadline = now() + seconds
+    deadline = now() + limit
     while not condition():
-        assert now() < deadline, f"not within {seconds:.1f} s: {promise}"
+        assert now() < deadline, f"not within {limit:.1f} s: {promise}"
         await asyncio.sleep(0.002)

@@ -25,22 +25,25 @@ from .processes.journal import JournalWriter
 from .processes.settings import Settings
 
 
-class _Server(RouteServer):
+class ConformanceServer(RouteServer):
     """A server with the handlers that checks need.
 
     Args:
         connector: where clients find it.
         settings: see Settings.
-        journal: gets its reports.
+
+    Attributes:
+        journal: gets its reports, and stays open.
     """
 
-    def __init__(self, connector: Connector, settings: Settings, journal: JournalWriter) -> None:
+    def __init__(self, connector: Connector, settings: Settings) -> None:
         super().__init__(connector, limits=settings.limits, drain_timeout=settings.drain_timeout)
-        self._journal = journal
-        self._settings = settings
+        self.journal = JournalWriter(settings.journal)
+        self._gate_file = settings.gate
         self._gate: asyncio.Task[None] | None = None
         add = self.routes.add_route
         add("echo", lambda data: data)
+        add("later", self._echo_later)
         add("pid", lambda data: os.getpid())
         add("memory", lambda data: _memory())
         add("journal", self._note)
@@ -55,16 +58,24 @@ class _Server(RouteServer):
         add("flood", self._flood)
         add("take", lambda data: str(len(data)).encode(), RawSerializer())
         add("give", lambda data: bytes(int(data)), RawSerializer())
-        add("stop", lambda data: self.stop())
 
     async def init(self, timeout: float | None = None) -> Self:
         await super().init(timeout)
-        self._journal.write("serving", [os.getpid(), self.address])
+        self.journal.write("serving", [os.getpid(), self.address])
         return self
+
+    async def close(self, timeout: float | None = None) -> None:
+        await super().close(timeout)
+        if self._gate is not None:
+            self._gate.cancel()
+
+    async def _echo_later(self, number: int) -> int:
+        await asyncio.sleep(0.001 * (number % 11))
+        return number
 
     def _note(self, data: list[Any]) -> None:
         """Report a value: [event, value, padding]."""
-        self._journal.write(data[0], data[1])
+        self.journal.write(data[0], data[1])
 
     async def _hold(self, data: list[Any]) -> None:
         """Report a value once the gate is open."""
@@ -73,9 +84,9 @@ class _Server(RouteServer):
 
     async def _wait_for_gate(self, name: str) -> str:
         """Return once the gate is open."""
-        self._journal.write("started", name)
+        self.journal.write("started", name)
         await self._open()
-        self._journal.write("ended", name)
+        self.journal.write("ended", name)
         return name
 
     async def _open(self) -> None:
@@ -84,15 +95,13 @@ class _Server(RouteServer):
         await asyncio.shield(self._gate)
 
     async def _watch_gate(self) -> None:
-        while True:
-            if self._settings.gate.exists():
-                return
+        while not self._gate_file.exists():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
     def _work(self, data: list[Any]) -> int:
         """Report a request, [who, number], and return the number plus 1."""
         who, number = data
-        self._journal.write(f"work {who}", number)
+        self.journal.write(f"work {who}", number)
         return int(number) + 1
 
     def _fail_as_asked(self, data: list[Any]) -> None:
@@ -105,18 +114,18 @@ class _Server(RouteServer):
 
     async def _wait(self, name: str, context: Context) -> None:
         """Wait for ever."""
-        self._journal.write("remaining", context.remaining)
-        self._journal.write("started", name)
+        self.journal.write("remaining", context.remaining)
+        self.journal.write("started", name)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            self._journal.write("cancelled", name)
+            self.journal.write("cancelled", name)
             raise
 
     def _block(self, data: None) -> str:
         """Block the event loop until the gate is open."""
-        self._journal.write("started", "block")
-        while not self._settings.gate.exists():
+        self.journal.write("started", "block")
+        while not self._gate_file.exists():
             time.sleep(0.01)
         return "blocked"
 
@@ -133,9 +142,9 @@ class _Server(RouteServer):
         try:
             await self.request(data[1], data[2], client_id=context.client_id)
         except CommunicaError as exc:
-            self._journal.write("outcome", [data[0], type(exc).__name__, getattr(exc, "sent", None)])
+            self.journal.write("outcome", [data[0], type(exc).__name__, getattr(exc, "sent", None)])
         else:
-            self._journal.write("outcome", [data[0], "answered", None])
+            self.journal.write("outcome", [data[0], "answered", None])
 
     async def _flood(self, count: int, context: Context) -> int:
         """Throw 1 to *count* at the requesting client."""
@@ -160,10 +169,9 @@ def main(make: Callable[..., Connector] = connector_from) -> None:
     settings = Settings.of_this_process()
     # Handlers fail on request.
     logging.getLogger("communica_like.handlers").setLevel(logging.CRITICAL)
-    with JournalWriter(settings.journal) as journal:
-        server = _Server(make(sys.argv[1], **settings.secrets), settings, journal)
-        asyncio.run(server.run())
-        journal.write("stopped", os.getpid())
+    server = ConformanceServer(make(sys.argv[1], **settings.secrets), settings)
+    asyncio.run(server.run())
+    server.journal.write("stopped", os.getpid())
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ import pytest
 
 from communica_like import ConnectionLost, Limits, Link, RmqConnector, SimpleClient, SimpleServer, features
 from communica_like.abc import Listener
+from communica_like.connectors.amqp import connection as amqp_connection
 from communica_like.connectors.amqp import link as amqp_link
 from communica_like.connectors.amqp import listener as amqp_listener
-from communica_like.connectors.amqp import shared_connection
-from communica_like.connectors.amqp.connection import AmqpConnection
+from communica_like.connectors.amqp.connection import Connection
 from communica_like.connectors.amqp.link import AmqpLink
 from communica_like.connectors.amqp.link_messages import CONNECT, DATA, HEADER, TO_SERVER, Introduction
 from communica_like.connectors.amqp.listener import AmqpListener
@@ -49,7 +49,7 @@ def connector() -> RmqConnector:
 
 def connections() -> int:
     """How many connections this event loop has."""
-    return len(shared_connection._connections.get(asyncio.get_running_loop(), {}))
+    return len(amqp_connection._connections.get(asyncio.get_running_loop(), {}))
 
 
 @contextlib.asynccontextmanager
@@ -166,13 +166,13 @@ async def test_garbage_is_ignored(connector: RmqConnector) -> None:
             request + bytes(9000),
         ]
         bodies += [request + b'[1, "i", "", "", "1.x.1", ""]', HEADER.pack(99, 1, bytes(16), 0)]
-        keys = (connection.inbox, f"communica_like.address.{connector.address}", listener._ident)
+        keys = (connection.identity.inbox, f"communica_like.address.{connector.address}", listener._ident)
         for key in keys:
-            publisher = connection.amqp.publisher(key, mandatory=False)
+            publisher = connection.publisher(key, mandatory=False)
             for body in bodies:
                 publisher.publish(b"", body)
         # One that is a client, and is gone at once.
-        connection.amqp.publisher(keys[1], mandatory=True).publish(request, introduction.encode())
+        connection.publisher(keys[1], mandatory=True).publish(request, introduction.encode())
         link.send(b"after all that")
         await until(lambda: far_end.data == b"after all that")
         far.send(b"x")
@@ -238,7 +238,7 @@ async def test_close_when_its_cancellation_became_an_error(
     """As aiormq may turn one into another."""
     begun = asyncio.Event()
 
-    async def declare(listener: AmqpListener) -> None:
+    async def declare(listener: AmqpListener, connection: Connection) -> None:
         begun.set()
         try:
             await asyncio.Event().wait()
@@ -281,10 +281,10 @@ class Version:
 
     def __init__(self, version: object, monkeypatch: pytest.MonkeyPatch) -> None:
         self._version = version
-        self._connect = AmqpConnection._connect
-        monkeypatch.setattr(AmqpConnection, "_connect", lambda *call: self.connect(*call))
+        self._connect = Connection._connect
+        monkeypatch.setattr(Connection, "_connect", lambda *call: self.connect(*call))
 
-    async def connect(self, connection: AmqpConnection, url: BrokerUrl) -> None:
+    async def connect(self, connection: Connection, url: BrokerUrl) -> None:
         await self._connect(connection, url)
         connection._aiormq.server_properties["version"] = self._version
 
@@ -323,8 +323,8 @@ async def test_a_server_that_is_killed_before_it_serves_leaves_nothing(
 
     async def die(channel: Any, queue: str, *args: Any, **options: Any) -> Any:
         if queue == key:
-            (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
-            only.amqp.protocol.transport.abort()
+            (only,) = amqp_connection._connections[asyncio.get_running_loop()].values()
+            only.transport.abort()
         return await consume(channel, queue, *args, **options)
 
     with monkeypatch.context() as patch:
@@ -358,7 +358,7 @@ async def test_cancelled_callers_leave_nothing(connector: RmqConnector) -> None:
 
 async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> None:
     async with SimpleServer(connector, str), SimpleClient(connector) as client:
-        connection = next(iter(shared_connection._connections[asyncio.get_running_loop()].values()))
+        connection = next(iter(amqp_connection._connections[asyncio.get_running_loop()].values()))
         for turns in range(30):
             for call in (connector.connect(Recorder()), client.request(turns)):
                 calling = asyncio.ensure_future(call)
@@ -370,20 +370,20 @@ async def test_a_cancelled_caller_closes_no_channel(connector: RmqConnector) -> 
                     if isinstance(made, Link):
                         made.abort()
         assert await client.request(7) == "7"
-        assert not connection.ended
-        assert next(iter(shared_connection._connections[asyncio.get_running_loop()].values())) is connection
+        assert not connection.end_reason
+        assert next(iter(amqp_connection._connections[asyncio.get_running_loop()].values())) is connection
 
 
 async def test_a_cancelled_drop_leaves_nothing_open(connector: RmqConnector) -> None:
     before = asyncio.all_tasks()
-    connection = await shared_connection.acquire(connector._key())
+    connection = await amqp_connection.acquire(connector._key())
     dropping = asyncio.ensure_future(connection.drop())
     await asyncio.sleep(0)
     dropping.cancel()
     await asyncio.wait([dropping])
     assert dropping.cancelled()
     assert asyncio.all_tasks() == before
-    assert connection.amqp.protocol.closed.done()
+    assert connection.closed.done()
 
 
 async def test_a_channel_that_is_being_closed_is_not_closed_again(
@@ -391,9 +391,9 @@ async def test_a_channel_that_is_being_closed_is_not_closed_again(
 ) -> None:
     """The broker would close the connection."""
     async with SimpleServer(connector, str):
-        (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
-        channel = await only.amqp.new_channel()
-        closing = asyncio.ensure_future(only.amqp.close_channel(channel))
+        (only,) = amqp_connection._connections[asyncio.get_running_loop()].values()
+        channel = await only.new_channel()
+        closing = asyncio.ensure_future(only.close_channel(channel))
         receive = AmqpProtocol.data_received
 
         def cancel(protocol: AmqpProtocol, data: bytes) -> None:
@@ -404,20 +404,20 @@ async def test_a_channel_that_is_being_closed_is_not_closed_again(
             patch.setattr(AmqpProtocol, "data_received", cancel)
             await asyncio.wait([closing])
         assert closing.cancelled()
-        await (await only.amqp.new_channel()).close()
-        assert not only.ended
+        await (await only.new_channel()).close()
+        assert not only.end_reason
 
 
 async def test_200_connects_leak_nothing(connector: RmqConnector) -> None:
     async with SimpleServer(connector, str) as server:
-        connection = next(iter(shared_connection._connections[asyncio.get_running_loop()].values()))
-        channels = len(connection.amqp._aiormq.channels)
+        connection = next(iter(amqp_connection._connections[asyncio.get_running_loop()].values()))
+        channels = len(connection._aiormq.channels)
         descriptors = len(os.listdir("/proc/self/fd"))
         for number in range(200):
             async with SimpleClient(connector) as client:
                 assert await client.request(number) == str(number)
         await until(lambda: not server.clients and not connection.links)
-        assert len(connection.amqp._aiormq.channels) == channels
+        assert len(connection._aiormq.channels) == channels
         assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 

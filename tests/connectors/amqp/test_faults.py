@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from communica_like import Limits, RmqConnector, SimpleClient, SimpleServer
-from communica_like.connectors.amqp import shared_connection
+from communica_like.connectors.amqp import connection as amqp_connection
 from communica_like.exceptions import ConnectTimeout, LinkError
 from communica_like.testing import CuttingProxy
 from tests.connectors.amqp.traffic import disturbed
@@ -33,8 +33,8 @@ def broker() -> Iterator[PrivateBroker]:
         yield started
 
 
-def connection_of_this_loop() -> shared_connection.SharedConnection:
-    (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
+def connection_of_this_loop() -> amqp_connection.Connection:
+    (only,) = amqp_connection._connections[asyncio.get_running_loop()].values()
     return only
 
 
@@ -190,15 +190,15 @@ async def test_connections_that_are_cut(broker: PrivateBroker) -> None:
 async def test_a_broker_that_is_silent_is_given_up(
     broker: PrivateBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_connection, "_CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(amqp_connection, "_CHECK_INTERVAL", 0.05)
     connector = RmqConnector(broker.url, "silent")
     async with SimpleServer(connector, str, limits=LIMITS), SimpleClient(connector, limits=LIMITS) as client:
         first = connection_of_this_loop()
-        checks: list[bool] = []
+        checks: list[str] = []
         check = first._check
 
         def counted() -> None:
-            checks.append(first.ended)
+            checks.append(first.end_reason)
             check()
 
         monkeypatch.setattr(first, "_check", counted)
@@ -206,9 +206,9 @@ async def test_a_broker_that_is_silent_is_given_up(
             while len(checks) < 8:
                 await asyncio.sleep(0.01)
         assert not any(checks), "it answers"
-        first.amqp.protocol.transport.pause_reading()
+        first.transport.pause_reading()
         async with asyncio.timeout(40):
-            while not first.ended:
+            while not first.end_reason:
                 await asyncio.sleep(0.01)
         assert await asyncio.wait_for(client.request(7), 40) == "7"
         assert connection_of_this_loop() is not first
@@ -227,6 +227,6 @@ async def test_a_deleted_queue(broker: PrivateBroker) -> None:
 async def test_nothing_is_left(broker: PrivateBroker) -> None:
     async with SimpleServer(RmqConnector(broker.url, "last", exchange_name="own"), str):
         found = await asyncio.to_thread(broker.ours)
-        assert len(found) == 3
+        assert len(found) == 4
         assert {"own", "communica_like.address.last"} < set(found)
     assert await asyncio.to_thread(broker.ours) == []

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from communica_like.abc import Connector
-from communica_like.connectors.kernel import listener as listener_module
+from communica_like.connectors.kernel import connector as connector_module
+from communica_like.connectors.kernel.connector import RendezvousListener
 from communica_like.connectors.kernel.fifo_pipes import FifoPair
-from communica_like.connectors.kernel.listener import RendezvousListener
-from communica_like.connectors.kernel.posixmq_queues import PosixMQPair
+from communica_like.connectors.kernel.posixmq import PosixMQPair
 from communica_like.connectors.kernel.rendezvous import ConnectRequest
-from communica_like.connectors.kernel.sysv_queues import SysVPair
+from communica_like.connectors.kernel.sysv import SysVPair
 from communica_like.exceptions import LinkError, LinkRefused
 from communica_like.system import AddressLock, ProcessId
 from tests.connectors.actor import Actor
@@ -61,7 +61,7 @@ async def test_what_a_server_leaves_that_is_only_just_dying(
         return []
 
     made: Any = rendezvous_queue(connector, create=True)
-    monkeypatch.setattr(listener_module, "reap", reap)
+    monkeypatch.setattr(connector_module, "reap", reap)
     async with serving(connector) as served:
         assert reaps == 4
         await works(connector, served)
@@ -99,14 +99,14 @@ async def test_a_flood_of_requests_does_not_stop_the_loop(
     connector: Connector, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = 0
-    really_open = RendezvousListener._open_link
+    really_open = RendezvousListener._answer
 
     def count(listener: RendezvousListener, data: bytes) -> None:
         nonlocal opened
         opened += 1
         really_open(listener, data)
 
-    monkeypatch.setattr(RendezvousListener, "_open_link", count)
+    monkeypatch.setattr(RendezvousListener, "_answer", count)
     async with (
         serving(connector) as served,
         Actor("flood", connector.dump_state(), "-") as other,
@@ -126,7 +126,7 @@ async def test_a_flood_of_requests_does_not_stop_the_loop(
 async def test_the_state_directory_is_removed_under_it(
     connector: Connector, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener_module, "_CHECK_INTERVAL", 0.02)
+    monkeypatch.setattr(connector_module, "_CHECK_INTERVAL", 0.02)
     async with serving(connector) as served:
         link = await connector.connect(near := Recorder())
         far_link, far = await served.link()
@@ -156,7 +156,7 @@ async def test_no_room_to_write_it_down(
         if what == "announce":
             patch.setattr(AddressLock, "announce", fail)
         else:
-            patch.setattr(listener_module, "register_reused", fail)
+            patch.setattr(connector_module, "register_reused", fail)
         with pytest.raises(LinkError, match="No space"):
             await connector.listen(lambda link: Recorder())
     assert entries_of(state) == []

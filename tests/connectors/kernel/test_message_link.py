@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from communica_like.abc import PeerIdentity
 from communica_like.connectors.kernel.message_link import MessageLink
 from communica_like.system import ProcessId
 from tests.connectors.recorder import Recorder
@@ -29,7 +30,7 @@ class FakeLink(MessageLink):
 
     def __init__(self, room: int = 10**9) -> None:
         pair: Any = FakePair()
-        super().__init__("fake", "there", ProcessId.own(), pair)
+        super().__init__(PeerIdentity("fake", "there"), ProcessId.own(), pair)
         self.room = room
         self.put: list[bytes] = []
         self.got: deque[bytes] = deque()

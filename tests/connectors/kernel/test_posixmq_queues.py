@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from communica_like.connectors.kernel.posixmq_queues import PosixMQPair
+from communica_like.connectors.kernel.posixmq import PosixMQPair
 from communica_like.exceptions import QueueLimitReached
 from communica_like.queues import PosixMQ
 from communica_like.system import state_directory

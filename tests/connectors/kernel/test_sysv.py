@@ -89,7 +89,7 @@ async def test_a_rendezvous_queue_removed_under_a_live_server(
     connector: SysVConnector, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It makes another one."""
-    monkeypatch.setattr("communica_like.connectors.kernel.listener._RETRY_DELAY", 0.01)
+    monkeypatch.setattr("communica_like.connectors.kernel.connector._RETRY_DELAY", 0.01)
     async with serving(connector) as served:
         SysVMQ(connector.key, create=False).unlink()
         await eventually(lambda: still_there([f"sysvmq {connector.key}"]))

@@ -32,7 +32,6 @@ def test_any_name_goes_round_or_is_refused_for_a_reason(name: str) -> None:
 def test_every_plain_name_is_taken(name: str) -> None:
     assume(name not in (".", ".."))
     connector = LocalConnector(name)
-    assert not connector.is_path
     assert connector_from(connector.dump_state()) == connector
 
 
@@ -57,13 +56,11 @@ def test_percent_encoding_opens_no_way_out(rest: str) -> None:
 def test_percent_encoding_is_undone_once() -> None:
     connector = LocalConnector.load_state("local://%252e%252e%252f")
     assert connector.name == "%2e%2e%2f"
-    assert not connector.is_path
 
 
 def test_a_path_however_it_is_written() -> None:
     path = LocalConnector("/tmp/x")
     assert connector_from("local://%2Ftmp%2Fx") == connector_from("local:///tmp/x") == path
-    assert LocalConnector("/tmp/x").is_path
     assert LocalConnector("/tmp/x").path == "/tmp/x"
     with pytest.raises(ValueError, match="NUL"):
         LocalConnector("/tmp/\0")

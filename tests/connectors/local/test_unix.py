@@ -183,9 +183,7 @@ async def test_a_server_of_another_user_is_refused(
 def test_who_is_trusted(
     monkeypatch: pytest.MonkeyPatch, me: int, uid: int | None, serving: bool, trusted: bool
 ) -> None:
-    from communica_like.abc import PeerIdentity
-
-    monkeypatch.setattr(unix, "_credentials", lambda sock, path: PeerIdentity("local", path, 7, uid, 0))
+    monkeypatch.setattr(unix, "peer_credentials", lambda sock: (7, uid, 0))
     monkeypatch.setattr("os.getuid", lambda: me)
 
     with contextlib.nullcontext() if trusted else pytest.raises(PeerNotTrusted, match="process 7"):

@@ -22,9 +22,7 @@ def pump(source: int, target: int) -> None:
 def main() -> int:
     os.write(1, b"Welcome to this machine!\n")
     near, far = socket.socketpair()
-    process: subprocess.Popen[bytes] = subprocess.Popen(
-        sys.argv[1:], stdin=far.fileno(), stdout=far.fileno()
-    )
+    process: subprocess.Popen[bytes] = subprocess.Popen(sys.argv[1:], stdin=far.fileno(), stdout=far.fileno())
     far.close()
 
     def send() -> None:

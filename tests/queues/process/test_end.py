@@ -185,3 +185,19 @@ async def test_it_ends_with_this_process(start: Start) -> None:
     with pytest.raises(ConnectionLost, match="exit code 0"):
         await got(lines)
     assert not lives(pid)
+
+
+async def test_an_on_stderr_that_closes_while_the_rest_is_read(start: Start) -> None:
+    heard: list[bytes] = []
+
+    def on_stderr(data: bytes) -> None:
+        heard.append(data)
+        lines.close()
+
+    lines: ProcessLines = await start("import os; os.write(2, b'the end')", on_stderr=on_stderr)
+    assert lines._child is not None
+    assert lines.pid is not None
+    os.waitid(os.P_PID, lines.pid, os.WEXITED | os.WNOWAIT)  # before the event loop reads its stderr
+    lines._child.process._has_ended()
+    assert heard == [b"the end"]
+    assert lines.closed

@@ -143,7 +143,7 @@ async def test_empty_items_are_not_lost_though_a_watcher_takes_them(mq: SysVMQ) 
         with pytest.raises(queue.Empty):
             await reader.get(timeout=0.01)  # whose watcher sleeps on
         raw.put_nowait(b"", message_type=4)
-        await until(lambda: reader._waiters.empties)
+        await until(lambda: reader._waiters.empty)
         assert reader.qsize() == 1
         with pytest.raises(queue.Empty):
             reader.get_nowait(message_type=3)
@@ -155,7 +155,7 @@ async def test_empty_items_are_not_lost_though_a_watcher_takes_them(mq: SysVMQ) 
     with pytest.raises(queue.Empty):
         await reader.get(timeout=0.01)
     raw.put_nowait(b"", message_type=4)
-    await until(lambda: reader._waiters.empties)
+    await until(lambda: reader._waiters.empty)
     reader.close()
     assert raw.get_nowait(message_type=4) == b""
     raw.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..protocol import ack_frame, nack_frame
 
 
@@ -14,7 +16,7 @@ class Acknowledgements:
 
     def __init__(self, enough: int) -> None:
         self._enough = enough
-        self._open: dict[int, bool] = {}  # delivery tags, in order; whether they are acknowledged
+        self._open: dict[int, bool] = {}  # True by delivery tag, in order
         self._acked: list[int] = []
         self._rejected: list[tuple[int, bool]] = []
         self._urgent = False
@@ -31,23 +33,25 @@ class Acknowledgements:
 
     def add(self, tag: int) -> None:
         """Add a delivery."""
-        self._open[tag] = False
+        self._open[tag] = True
 
     def ack(self, tag: int, *, urgent: bool = False) -> None:
         """Acknowledge a delivery, if it is open; *urgent*: without waiting for others."""
-        if tag in self._open:
-            self._open[tag] = True
+        if self._open.pop(tag, False):
             self._acked.append(tag)
             self._urgent = self._urgent or urgent
 
     def reject(self, tag: int, *, requeue: bool) -> None:
         """Reject a delivery, if it is open; *requeue*: not to dead-letter it."""
-        if self._open.pop(tag, None) is not None:
+        if self._open.pop(tag, False):
             self._rejected.append((tag, requeue))
 
     def clear(self) -> None:
         """Forget all deliveries: the channel is closed, and the broker has requeued them."""
         self._open.clear()
+        self._settled()
+
+    def _settled(self) -> None:
         self._acked.clear()
         self._rejected.clear()
         self._urgent = False
@@ -55,18 +59,10 @@ class Acknowledgements:
     def frames(self, channel: int) -> list[bytes]:
         """Return the frames to write, and forget what they settle."""
         out = [nack_frame(channel, tag, requeue=requeue) for tag, requeue in self._rejected]
-        upto = 0
-        for tag, acked in self._open.items():
-            if not acked:
-                break
-            upto = tag
+        oldest = next(iter(self._open), math.inf)
+        upto = max((tag for tag in self._acked if tag < oldest), default=0)
         if upto:
             out.append(ack_frame(channel, upto, multiple=True))
-        for tag in self._acked:
-            del self._open[tag]
-            if tag > upto:
-                out.append(ack_frame(channel, tag))
-        self._rejected.clear()
-        self._acked.clear()
-        self._urgent = False
+        out += [ack_frame(channel, tag) for tag in self._acked if tag > upto]
+        self._settled()
         return out

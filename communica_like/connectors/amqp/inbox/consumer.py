@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from typing import Any, Final
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Final
 
 from ....abc.inbox import ANSWER, Consumer, ConsumerUser, Delivery
-from ..connection import AmqpConnection, BrokerKey, best_effort, ignore_message
+from ..calls import best_effort, ignore_message
+from ..connection import Connection
+from ..key import BrokerKey
 from ..protocol import BasicPublish
 from .acknowledgements import Acknowledgements
 from .end import InboxEnd
@@ -22,7 +26,7 @@ _ACK_DELAY: Final = 0.005  # seconds to wait for more acknowledgements, each of 
 _INBOX, _NOTICES = "inbox", "notices"  # consumer tags
 _MAX_CANCELLED: Final = 10_000  # cancelled requests to remember
 _MAX_PUBLISHERS: Final = 1000  # clients whose publishers are kept
-_MAX_BATCH: Final = 128 * 1024  # bytes of responses that travel as one message
+_MAX_BATCH: Final = 128 * 1024  # bytes of responses that travel together
 
 
 class AmqpDelivery(Delivery):
@@ -63,38 +67,38 @@ class AmqpConsumer(InboxEnd, Consumer):
         self._prefetch = prefetch
         self._user = user
         self._queue = f"communica_like.notices.{secrets.token_hex(16)}"
-        self._channel: Any = None
-        self._publishers: dict[str, BasicPublish] = {}
+        self._publisher: Callable[[str], BasicPublish]  # by the client's routing key
         self._deliveries: dict[str, AmqpDelivery] = {}
         self._cancelled: dict[str, None] = {}
         self._acknowledgements = Acknowledgements(max(1, prefetch // 4))
         self._ack_timer: asyncio.TimerHandle | None = None
         self._responses: dict[str, list[bytes]] = {}  # by the client's routing key
-
-    async def open(self) -> None:
-        await self._open()
+        self._responses_size = 0
 
     async def stop(self) -> None:
-        if self._channel is not None and not self._lost.done():
-            await best_effort(self._channel.basic_cancel(_INBOX), _CANCEL_TIMEOUT)
+        if self._channels and not self._lost.done():
+            await best_effort(self._channels[0].basic_cancel(_INBOX), _CANCEL_TIMEOUT)
 
     async def close(self) -> None:
         self._flush(acknowledge_all=True)
-        await self._close()
+        await super().close()
 
-    async def _declare(self, amqp: AmqpConnection) -> None:
-        channel = self._channel = await self._new_channel(amqp)
+    async def _declare(self, connection: Connection) -> None:
+        await super()._declare(connection)
+        channel = await self._new_channel(connection)
+        publisher = partial(connection.publisher, mandatory=False, channel=channel)
+        self._publisher = lru_cache(_MAX_PUBLISHERS)(publisher)
         await channel.queue_declare(self._queue, exclusive=True, auto_delete=True)
-        await amqp.bind(channel, self._queue, self._topology.notices)
+        await channel.queue_bind(self._queue, connection.exchange, self._topology.notices)
         await channel.basic_consume(self._queue, ignore_message, no_ack=True, consumer_tag=_NOTICES)
         await channel.basic_qos(prefetch_count=self._prefetch)
         await channel.basic_consume(self._topology.inbox, ignore_message, consumer_tag=_INBOX)
 
-    def _reset(self) -> None:
-        self._channel = None
+    def connection_lost(self, reason: str) -> None:
+        super().connection_lost(reason)
         self._acknowledgements.clear()
         self._responses.clear()
-        self._publishers.clear()
+        self._responses_size = 0
         for delivery in self._deliveries.values():
             delivery.tag = 0
 
@@ -151,7 +155,10 @@ class AmqpConsumer(InboxEnd, Consumer):
             del self._deliveries[received.ident]
         if body is not None and received.reply_to and not self._lost.done():
             response = reply(received.message.ident, kind, body)
+            if self._responses_size + len(response) > _MAX_BATCH:
+                self._flush()
             self._responses.setdefault(received.reply_to, []).append(response)
+            self._responses_size += len(response)
         self._ack(delivery.tag, urgent=delivery.redelivered)
 
     def requeue(self, delivery: AmqpDelivery) -> None:
@@ -180,32 +187,12 @@ class AmqpConsumer(InboxEnd, Consumer):
     def _flush(self, *, acknowledge_all: bool = False) -> None:
         """Write all responses, and acknowledgements if they are due."""
         self._scheduled = False
-        connection, channel = self._connection, self._channel
-        if connection is None or channel is None:
+        if self._connection is None or not self._channels or self._lost.done():
             return
-        out = [self._batch(reply_to, responses) for reply_to, responses in self._responses.items()]
+        out = [self._publisher(to).frames(b"", b"".join(some)) for to, some in self._responses.items()]
         self._responses.clear()
+        self._responses_size = 0
         if acknowledge_all or self._acknowledgements.due:
-            out += self._acknowledgements.frames(channel.number)
+            out += self._acknowledgements.frames(self._channels[0].number)
         if out:
-            connection.amqp.write(b"".join(out))
-
-    def _batch(self, reply_to: str, responses: list[bytes]) -> bytes:
-        """Return the frames of one client's responses, in as few messages as may be."""
-        assert self._connection is not None
-        publisher = self._publishers.get(reply_to)
-        if publisher is None:
-            if len(self._publishers) >= _MAX_PUBLISHERS:
-                self._publishers.clear()
-            publisher = self._publishers[reply_to] = self._connection.amqp.publisher(
-                reply_to, mandatory=False, channel=self._channel
-            )
-        messages: list[list[bytes]] = [[]]
-        room = _MAX_BATCH
-        for response in responses:
-            if len(response) > room and messages[-1]:
-                messages.append([])
-                room = _MAX_BATCH
-            messages[-1].append(response)
-            room -= len(response)
-        return b"".join(publisher.frames(b"", b"".join(message)) for message in messages)
+            self._connection.write(b"".join(out))

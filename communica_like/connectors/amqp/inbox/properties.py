@@ -18,6 +18,7 @@ size.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from struct import Struct
@@ -55,11 +56,9 @@ def encode(message: Message, token: str, reply_to: str, now: float, *, again: bo
     """Return a message's properties, as the payload of a content header.
 
     Args:
-        message: the message.
         token: the client's.
         reply_to: the routing key for the client's responses.
         now: seconds since 1970.
-        again: whether the message was published before.
     """
     headers: dict[str, Any] = {"route": message.route.decode(), "client": token}
     expiration = None
@@ -106,18 +105,13 @@ def decode(content: bytes, body: bytes) -> Received:
         or (its.message_type == "request" and not (its.reply_to or "").startswith(_REPLIES))
     ):
         raise ValueError(f"a message of another program: type {its.message_type!r}, {len(body)} bytes")
-    message = Message(
-        int(number),
-        its.message_type == "request",
-        route.encode(),
-        body,
-        its.message_id or its.correlation_id,
-        its.app_id or "",
-        None if deadline is None else deadline / 1000,
-    )
-    reply_to = its.reply_to if message.wants_answer else ""
-    copy = bool(headers.get("again"))
-    return Received(message, its.correlation_id, reply_to, copy, count if isinstance(count, int) else None)
+    wants_answer = its.message_type == "request"
+    key, client_id = its.message_id or its.correlation_id, its.app_id or ""
+    expires = None if deadline is None else deadline / 1000
+    message = Message(int(number), wants_answer, route.encode(), body, key, client_id, expires)
+    reply_to = its.reply_to if wants_answer else ""
+    deliveries = count if isinstance(count, int) else None
+    return Received(message, its.correlation_id, reply_to, bool(headers.get("again")), deliveries)
 
 
 def reply_key(token: str) -> str:
@@ -163,11 +157,6 @@ def largest_message(reason: str) -> int | None:
     return int(found[1]) if found else None
 
 
-_modules: dict[str, Any] = {}
-
-
+@functools.cache
 def _pamqp(name: str) -> Any:
-    module = _modules.get(name)
-    if module is None:
-        module = _modules[name] = optional_package(f"pamqp.{name}", "rmq")
-    return module
+    return optional_package(f"pamqp.{name}", "rmq")

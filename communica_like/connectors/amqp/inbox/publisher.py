@@ -10,9 +10,10 @@ import time
 from typing import Final
 
 from ....abc.inbox import DEAD, Message, Publisher, PublisherUser
-from ..connection import AmqpConnection, BrokerKey, ignore_message
+from ..calls import ignore_message
+from ..connection import Connection
+from ..key import BrokerKey
 from ..protocol import BasicPublish
-from ..shared_connection import blocked_error
 from .end import InboxEnd
 from .properties import decode, encode, has_properties, largest_message, replies, reply_key
 from .topology import Topology
@@ -42,7 +43,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._token = secrets.token_hex(8)
         self._reply_to = reply_key(self._token)
         self._requests: BasicPublish | None = None
-        self._notices: BasicPublish | None = None
+        self._notices: BasicPublish  # there is one if there is the other
         self._kept: dict[int, Message] = {}
         self._published = 0  # the largest number that ever was
         self._unconfirmed: dict[int, int] = {}  # numbers of messages by delivery tag
@@ -60,7 +61,7 @@ class AmqpPublisher(InboxEnd, Publisher):
     @property
     def obstacle(self) -> str:
         if self._connection is not None and self._connection.blocked_reason:
-            return str(blocked_error(self._connection))
+            return self._connection.blocked_reason
         if self._refusing_since is not None:
             return "the broker refuses what is sent, as it does when a queue is full"
         return self._lost.result() if self._lost.done() else ""
@@ -69,28 +70,30 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._unconfirmed.clear()
         self._last_tag = 0
         self._refusing_since = None
-        await self._open()
+        await super().connect()
         for message in list(self._kept.values()):
             self._publish(message)
 
     async def close(self) -> None:
         self._flush()
-        await self._close()
+        await super().close()
 
-    async def _declare(self, amqp: AmqpConnection) -> None:
-        consuming = await self._new_channel(amqp)
+    async def _declare(self, connection: Connection) -> None:
+        await super()._declare(connection)
+        consuming = await self._new_channel(connection)
         queue = f"{self._reply_to}.{secrets.token_hex(4)}"
         await consuming.queue_declare(queue, exclusive=True, auto_delete=True)
-        await amqp.bind(consuming, queue, self._reply_to)
+        await consuming.queue_bind(queue, connection.exchange, self._reply_to)
         await self._topology.bind_dead(consuming, queue, self._token)
         await consuming.basic_consume(queue, ignore_message, no_ack=True)
-        channel = await self._new_channel(amqp)
+        channel = await self._new_channel(connection)
         await channel.confirm_delivery()
         if not self._lost.done():
-            self._notices = amqp.publisher(self._topology.notices, mandatory=False, channel=channel)
-            self._requests = amqp.publisher(self._topology.inbox, mandatory=True, channel=channel)
+            self._notices = connection.publisher(self._topology.notices, mandatory=False, channel=channel)
+            self._requests = connection.publisher(self._topology.inbox, mandatory=True, channel=channel)
 
-    def _reset(self) -> None:
+    def connection_lost(self, reason: str) -> None:
+        super().connection_lost(reason)
         self._requests = None
         if self._watch is not None:
             self._watch.cancel()
@@ -106,7 +109,7 @@ class AmqpPublisher(InboxEnd, Publisher):
 
     def forget(self, ident: int, /, *, cancel: bool = False) -> None:
         self._kept.pop(ident, None)
-        if cancel and self._notices is not None and self._requests is not None:
+        if cancel and self._requests is not None:
             self._last_tag += 1  # the notice is confirmed, too
             self._write_soon(self._notices.frames(b"", f"{self._token}.{ident}".encode()))
 
@@ -136,7 +139,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._scheduled = False
         out, self._out, self._out_size = self._out, [], 0
         if out and self._connection is not None:
-            self._connection.amqp.write(b"".join(out))
+            self._connection.write(b"".join(out))
 
     # -- confirmations
 
@@ -178,7 +181,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         if not self._unconfirmed or connection is None:
             return
         oldest = next(iter(self._unconfirmed))
-        unwritten = connection.amqp.protocol.transport.get_write_buffer_size()
+        unwritten = connection.transport.get_write_buffer_size()
         if oldest == tag and not connection.blocked_reason and not unwritten:
             self._replace_channel("the broker does not confirm what is sent")
         else:
@@ -195,22 +198,18 @@ class AmqpPublisher(InboxEnd, Publisher):
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
         try:
+            answers = replies(body)
             if has_properties(header):
-                ident = decode(header, body).message.ident
                 times = self._topology.delivery_limit
                 text = f"it was put aside: it came back more than {times} times; perhaps it kills servers"
-                self._answered(ident, DEAD, text.encode())
-                return
-            for ident, kind, answer in replies(body):
-                self._answered(ident, kind, answer)
+                answers = iter([(decode(header, body).message.ident, DEAD, text.encode())])
+            for ident, kind, answer in answers:
+                if self._kept.pop(ident, None) is not None:
+                    self._user.answered(ident, kind, answer)
         except ValueError as exc:
             logger.warning("ignored a message among the responses from %s: %s", self._key.url.place, exc)
 
-    def _answered(self, ident: int, kind: int, body: bytes) -> None:
-        if self._kept.pop(ident, None) is not None:
-            self._user.answered(ident, kind, body)
-
-    def returned(self, method: bytes, body: bytes) -> None:
+    def returned(self, body: bytes) -> None:
         self.connection_lost("the inbox was deleted")
 
     def channel_closed(self, reason: str) -> None:

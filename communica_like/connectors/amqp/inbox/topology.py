@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from ....exceptions import LinkError
 from ....features import optional_package
-from ..connection import AmqpConnection
+from ..connection import Connection
 from ..names import MAX_EXCHANGE, broker_name
 
 _DEAD: Final = "communica_like.dead."
+_QUORUM: Final[dict[str, Any]] = {"x-queue-type": "quorum"}
 _MAX_ADDRESS: Final = MAX_EXCHANGE - len(_DEAD)
 # What else is dead-lettered is a request whose time is over: it is dropped.
 _REASONS: Final = ("delivery_limit", "rejected")
@@ -43,7 +44,7 @@ class Topology:
         """The routing key of cancellations, which go to all servers of the address."""
         return f"communica_like.notices.{self.address}"
 
-    async def declare(self, amqp: AmqpConnection) -> None:
+    async def declare(self, connection: Connection) -> None:
         """Declare what is missing, on a channel of its own.
 
         Raises:
@@ -51,17 +52,17 @@ class Topology:
             Exception: what aiormq raises.
         """
         aiormq = optional_package("aiormq", "rmq")
-        channel = await amqp.new_channel()
+        channel = await connection.new_channel()
         try:
-            await amqp.declare_exchange(channel)
+            await connection.declare_exchange(channel)
             await channel.exchange_declare(self.dead, exchange_type="headers", durable=True)
-            await _declare_quorum_queue(channel, self.dead, {})
+            await channel.queue_declare(self.dead, durable=True, arguments=_QUORUM)
             for reason in _REASONS:
                 match = {"x-match": "all-with-x", "x-first-death-reason": reason}
                 await channel.queue_bind(self.dead, self.dead, "", arguments=match)
             limits = {"x-delivery-limit": self.delivery_limit, "x-dead-letter-exchange": self.dead}
-            await _declare_quorum_queue(channel, self.inbox, limits)
-            await amqp.bind(channel, self.inbox, self.inbox)
+            await channel.queue_declare(self.inbox, durable=True, arguments=_QUORUM | limits)
+            await channel.queue_bind(self.inbox, connection.exchange, self.inbox)
         except aiormq.exceptions.ChannelPreconditionFailed as exc:
             text = "it was made with other arguments, such as another delivery_limit: use those, or delete it"
             raise LinkError(f"the inbox {self.inbox!r} cannot be used: {text} ({exc})") from exc
@@ -71,7 +72,3 @@ class Topology:
         """Bind a client's queue to its own dead letters that reached the delivery limit."""
         match = {"x-match": "all-with-x", "x-first-death-reason": _REASONS[0], "client": token}
         await channel.queue_bind(queue, self.dead, "", arguments=match)
-
-
-async def _declare_quorum_queue(channel: Any, name: str, arguments: dict[str, Any]) -> None:
-    await channel.queue_declare(name, durable=True, arguments={"x-queue-type": "quorum", **arguments})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 
 class JournalWriter:
@@ -19,16 +18,12 @@ class JournalWriter:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def write(self, event: str, value: Any = None) -> None:
+    def write(self, event: str, value: Any) -> None:
         """Append an entry: an event and a value that JSON takes."""
         os.write(self._file, json.dumps([event, value]).encode() + b"\n")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         os.close(self._file)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import ast
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -25,20 +25,20 @@ class Settings:
         drain_timeout: its entity's, in seconds.
     """
 
-    folder: Path
-    authkey: bytes | None = None
-    limits: Limits = field(default_factory=Limits)
-    drain_timeout: float = 10.0
+    folder: str
+    authkey: bytes | None
+    limits: Limits
+    drain_timeout: float
 
     @property
     def journal(self) -> Path:
         """The journal's path."""
-        return self.folder / "journal"
+        return Path(self.folder) / "journal"
 
     @property
     def gate(self) -> Path:
         """The path of the file that releases handlers of "held", "gate" and "block" once it exists."""
-        return self.folder / "gate"
+        return Path(self.folder) / "gate"
 
     @property
     def secrets(self) -> dict[str, Any]:
@@ -47,13 +47,7 @@ class Settings:
 
     def encode(self) -> str:
         """Return the settings as the value of the variable."""
-        values = {
-            "folder": str(self.folder),
-            "authkey": None if self.authkey is None else self.authkey.hex(),
-            "limits": asdict(self.limits),
-            "drain_timeout": self.drain_timeout,
-        }
-        return json.dumps(values)
+        return repr(asdict(self))
 
     @classmethod
     def of_this_process(cls) -> Self:
@@ -65,10 +59,5 @@ class Settings:
         text = os.environ.get(VARIABLE)
         if text is None:
             raise LookupError(f"{VARIABLE} is not set: this program is started by a check")
-        values = json.loads(text)
-        return cls(
-            Path(values["folder"]),
-            None if values["authkey"] is None else bytes.fromhex(values["authkey"]),
-            Limits(**values["limits"]),
-            values["drain_timeout"],
-        )
+        values = ast.literal_eval(text)
+        return cls(**values | {"limits": Limits(**values["limits"])})

@@ -1,4 +1,4 @@
-"""Stage: the processes of a check, one server and its clients."""
+"""Stage: the server of a check, in a process of its own or in this one, and its clients."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
+from subprocess import DEVNULL
 from types import TracebackType
 from typing import Any, Self
+from unittest import mock
 
 from ....abc import Connector
-from ....entities import Backoff, RouteClient, RouteTable
+from ....entities import RouteClient, RouteTable
 from ....wire.limits import Limits
-from ..meeting import QUICK, Meeting, reaches
+from ..meeting import IMPATIENT, QUICK, Meeting, reaches
+from ..server import ConformanceServer
 from .child import Child, gone, lives
 from .journal import JournalReader
 from .settings import VARIABLE, Settings
-
-IMPATIENT = Backoff(initial=0.005, maximum=0.05)
-"""How clients in checks connect again."""
 
 _PACKAGE = Path(__file__).parents[4]
 _START = 20.0  # seconds, for a process to start on a busy machine
@@ -29,35 +29,43 @@ class Stage:
     """A server process, from ``async with`` to its end, with its clients.
 
     At the end all remaining processes are told to stop; it is an AssertionError if one does not. Where a
-    client's connector starts the server, it starts with the first client, and its settings are in this
-    process's environment until then.
+    client's connector starts the server, it starts with the first client. Processes find their settings in
+    the environment of this one, which has them until the end.
 
     Args:
         meeting: gives the connectors; of the server's only the URL and authkey are used.
         limits: of the server, and of clients.
         drain_timeout: of the programs, in seconds.
+        here: whether the server runs in this process instead.
     """
 
-    def __init__(self, meeting: Meeting, limits: Limits = QUICK, drain_timeout: float = 10.0) -> None:
+    def __init__(
+        self, meeting: Meeting, limits: Limits = QUICK, drain_timeout: float = 10.0, *, here: bool = False
+    ) -> None:
         self.meeting = meeting
         self.limits = limits
+        self.here = here
         self.address = meeting.server.dump_state()
         self._drain_timeout = drain_timeout
         self._children: list[Child] = []
         self._server: Child | None = None
-        self._kept: dict[str, str | None] = {}
+        self.server_here: ConformanceServer | None = None
 
     async def __aenter__(self) -> Self:
         # A short path: sockets may be put into it.
         self.folder = Path(tempfile.mkdtemp(prefix="cl-kit-"))
         authkey = self.meeting.server.authkey
-        self.settings = Settings(self.folder, authkey, self.limits, self._drain_timeout)
-        self._journal = JournalReader(self.settings.journal)
+        settings = Settings(str(self.folder), authkey, self.limits, self._drain_timeout)
+        self._gate = settings.gate
+        self._journal = JournalReader(settings.journal)
+        paths = filter(None, [str(_PACKAGE), os.environ.get("PYTHONPATH")])
+        variables = {VARIABLE: settings.encode(), "PYTHONPATH": os.pathsep.join(paths)}
+        self._environment = mock.patch.dict(os.environ, variables)
+        self._environment.start()
         try:
-            if self.meeting.starts_server:
-                for name, value in self._variables().items():
-                    self._kept[name] = os.environ.get(name)
-                    os.environ[name] = value
+            if self.here:
+                self.server_here = ConformanceServer(self.meeting.server, settings)
+                self.address = (await self.server_here.init()).address
             else:
                 await self.start()
         except BaseException:
@@ -73,7 +81,9 @@ class Stage:
         try:
             # With a signal, so that they leave nothing behind.
             for child in self._children:
-                child.send(signal.SIGTERM)
+                child.send_signal(signal.SIGTERM)
+            if self.server_here is not None:
+                await self.server_here.close()
             await reaches(lambda: not self._alive(), "processes that are told to stop end")
         except AssertionError:
             if error is None:
@@ -90,7 +100,7 @@ class Stage:
 
     @property
     def stderr(self) -> str:
-        """What all programs wrote to stderr, except servers that a client's connector started."""
+        """What programs wrote to stderr, except servers that a client's connector started."""
         errors = self.folder / "stderr"
         return errors.read_text("utf-8", "replace") if errors.exists() else ""
 
@@ -107,7 +117,7 @@ class Stage:
             return server.ended or len(self.entries("serving")) > known
 
         await reaches(started, "the server starts", _START)
-        assert not server.ended, f"the server starts at {self.address}; {server.stderr()}"
+        assert not server.ended, f"the server starts at {self.address}; {self.stderr}"
         self.address = self.entries("serving")[-1][1]
 
     def run_server(self) -> Child:
@@ -126,18 +136,21 @@ class Stage:
         """Send SIGTERM to the server."""
         os.kill(self.pid, signal.SIGTERM)
 
-    async def stopped(self, seconds: float | None = None) -> None:
+    async def stopped(self) -> None:
         """Wait until the server has ended by itself; fail unless its exit code is 0."""
         promise = "a server that is told to stop ends"
         if self._server is not None:
-            code = await self._server.end(promise, seconds)
-            assert code == 0, f"it ends with exit code 0, not {code}; stderr: {self._server.stderr()}"
+            code = await self._server.end(promise)
+            assert code == 0, f"it ends with exit code 0, not {code}; stderr: {self.stderr}"
         else:
-            await gone(self.pid, promise, seconds)
+            await gone(self.pid, promise)
         assert self.pid in self.entries("stopped"), "run() returns"
 
     async def stop(self) -> None:
         """End the server with SIGTERM, unless it has ended with its client."""
+        if self.server_here is not None:
+            await self.server_here.close()
+            return
         if lives(self.pid) and not self.meeting.starts_server:
             self.terminate()
         await self.stopped()
@@ -148,17 +161,14 @@ class Stage:
         """Return the clients' connector."""
         return self.meeting.client(self.address)
 
-    def client(
-        self, table: RouteTable | None = None, connector: Connector | None = None, **options: Any
-    ) -> RouteClient:
-        """Return a client of the server in this process; *options* are its own."""
+    def client(self, table: RouteTable | None = None, connector: Connector | None = None) -> RouteClient:
+        """Return a client of the server in this process."""
         return RouteClient(
             connector or self.connector(),
-            route_table=table,
+            table,
             limits=self.limits,
             backoff=IMPATIENT,
             drain_timeout=self._drain_timeout,
-            **options,
         )
 
     def run_client(self, *arguments: object) -> Child:
@@ -177,19 +187,12 @@ class Stage:
 
     def open_gate(self) -> None:
         """Release handlers of "held", "gate" and "block"."""
-        self.settings.gate.touch()
-
-
-    def _variables(self) -> dict[str, str]:
-        paths = [str(_PACKAGE), os.environ.get("PYTHONPATH", "")]
-        return {
-            VARIABLE: self.settings.encode(),
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        }
+        self._gate.touch()
 
     def _run(self, role: str, *arguments: object) -> Child:
         command = [*self.meeting.program(role), *map(str, arguments)]
-        child = Child(command, {**os.environ, **self._variables()}, self.folder / "stderr")
+        with open(self.folder / "stderr", "ab") as errors:
+            child = Child(command, stdin=DEVNULL, stdout=DEVNULL, stderr=errors)
         self._children.append(child)
         return child
 
@@ -205,9 +208,7 @@ class Stage:
             child.kill()
         for pid in self._alive():
             os.kill(pid, signal.SIGKILL)
-        for name, value in self._kept.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        if self.server_here is not None:
+            self.server_here.journal.close()
+        self._environment.stop()
         shutil.rmtree(self.folder)

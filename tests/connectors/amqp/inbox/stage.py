@@ -86,4 +86,4 @@ def abort_connection(server: SimpleServer | RouteServer) -> None:
     consumer = acceptor._consumer
     assert isinstance(consumer, AmqpConsumer)
     assert consumer._connection is not None
-    consumer._connection.amqp.protocol.transport.abort()
+    consumer._connection.transport.abort()

@@ -32,7 +32,7 @@ from communica_like import (
     blocking,
     connector_from,
 )
-from communica_like.connectors.amqp import shared_connection
+from communica_like.connectors.amqp import connection as amqp_connection
 from communica_like.connectors.amqp.inbox.topology import Topology
 from communica_like.entities.inbox.calls import InboxCalls
 from communica_like.exceptions import ConnectTimeout, LinkError, SerializerError
@@ -168,19 +168,19 @@ async def test_arguments_that_cannot_be(own: OwnInbox) -> None:
 async def test_more_clients_than_the_connection_has_room_for(own: OwnInbox) -> None:
     """The broker would close the connection that all of them share."""
     async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as client:
-        (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
-        amqp = only.amqp._aiormq
+        (only,) = amqp_connection._connections[asyncio.get_running_loop()].values()
+        amqp = only._aiormq
         amqp.connection_tune.channel_max = len(amqp.channels.keys() - {0}) + 1
         with pytest.raises(ConnectTimeout, match="may have no more"):
             await SimpleClient(own.connector).init(0.5)
         assert await client.request(1) == 1
         assert client.connected
-        assert not only.ended
+        assert not only.end_reason
 
 
 async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) -> None:
     async with SimpleServer(own.connector, echo), SimpleClient(own.connector) as other:
-        (only,) = shared_connection._connections[asyncio.get_running_loop()].values()
+        (only,) = amqp_connection._connections[asyncio.get_running_loop()].values()
         for turns in range(12):
             for entity in (SimpleServer(own.connector, echo), SimpleClient(own.connector)):
                 await entity.init()
@@ -191,7 +191,7 @@ async def test_a_cancelled_close_leaves_the_connection_to_others(own: OwnInbox) 
                 await asyncio.wait([closing])
                 await entity.close()
                 assert await other.request(turns) == turns
-        assert not only.ended
+        assert not only.end_reason
 
 
 async def test_no_throw_is_lost_while_no_server_is_up(own: OwnInbox) -> None:
@@ -298,8 +298,8 @@ async def test_a_lost_connection_costs_nothing(own: OwnInbox) -> None:
             throwing = [asyncio.ensure_future(client.throw(n + 50)) for n in numbers]
             await until(partial(begun, begin))
             abort_connection(server)
-            for connection in list(shared_connection._connections[asyncio.get_running_loop()].values()):
-                connection.amqp.protocol.transport.abort()
+            for connection in list(amqp_connection._connections[asyncio.get_running_loop()].values()):
+                connection.transport.abort()
             assert await asyncio.gather(*asking) == list(numbers)
             await asyncio.gather(*throwing)
         await until(lambda: len(set(ran)) == 300)
@@ -388,7 +388,11 @@ def test_names_at_the_broker() -> None:
 @pytest.mark.parametrize(
     ("url", "named", "dumped"),
     [
-        ("amqp://localhost", {}, "amqp+inbox://guest@localhost:5672/?address=a%2Bb&delivery_limit=10&prefetch=32"),
+        (
+            "amqp://localhost",
+            {},
+            "amqp+inbox://guest@localhost:5672/?address=a%2Bb&delivery_limit=10&prefetch=32",
+        ),
         (
             "amqps://u:s3cr3t@h/v?heartbeat=5",
             {"prefetch": 1, "hosts": ("b", "c:99"), "client_id": "me", "exchange_name": "x"},

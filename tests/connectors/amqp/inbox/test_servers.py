@@ -17,7 +17,7 @@ from communica_like import (
     SimpleClient,
     SimpleServer,
 )
-from communica_like.connectors.amqp import shared_connection
+from communica_like.connectors.amqp import connection as amqp_connection
 from communica_like.entities.inbox.acceptor import InboxAcceptor
 from tests.connectors.amqp.inbox.stage import PATIENCE, OwnInbox, kill, until
 
@@ -26,9 +26,7 @@ def echo(data: Any) -> Any:
     return data
 
 
-async def test_a_cancelled_close_leaves_nothing_open(
-    own: OwnInbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_close_leaves_nothing_open(own: OwnInbox, monkeypatch: pytest.MonkeyPatch) -> None:
     before = asyncio.all_tasks()
     server = await SimpleServer(own.connector, echo).init()
     disconnecting = asyncio.Event()
@@ -44,7 +42,7 @@ async def test_a_cancelled_close_leaves_nothing_open(
     closing.cancel()
     await asyncio.wait([closing])
     await until(lambda: asyncio.all_tasks() == before)
-    assert not shared_connection._connections.get(asyncio.get_running_loop())
+    assert not amqp_connection._connections.get(asyncio.get_running_loop())
 
 
 async def test_what_waits_in_hand_for_too_long_is_not_run(own: OwnInbox) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 
-from ....exceptions import ConnectionLost
-from ..meeting import MakeMeeting, at_most, promised, raises, reaches
-from .stage import Stage
+from ...entities import RouteClient
+from ...exceptions import ConnectionLost
+from .meeting import MakeMeeting, at_most, promised, raises, reaches
+from .processes.stage import Stage
 
 
 @promised
@@ -24,8 +25,7 @@ async def check_stop_by_signal(make: MakeMeeting) -> None:
                 await client.throw("journal", ["thrown", number])
             stage.terminate()
             with raises(ConnectionLost, "new requests are turned away") as caught:
-                await at_most(10, _ask_for_ever(client.request), "new requests are turned away")
-            assert isinstance(caught[0], ConnectionLost)
+                await at_most(10, _ask_for_ever(client), "new requests are turned away")
             assert not caught[0].sent, "a request that is turned away was not handled"
             stage.open_gate()
             assert await at_most(10, handled, "the request that is handled is answered") == "long"
@@ -36,9 +36,9 @@ async def check_stop_by_signal(make: MakeMeeting) -> None:
     async with Stage(meeting, drain_timeout=0.4) as stage:
         child = stage.run_client("wait")
         await stage.reports("pestered", child.pid, "the client is connected")
-        child.send(signal.SIGTERM)
+        child.send_signal(signal.SIGTERM)
         code = await child.end("a client that is told to stop ends")
-        assert code == 0, f"a client ends with exit code 0, not {code}: {child.stderr()}"
+        assert code == 0, f"a client ends with exit code 0, not {code}: {stage.stderr}"
         await stage.reports("cancelled", "client", "its handler is cancelled")
         if not meeting.starts_server:
             lost = ["client", "ConnectionLost", True]
@@ -56,21 +56,19 @@ async def check_one_server_of_many(make: MakeMeeting) -> None:
     """A second server process is rejected and does not disturb the first; of several that start at once at
     the address of a killed one, exactly one serves.
     """
-    async with Stage(make(None)) as stage:
-        async with stage.client() as client:
-            assert await client.request("pid", None) == stage.pid
-            second = stage.run_server()
-            assert await second.end("a second server ends") != 0, "a second server is turned away"
-            assert "AddressInUse" in second.stderr(), second.stderr()
-            assert await at_most(10, client.request("echo", "first"), "the first one serves on") == "first"
-            await stage.kill()
-            rivals = [stage.run_server() for _ in range(3)]
-            await reaches(lambda: sum(rival.ended for rival in rivals) >= 2, "all but one end")
-            pid = await at_most(10, client.request("pid", None), "one of them serves")
-            assert [rival.pid for rival in rivals if not rival.ended] == [pid], "one of them serves"
+    async with Stage(make(None)) as stage, stage.client() as client:
+        assert await client.request("pid") == stage.pid
+        second = stage.run_server()
+        assert await second.end("a second server ends") != 0, "a second server is turned away"
+        assert "AddressInUse" in stage.stderr, stage.stderr
+        assert await at_most(10, client.request("echo", "first"), "the first one serves on") == "first"
+        await stage.kill()
+        rivals = [stage.run_server() for _ in range(3)]
+        await reaches(lambda: sum(rival.ended for rival in rivals) >= 2, "all but one end")
+        pid = await at_most(10, client.request("pid"), "one of them serves")
+        assert [rival.pid for rival in rivals if not rival.ended] == [pid], "one of them serves"
 
 
-async def _ask_for_ever(request: object) -> None:
-    assert callable(request)
+async def _ask_for_ever(client: RouteClient) -> None:
     while True:
-        await request("echo", 1)
+        await client.request("echo", 1)

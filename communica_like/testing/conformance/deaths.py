@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from ....exceptions import ConnectionLost, RequestTimeout
-from ....wire.limits import Limits
-from ..meeting import MakeMeeting, Meeting, at_most, promised, raises
-from .child import gone
-from .stage import Stage
+from ...exceptions import ConnectionLost, RequestTimeout
+from ...wire.limits import Limits
+from .meeting import MakeMeeting, Meeting, at_most, promised, raises
+from .processes.child import gone
+from .processes.stage import Stage
 
 _NOTICE = 8.0  # seconds, where the kernel tells of a process's end at once
 
@@ -28,39 +28,38 @@ async def check_server_killed(make: MakeMeeting) -> None:
     """
     meeting = make(None)
     limits, within = _times(meeting, 30.0)
-    async with Stage(meeting, limits, drain_timeout=1.0) as stage:
-        async with stage.client() as client:
-            # Before the server ends.
-            asking = [asyncio.ensure_future(client.request("wait", number)) for number in range(5)]
-            again = asyncio.ensure_future(client.request("gate", "again", idempotent=True))
-            await stage.reports("started", "again", "requests reach the server")
-            assert stage.entries("started") == [*range(5), "again"]
-            first = stage.pid
-            await stage.kill()
-            _, pending = await asyncio.wait(asking, timeout=within)
-            assert not pending, f"requests to a killed server have an outcome within {within} s"
-            for task in asking:
-                error = task.exception()
-                assert isinstance(error, ConnectionLost), f"ConnectionLost, not {error!r}"
-                assert error.sent, "they were sent"
-            if not client.connector.reconnects:
-                with raises(ConnectionLost, "there is no other server for this client"):
-                    await at_most(within, client.request("echo", "later"), "it never hangs")
-                with raises(ConnectionLost, "nor for what may be sent again"):
-                    await at_most(within, again, "it never hangs")
-                return
-            for number in range(10):
-                await client.throw("journal", ["thrown", number])
-            with raises(RequestTimeout, "no server is there"):
-                await client.request("echo", "in vain", timeout=0.05)
-            later = asyncio.ensure_future(client.request("echo", "later"))
-            await stage.start()
-            assert await at_most(10, later, "what was not sent goes to the next server") == "later"
-            stage.open_gate()
-            assert await at_most(10, again, "what may be sent again goes to the next server") == "again"
-            assert await client.request("pid", None) == stage.pid != first
-            assert stage.entries("thrown") == list(range(10)), "throws go to the next server, in order"
-            assert len(stage.entries("ended")) == 1
+    async with Stage(meeting, limits, drain_timeout=1.0) as stage, stage.client() as client:
+        # Before the server ends.
+        asking = [asyncio.ensure_future(client.request("wait", number)) for number in range(5)]
+        again = asyncio.ensure_future(client.request("gate", "again", idempotent=True))
+        await stage.reports("started", "again", "requests reach the server")
+        assert stage.entries("started") == [*range(5), "again"]
+        first = stage.pid
+        await stage.kill()
+        _, pending = await asyncio.wait(asking, timeout=within)
+        assert not pending, f"requests to a killed server have an outcome within {within} s"
+        for task in asking:
+            error = task.exception()
+            assert isinstance(error, ConnectionLost), f"ConnectionLost, not {error!r}"
+            assert error.sent, "they were sent"
+        if not client.connector.reconnects:
+            with raises(ConnectionLost, "there is no other server for this client"):
+                await at_most(within, client.request("echo", "later"), "it never hangs")
+            with raises(ConnectionLost, "nor for what may be sent again"):
+                await at_most(within, again, "it never hangs")
+            return
+        for number in range(10):
+            await client.throw("journal", ["thrown", number])
+        with raises(RequestTimeout, "no server is there"):
+            await client.request("echo", "in vain", timeout=0.05)
+        later = asyncio.ensure_future(client.request("echo", "later"))
+        await stage.start()
+        assert await at_most(10, later, "what was not sent goes to the next server") == "later"
+        stage.open_gate()
+        assert await at_most(10, again, "what may be sent again goes to the next server") == "again"
+        assert await client.request("pid") == stage.pid != first
+        assert stage.entries("thrown") == list(range(10)), "throws go to the next server, in order"
+        assert len(stage.entries("ended")) == 1
 
 
 @promised
@@ -112,7 +111,7 @@ async def check_killed_leave_nothing(make: MakeMeeting) -> None:
         await stage.start()
         async with stage.client() as client:
             promise = "the last client is served by the last server"
-            assert await at_most(10, client.request("pid", None), promise) == stage.pid
+            assert await at_most(10, client.request("pid"), promise) == stage.pid
         assert len({first, second, stage.pid}) == 3
         await stage.stop()
     left = meeting.leftovers()
