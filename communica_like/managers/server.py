@@ -187,7 +187,7 @@ class ManagerServer(Server):
             answer = "#RETURN", getattr(self, name)(conn, *args, **kwds)
         except Exception:
             answer = "#TRACEBACK", format_exc()
-        if not conn.closed:
+        if not conn.closed:  # nor kept
             with contextlib.suppress(OSError):  # it is gone, and will not miss it
                 conn.send(answer)
 

@@ -60,12 +60,11 @@ class QueueManager(BaseManager):
         self._check_started()
         assert self._address is not None
         with self._queues_lock:
-            found = self._queues.get(ident)
-            if found is None:
-                found = self._queues[ident] = ManagerQueue(
+            if ident not in self._queues:
+                self._queues[ident] = ManagerQueue(
                     self._address, self._authkey, ident, max_items=max_items, portal=self._queues_portal
                 )
-            return found
+            return self._queues[ident]
 
     @property
     def address(self) -> str | tuple[str, int] | None:

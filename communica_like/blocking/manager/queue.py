@@ -47,15 +47,9 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
     _farewell = None  # type: ignore[assignment]
 
     def __init__(
-        self,
-        address: str | tuple[str, int],
-        authkey: bytes | None = None,
-        ident: str | bytes | int | None = None,
-        *,
-        max_items: int = 0,
-        serializer: Serializer | None = None,
-        max_item_size: int | None = None,
-        portal: Portal | None = None,
+        self, address: str | tuple[str, int], authkey: bytes | None = None,
+        ident: str | bytes | int | None = None, *, max_items: int = 0, serializer: Serializer | None = None,
+        max_item_size: int | None = None, portal: Portal | None = None,
     ) -> None:
         key = process.current_process().authkey if authkey is None else authkey
         self._key: bytes = process.AuthenticationString(key)  # type: ignore[attr-defined]

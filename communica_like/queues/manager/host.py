@@ -40,12 +40,8 @@ class QueueHost:
     """
 
     def __init__(
-        self,
-        address: str | tuple[str, int] | None = None,
-        authkey: bytes | None = None,
-        *,
-        max_items: int = 0,
-        registry: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
+        self, address: str | tuple[str, int] | None = None, authkey: bytes | None = None, *,
+        max_items: int = 0, registry: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
     ) -> None:
         if authkey is not None and not isinstance(authkey, bytes):
             raise TypeError(f"authkey must be bytes, not {type(authkey).__name__}")

@@ -41,6 +41,7 @@ class IpcqClient(RemoteQueue):
 
     def __init__(self, address: Address, authkey: bytes, ident: Any) -> None:
         self._address = address
+        self._where = address_text(address)
         self._authkey = authkey
         self._getters = Waiters(queue.Empty, self._watch_items, self._ignore_items)
         self._putters = Waiters(queue.Full, self._watch_room, self._ignore_room)
@@ -173,10 +174,6 @@ class IpcqClient(RemoteQueue):
         self._putters.notify()
 
     # -- the other side
-
-    @property
-    def _where(self) -> str:
-        return address_text(self._address)
 
     def _create(self, ident: Any) -> str:
         with dial(self._address, self._authkey, foreign=True) as connection:

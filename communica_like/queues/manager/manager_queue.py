@@ -74,14 +74,8 @@ class ManagerQueue(WaitingQueue):
     """
 
     def __init__(
-        self,
-        address: str | tuple[str, int],
-        authkey: bytes,
-        ident: str | bytes | int | None = None,
-        *,
-        max_items: int = 0,
-        serializer: Serializer | None = None,
-        max_item_size: int | None = None,
+        self, address: str | tuple[str, int], authkey: bytes, ident: str | bytes | int | None = None, *,
+        max_items: int = 0, serializer: Serializer | None = None, max_item_size: int | None = None,
     ) -> None:
         if not isinstance(authkey, bytes):
             raise TypeError(f"authkey must be bytes, not {type(authkey).__name__}")
