@@ -16,31 +16,126 @@ This module only re-exports what users import. Connectors load on first use, and
 
 from typing import TYPE_CHECKING, Any
 
-from . import connectors, entities, exceptions
+from . import connectors, exceptions
 from .abc import Codec, Connector, ConnectorGuarantees, Link, LinkReceiver, Listener, PeerIdentity, Serializer
-from .connectors import connector_from as connector_from
-from .entities import *  # noqa: F403
-from .exceptions import *  # noqa: F403
+from .connectors import connector_from
+from .entities import (
+    Backoff,
+    ClientInfo,
+    Context,
+    RouteClient,
+    RouteServer,
+    RouteTable,
+    SimpleClient,
+    SimpleServer,
+    threaded_handler,
+)
+from .exceptions import (
+    AddressInUse,
+    AuthenticationError,
+    ClientIdInUse,
+    Closed,
+    CommunicaError,
+    ConnectionLost,
+    ConnectTimeout,
+    FeatureNotAvailable,
+    HandlerError,
+    HandshakeError,
+    InsecureAddress,
+    LinkError,
+    LinkRefused,
+    LocalProtocolError,
+    MessageTooBig,
+    NoSuchRoute,
+    PeerGone,
+    PeerNotTrusted,
+    ProtocolError,
+    QueueLimitReached,
+    RemoteProtocolError,
+    ReqError,
+    RequestTimeout,
+    RespError,
+    RouteOverrideError,
+    SerializerError,
+    UnknownError,
+    VersionMismatch,
+)
 from .wire.limits import Limits
 
 if TYPE_CHECKING:
-    from .connectors import *  # noqa: F403
+    from .connectors import (
+        FifoConnector,
+        LocalConnector,
+        ManagerConnector,
+        MemoryConnector,
+        PosixMQConnector,
+        RmqConnector,
+        RmqInboxConnector,
+        StdioConnector,
+        SysVConnector,
+        TcpConnector,
+    )
 
 __all__ = [
+    "AddressInUse",
+    "AuthenticationError",
+    "Backoff",
+    "ClientIdInUse",
+    "ClientInfo",
+    "Closed",
     "Codec",
+    "CommunicaError",
+    "ConnectTimeout",
+    "ConnectionLost",
     "Connector",
     "ConnectorGuarantees",
+    "Context",
+    "FeatureNotAvailable",
+    "FifoConnector",
+    "HandlerError",
+    "HandshakeError",
+    "InsecureAddress",
     "Limits",
     "Link",
+    "LinkError",
     "LinkReceiver",
+    "LinkRefused",
     "Listener",
+    "LocalConnector",
+    "LocalProtocolError",
+    "ManagerConnector",
+    "MemoryConnector",
+    "MessageTooBig",
+    "NoSuchRoute",
+    "PeerGone",
     "PeerIdentity",
+    "PeerNotTrusted",
+    "PosixMQConnector",
+    "ProtocolError",
+    "QueueLimitReached",
+    "RemoteProtocolError",
+    "ReqError",
+    "RequestTimeout",
+    "RespError",
+    "RmqConnector",
+    "RmqInboxConnector",
+    "RouteClient",
+    "RouteOverrideError",
+    "RouteServer",
+    "RouteTable",
     "Serializer",
+    "SerializerError",
+    "SimpleClient",
+    "SimpleServer",
+    "StdioConnector",
+    "SysVConnector",
+    "TcpConnector",
+    "UnknownError",
+    "VersionMismatch",
+    "connector_from",
     "exceptions",
+    "threaded_handler",
 ]
-__all__ += connectors.__all__
-__all__ += entities.__all__
-__all__ += exceptions.__all__
 
 __version__ = "0.1.0"
 

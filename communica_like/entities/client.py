@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 from ..abc import Connector
 from ..exceptions import ConnectTimeout
@@ -41,9 +41,8 @@ class Client(Entity):
         if not 0 < len(self._client_id.encode()) <= 255:
             raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
         self._backoff = backoff or Backoff()
-        if handshake_timeout is None:
-            handshake_timeout = connector.handshake_timeout
-        self._handshake_timeout = handshake_timeout
+        usual = connector.handshake_timeout
+        self._handshake_timeout = usual if handshake_timeout is None else handshake_timeout
         self._backend: ClientBackend | None = None
         self._channel: Channel | None = None
 
@@ -119,6 +118,9 @@ class Client(Entity):
         reason = backend.last_error or "the first attempt was not over"
         text = f"no connection to {whereabouts(self.connector)}{within}: {reason}"
         raise ConnectTimeout(text) from backend.last_error
+
+    def _refuse_call(self) -> NoReturn:
+        raise self._not_running()
 
     async def _drain(self) -> None:
         backend, keeper = self._backend, self._keeper

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Final, Literal, NoReturn, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from ..abc import Connector
 from ..exceptions import Closed
@@ -211,10 +211,10 @@ class Entity(ABC):
             self._failure = error
             self.stop()
 
-    def _refuse_call(self) -> NoReturn:
+    def _not_running(self) -> Closed:
         if self.state == "new":
-            raise Closed(f"{self!r} is not started: use 'async with', or await its init()")
-        raise Closed(f"{self!r} is closed")
+            return Closed(f"{self!r} is not started: use 'async with', or await its init()")
+        return Closed(f"{self!r} is closed")
 
     async def _close(self, timeout: float) -> None:
         backend, pool = self._backend, self._pool

@@ -105,7 +105,7 @@ class Server(Entity):
             timeout = self.default_timeout
         backend = self._backend
         if backend is None or self._closing is not None:
-            self._refuse_call()
+            raise self._not_running()
         if backend.clients is None:
             raise FeatureNotAvailable(
                 f"a server has no clients to call at {self.connector.dump_state()}: "

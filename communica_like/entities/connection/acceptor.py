@@ -7,7 +7,7 @@ import logging
 import secrets
 from typing import Final
 
-from ...abc import Connector, Link, LinkReceiver, Listener
+from ...abc import Connector, Link, LinkReceiver, Listener, PeerIdentity
 from ...session import ServerHandshake
 from ...wire.greetings import CLIENT_ID_IN_USE, OTHER, REPLACED, Hello, Reason
 from ...wire.limits import Limits
@@ -121,7 +121,8 @@ class Acceptor(ServerBackend):
         elif self.clients.closing is not None:
             self._reject(receiver, Reason(OTHER, "the server is closing"))
         elif known is not None and known.live and self._duplicates == "refuse":
-            text = f"client id {hello.client_id!r} is in use by a live client at {_whereabouts(known)}"
+            where = _whereabouts(known.dispatcher.peer)
+            text = f"client id {hello.client_id!r} is in use by a live client at {where}"
             self._reject(receiver, Reason(CLIENT_ID_IN_USE, text))
         else:
             if known is not None:
@@ -161,8 +162,6 @@ class Acceptor(ServerBackend):
         receiver.link.close()
 
 
-def _whereabouts(driver: SessionDriver) -> str:
-    if driver.identity is None:
-        return "?"
-    process = f" (process {driver.identity.pid})" if driver.identity.pid is not None else ""
-    return f"{driver.identity.address}{process}"
+def _whereabouts(peer: PeerIdentity | None) -> str:
+    assert peer is not None  # a live client has one
+    return peer.address if peer.pid is None else f"{peer.address} (process {peer.pid})"

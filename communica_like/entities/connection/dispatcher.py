@@ -32,7 +32,7 @@ class Dispatcher(HandlerRunner[tuple[int, Cost]]):
         on_response: called when a handler that had suspended has ended.
 
     Attributes:
-        peer: the other end of the link.
+        peer: the other end of the last link.
         backlog: messages that wait until there is room for more responses.
     """
 

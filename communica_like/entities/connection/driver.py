@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ...abc import Link, PeerIdentity
+from ...abc import Link
 from ...aio.timer import NEVER, DeadlineTimer, clock_of
 from ...exceptions import PeerGone, RequestTimeout
 from ...session import Event, Session
@@ -42,7 +42,6 @@ class SessionDriver:
     Attributes:
         calls: this side's calls.
         dispatcher: runs the handlers.
-        identity: the other end of the last link.
         last_end: why the last session ended, as text.
         last_loss: why the last link was given up, as text.
     """
@@ -60,7 +59,6 @@ class SessionDriver:
         self.flush = self._writer.flush
         self.calls = SessionCalls(self.session, self._writer, keep, self._arm)
         self.dispatcher = Dispatcher(self.session, handlers, client_id, self.flush, self._on_response)
-        self.identity: PeerIdentity | None = None
         self.last_end = self.last_loss = ""
         self._keep = keep
         self._on_link_lost = on_link_lost
@@ -292,5 +290,5 @@ class SessionDriver:
 
     def _use(self, link: Link) -> None:
         self._writer.link = link
-        self.identity = self.dispatcher.peer = link.peer
+        self.dispatcher.peer = link.peer
         link.receiver = self

@@ -69,7 +69,6 @@ class InboxCalls(Channel):
     async def throw(
         self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
     ) -> None:
-        """Send a throw, and wait until the broker has it."""
         deadline = deadline_after(timeout, self._loop.time())
         late = "the broker did not confirm it in time; it may have it"
         try:
