@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, Final, Self
 
 from ..abc import Connector
+from ..arguments import check_kind, check_seconds
 from ..exceptions import ConnectTimeout
 from ..wire.limits import Limits
 from .backends import Channel, ClientBackend, whereabouts
@@ -48,7 +49,9 @@ class Client(Entity):
         self._client_id = client_id if client_id is not None else secrets.token_hex(16)
         if not 0 < len(self._client_id.encode()) <= 255:
             raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
+        check_kind(backoff, Backoff | None, "backoff is a Backoff or None", "backoff=Backoff(maximum=1.0)")
         self._backoff = backoff or Backoff()
+        check_seconds("handshake_timeout", handshake_timeout, optional=True)
         if handshake_timeout is None:
             handshake_timeout = connector.handshake_timeout
         self._handshake_timeout = handshake_timeout
@@ -136,8 +139,7 @@ class Client(Entity):
         """Return what sends a request and waits for the body of its response."""
         if self._channel is None:
             raise self._not_running()
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         return self._channel.request(route, body, timeout, idempotent, key)
 
     def _throw(
@@ -146,8 +148,7 @@ class Client(Entity):
         """Send a throw; return None if that is done, else what completes it."""
         if self._channel is None:
             raise self._not_running()
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         return self._channel.throw(route, body, timeout, key)
 
     # -- closing

@@ -7,6 +7,7 @@ import logging
 from typing import Self
 
 from ..abc import Connector
+from ..arguments import check_seconds
 from ..exceptions import ConnectTimeout, FeatureNotAvailable
 from ..wire.limits import Limits
 from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend, whereabouts
@@ -37,6 +38,7 @@ class Server(Entity):
         )
         if duplicate_clients not in ("refuse", "replace"):
             raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
+        check_seconds("handshake_timeout", handshake_timeout)
         self._duplicates = duplicate_clients
         self._handshake_timeout = handshake_timeout
         self._backend: ServerBackend | None = None
@@ -110,8 +112,7 @@ class Server(Entity):
         self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout, idempotent: bool
     ) -> bytes:
         """Send a request to a client and return the body of its response."""
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         clients = self._clients_to_call()
         channel = clients.find(client_id)
         if channel is None:
@@ -122,8 +123,7 @@ class Server(Entity):
         self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout
     ) -> None:
         """Send a throw to a client."""
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         clients = self._clients_to_call()
         channel = clients.find(client_id)
         if channel is None:
