@@ -127,9 +127,10 @@ class Queue(PickledQueue[_Messages]):
         try:
             data = self._dump(item, pickle_protocol)
             try:
-                self._core.put_nowait(data, message_type=msg_type)
+                return self._core.put_nowait(data, message_type=msg_type)
             except queue.Full:
-                self._put(timeout if block else 0, self._to_put, data, message_type=msg_type)
+                pass  # Ctrl-C during the wait must not be shown as an error of this one's handling
+            self._put(timeout if block else 0, self._to_put, data, message_type=msg_type)
         except TRANSLATED as exc:
             raise self._error(exc) from exc
 
