@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from functools import partial
 from math import nan
 from typing import Any
 
@@ -12,15 +14,22 @@ import pytest
 import communica_like
 from communica_like import (
     Closed,
+    LocalConnector,
     MemoryConnector,
+    ReqError,
+    RespError,
+    RmqInboxConnector,
     RouteClient,
     RouteTable,
     SimpleClient,
     SimpleServer,
+    TcpConnector,
     blocking,
+    connector_from,
 )
 from communica_like.arguments import check_seconds
-from communica_like.logging import BlockingLogServer
+from communica_like.logging import BlockingLogServer, ThrowHandler
+from communica_like.queues import PipeQueue, PosixMQ, SysVMQ
 
 ENTITIES = ["SimpleServer", "SimpleClient", "RouteServer", "RouteClient"]
 
@@ -39,7 +48,7 @@ def test_wrong_options_of_entities(module: Any, name: str) -> None:
     where = MemoryConnector()
     for option in ("default_timeout", "drain_timeout", "handshake_timeout"):
         for value, error in (("5", TypeError), (-5, ValueError), (nan, ValueError)):
-            refused(error, f"{option}=5.0", lambda: kind(where, **{option: value}))  # noqa: B023
+            refused(error, f"{option}=5.0", partial(kind, where, **{option: value}))
     refused(TypeError, "a number of seconds, not None", lambda: kind(where, drain_timeout=None))
     refused(TypeError, "limits is a Limits or None, not 5: limits=", lambda: kind(where, limits=5))
     if name.endswith("Client"):
@@ -87,3 +96,47 @@ def test_blocking_classes_speak_of_themselves() -> None:
     refused(Closed, "new>> is not started: use 'with', or call its init()", lambda: client.request(5))
     wrong: Any = "log"
     refused(TypeError, "BlockingLogServer(LocalConnector('log'), ...)", lambda: BlockingLogServer(wrong))
+
+
+def test_what_is_no_url() -> None:
+    make: Any = connector_from
+    for given in (MemoryConnector("x"), None):
+        refused(TypeError, f"URL is a str, not {given!r}: connector_from('local", partial(make, given))
+    for call in (make, ThrowHandler):
+        refused(ValueError, "; the URL of a name is 'local://adder'; known are", partial(call, "adder"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the path of a named pipe may be longer")
+def test_names_of_local_connectors() -> None:
+    make: Any = LocalConnector
+    refused(ValueError, ": a URL goes to connector_from('local://x')", lambda: make("local://x"))
+    for given in (5, LocalConnector("x")):
+        refused(TypeError, f"a path, not {given!r}: LocalConnector('name')", partial(make, given))
+    with pytest.raises(ValueError, match="has 205") as caught:
+        make("/tmp/" + 200 * "x")
+    assert "COMMUNICA_LIKE_DIR" not in str(caught.value)
+
+
+def test_other_connectors() -> None:
+    tcp: Any = TcpConnector
+    refused(TypeError, "not bytes: TcpConnector(host, port, authkey=...)", lambda: tcp("h", 5, b"secret"))
+    refused(ValueError, "not '[::1]': the call is TcpConnector('::1', port)", lambda: tcp("[::1]", 5))
+    url = "amqp+inbox://guest@localhost"
+    refused(ValueError, ": connector_from('amqp+inbox://...') takes it", lambda: RmqInboxConnector(url, "a"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these queues are POSIX")
+def test_names_of_queues() -> None:
+    kinds: list[Any] = [PosixMQ, PipeQueue, SysVMQ, blocking.sysvmq.Queue]
+    posix, pipe, sysv, blocking_sysv = kinds
+    refused(TypeError, "name is a str, not 5: PosixMQ('/name')", lambda: posix(5))
+    refused(TypeError, "path, not 5: PipeQueue('/path/to/pipe')", lambda: pipe(5))
+    refused(TypeError, "key is an int or None, not 'x': SysVMQ(1234)", lambda: sysv("x"))
+    refused(TypeError, "key is an int or None, not 'x': SysVMQ(1234)", lambda: blocking_sysv("x"))
+
+
+def test_codes_of_errors() -> None:
+    code: Any = "404"
+    for kind in (ReqError, RespError):
+        call = f"{kind.__name__}('text', 404)"
+        refused(TypeError, f"a code is an int or None, not '404': {call}", partial(kind, "x", code))

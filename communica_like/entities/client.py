@@ -11,7 +11,7 @@ from ..abc import Connector
 from ..arguments import check_kind, check_seconds
 from ..exceptions import ConnectTimeout
 from ..wire.limits import Limits
-from .backends import Channel, ClientBackend, whereabouts
+from .backends import Channel, ClientBackend, reason_of, whereabouts
 from .backoff import Backoff
 from .entity import Entity, Timeout
 from .factory import client_backend
@@ -85,7 +85,7 @@ class Client(Entity):
             ConnectTimeout: the server was not reached in time; the message says why.
             HandshakeError: the server does not let this client in: wrong authkey
                 (AuthenticationError), wrong version (VersionMismatch), id in use (ClientIdInUse).
-            LinkError: of a connector that makes one attempt only, such as StdioConnector.
+            LinkError: of a connector that makes one attempt only, such as StdioConnector; or a lasting one.
             RuntimeError: the client is already started.
 
         After an exception, or a cancellation, the client is closed; it may be started again.
@@ -127,9 +127,10 @@ class Client(Entity):
             waiting.cancel()
             await asyncio.wait([waiting])
         limit = "" if once else f" within {timeout} s"
-        reason = backend.last_error or "the first attempt was not over"
+        error = backend.last_error
+        reason = reason_of(error, self.connector) if error else "the first attempt was not over"
         text = f"no connection to {whereabouts(self.connector)}{limit}: {reason}"
-        raise ConnectTimeout(text) from backend.last_error
+        raise ConnectTimeout(text) from error
 
     # -- calls: no coroutines here, because each would be paid for by every message
 

@@ -22,6 +22,7 @@ from ...wire.limits import Limits
 from ..backends import ClientBackend
 from ..backoff import Backoff
 from ..handling.runner import HandlerSet
+from .calls import SessionCalls
 from .driver import SessionDriver
 from .receivers import ClientHandshakeReceiver, ClosingLink, wait_closed
 
@@ -40,6 +41,8 @@ class Reconnector(ClientBackend):
     Attributes:
         driver: drives the session.
     """
+
+    channel: SessionCalls
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class Reconnector(ClientBackend):
             on_ended=self._on_ended,
         )
         super().__init__(connector, handshake_timeout, client_id, self.driver.calls)
+        self.channel.obstacle = self.obstacle
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
         self._lost = asyncio.Event()

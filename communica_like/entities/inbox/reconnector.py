@@ -39,6 +39,7 @@ class InboxReconnector(ClientBackend):
         handshake_timeout: float,
     ) -> None:
         super().__init__(connector, handshake_timeout, client_id, InboxCalls(client_id, limits, inbox))
+        self.channel.obstacle = self.obstacle
         self._backoff = backoff
         self._time = asyncio.get_running_loop().time
         self.gone_since = self._time()
@@ -69,6 +70,7 @@ class InboxReconnector(ClientBackend):
                 logger.info("client %r is connected to %s", self.client_id, publisher.peer.address)
                 reason = await publisher.lost()
                 self._connected.clear()
+                self.channel.connection_lost()
                 self.gone_since = self._time()
                 logger.warning("client %r has no connection, for now: %s", self.client_id, reason)
                 await publisher.close()
