@@ -18,6 +18,7 @@ from communica_like import (
     MemoryConnector,
     ReqError,
     RespError,
+    RmqConnector,
     RmqInboxConnector,
     RouteClient,
     RouteTable,
@@ -123,6 +124,13 @@ def test_other_connectors() -> None:
     refused(ValueError, "not '[::1]': the call is TcpConnector('::1', port)", lambda: tcp("[::1]", 5))
     url = "amqp+inbox://guest@localhost"
     refused(ValueError, ": connector_from('amqp+inbox://...') takes it", lambda: RmqInboxConnector(url, "a"))
+
+
+def test_the_default_password_is_the_same_as_none() -> None:
+    for kind in (RmqConnector, RmqInboxConnector):
+        given = kind("amqp://guest:guest@localhost", "a")
+        assert connector_from(given.dump_state()) == given == kind("amqp://guest@localhost", "a")
+        assert kind("amqp://guest:other@localhost", "a") != given
 
 
 @pytest.mark.skipif(os.name == "nt", reason="these queues are POSIX")
