@@ -1,4 +1,4 @@
-"""A plain script, without an event loop of its own, calls a server; its threads share one client."""
+"""Call a server from a script without an event loop. Its threads share one client."""
 
 import asyncio
 import os

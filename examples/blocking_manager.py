@@ -1,4 +1,4 @@
-"""Queues in a manager, without an event loop: this process holds them, others work on what is in them."""
+"""Queues in a manager, without an event loop: this process holds them, and others take jobs from them."""
 
 import queue
 from multiprocessing import get_context
@@ -18,7 +18,7 @@ def work(address: str) -> None:
 
 
 def main() -> None:
-    # multiprocessing tells its children the key of this process, which is AuthKey.AUTO.
+    # AuthKey.AUTO is the key that multiprocessing passes to child processes.
     with QueueManagerServer(Address.AUTO, AuthKey.AUTO) as server:
         jobs, done = server.get_queue("jobs", max_items=3), server.get_queue("done")
         workers = [
@@ -27,15 +27,15 @@ def main() -> None:
         for worker in workers:
             worker.start()
         for number in range(10):
-            jobs.put(number)  # waits while there are three
-        jobs.join()  # until the workers have said task_done() ten times
+            jobs.put(number)  # waits while the queue holds three items
+        jobs.join()  # waits for ten calls of task_done()
         print(f"squares: {sorted(done.get()[1] for _ in range(10))}")
         try:
             jobs.get(timeout=0.05)
         except queue.Empty:
             print("nothing is left to do")
         for worker in workers:
-            worker.terminate()  # in the middle of get(): it takes nothing along
+            worker.terminate()  # a process that is killed in get() loses no item
             worker.join()
         jobs.put("still works")
         print(jobs.get())

@@ -1,4 +1,4 @@
-"""Queues for programs without an event loop: of the kernel, by priority; with types; and a named pipe."""
+"""Queues without an event loop: kernel queues with priorities or message types, and a named pipe."""
 
 import os
 import queue
@@ -32,7 +32,7 @@ def share_jobs() -> None:
 
 
 def choose_by_type() -> None:
-    with sysvmq.Queue(0) as post:  # private; it is removed when it is closed
+    with sysvmq.Queue(0) as post:  # 0: a private queue, removed when it is closed
         post.put("an invoice", msg_type=2)
         post.put("an order", msg_type=1)
         print(f"of type 1: {post.get(msg_type=1)}")

@@ -11,7 +11,7 @@ server = RouteServer(connector)
 @server.routes.handler("delete")
 async def delete(path: str, context: Context) -> str:
     question = f"Really delete {path}?"
-    # This inherits the time that is left of the client's request.
+    # This request inherits the remaining time of the client's request.
     if await server.request("confirm", question, client_id=context.client_id):
         await server.throw("progress", f"{path} is gone", client_id=context.client_id)
         return "deleted"

@@ -1,4 +1,4 @@
-"""Entities over named pipes: the client's throws, and the server calls back through the same pipes."""
+"""A client and a server over named pipes. The server calls the client back through the same pipes."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ async def serve(path: str) -> None:
 
     @server.routes.handler("sum")
     async def add_up(_: None) -> str:
-        factor = await server.request("factor", None)  # of the client, which waits for our answer
+        factor = await server.request("factor", None)  # calls the client, which awaits this answer
         return f"{factor} x {len(seen)} numbers = {factor * sum(seen)}"
 
     await server.run()

@@ -1,4 +1,4 @@
-"""Two processes that meet at a multiprocessing manager. No key is in the code, and nobody else gets in."""
+"""Two processes connect through a multiprocessing manager. Only this user's processes know the key."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from communica_like import ManagerConnector, SimpleClient, SimpleServer
 
 
 def connector_of(pid: int) -> ManagerConnector:
-    # A name, for a socket in this user's private directory. The server puts a random key beside it.
+    # The name of a socket in this user's private directory. The server stores a random key beside it.
     return ManagerConnector(f"adder-{pid}")
 
 

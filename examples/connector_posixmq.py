@@ -1,4 +1,4 @@
-"""Two entities over POSIX message queues of the kernel, which tells at once when one of them is killed."""
+"""A client and a server over POSIX message queues. The client learns at once that the server was killed."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Two servers and three clients meet at a RabbitMQ broker. Needs one on this machine."""
+"""Two servers and three clients connect through a RabbitMQ broker. Needs a broker on this machine."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ async def ask(pid: int) -> None:
 
 async def main() -> None:
     connector = connector_of(os.getpid())
-    # New clients get one of the servers, in turn. These two share a connection to the broker.
+    # Each new client gets the next server in turn. These two share one connection to the broker.
     async with SimpleServer(connector, sum) as one, SimpleServer(connector, sum) as two:
         children = [
             await asyncio.create_subprocess_exec(sys.executable, __file__, str(os.getpid())) for _ in range(3)

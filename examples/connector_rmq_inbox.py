@@ -1,4 +1,4 @@
-"""Three servers share the work of one inbox, and one is killed. Needs a RabbitMQ broker on this machine."""
+"""Three servers share one inbox, and one of them is killed. Needs a RabbitMQ broker on this machine."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ BROKER = os.environ.get("AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/")
 
 
 def connector_of(pid: int) -> RmqInboxConnector:
-    # Each message takes long, so a server takes one at a time, and the next goes to a server that is free.
+    # Messages take long, so a server takes one at a time. The next one goes to an idle server.
     return RmqInboxConnector(BROKER, f"pictures-{pid}", prefetch=1)
 
 
@@ -22,7 +22,7 @@ async def shrink(picture: str, context: Context) -> list[str | int]:
         print(f"working on {picture}", flush=True)
         await asyncio.sleep(60)
     if context.redelivered:
-        # Another server may have begun this message, or even finished it. context.key is the same.
+        # Another server may have started or finished this message. Its context.key was the same.
         print(f"once more, {context.key}: {picture}", flush=True)
     return [f"small {picture}", os.getpid()]
 
@@ -41,19 +41,19 @@ async def says(server: Process) -> str:
 async def main() -> None:
     connector = connector_of(os.getpid())
     async with SimpleClient(connector) as client:
-        # No server is up yet. When throw() returns, the broker has the message on its disk.
+        # No server is up yet. When throw() returns, the broker has stored the message on disk.
         await client.throw("an early one", key="order 1")
         print("the broker has it")
         huge = asyncio.create_task(client.request("a huge one", timeout=30, key="order 2"))
         first = await start_server()
         print("the first server is", await says(first))
         others = [await start_server(), await start_server()]
-        first.kill()  # while it works on the huge one
+        first.kill()  # while it handles the huge one
         answer, helper = await huge
         print("answer:", answer)
         helpers = {helper}
         while len(helpers) < 2:
-            # 100 at a time: each of the two servers takes the next one when it is free.
+            # Send 100 at a time. Each of the two servers takes the next one when it is idle.
             requests = [client.request(f"picture {n}", timeout=30) for n in range(100)]
             helpers |= {helper for _, helper in await asyncio.gather(*requests)}
         print("servers that shared the rest:", len(helpers))
@@ -66,7 +66,7 @@ async def main() -> None:
 
 
 async def remove(connector: RmqInboxConnector) -> None:
-    """Remove the inbox from the broker, where it would wait for the next servers."""
+    """Delete the inbox's queues and exchange, which are durable."""
     broker = await aiormq.connect(BROKER)
     channel = await broker.channel()
     await channel.queue_delete(f"communica_like.shared.{connector.address}")

@@ -1,4 +1,4 @@
-"""A parent and a child that talk over the child's stdin and stdout: no address, no port, no file."""
+"""A parent and a child talk over the child's stdin and stdout, without an address, port or file."""
 
 import asyncio
 import os
@@ -9,12 +9,12 @@ from communica_like import ConnectionLost, SimpleClient, SimpleServer, StdioConn
 
 
 def count_words(text: str) -> int:
-    # All of this goes to stderr, and does not get between the messages.
+    # This output goes to stderr, so it does not mix with the messages.
     print("counting")
     subprocess.run(["echo", "a program that a handler runs"], check=True)
     if not text:
         print("there is nothing to count")
-        os._exit(3)  # as a crash would end it
+        os._exit(3)  # simulate a crash
     return len(text.split())
 
 

@@ -1,4 +1,4 @@
-"""A server and three clients over System V message queues of the kernel, and what a killed server leaves."""
+"""A server and three clients over System V message queues. reap() cleans up after a killed server."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ async def main() -> None:
     print("exit codes:", [await client.wait() for client in clients])
     server.kill()
     await server.wait()
-    # The next server at this address would do that by itself.
+    # The next server at this address would do this automatically.
     reap()
     try:
         SysVMQ(key, create=False)

@@ -1,7 +1,7 @@
-"""A tour of communica_like. It starts a server process and a client process, and checks what it shows.
+"""Take a tour of communica_like with a server process and a client process, and check each result.
 
-The process that you start only looks after the other two: when the server dies, it starts another one.
-The client tells the story. The exit code is 0 only if everything was as promised.
+The process that you start supervises the other two. When the server dies, it starts another one.
+The client prints the story. The exit code is 0 only if every promise was kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # from a clone it runs without being installed
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # run from a clone without installing
 
 from communica_like import (
     ConnectionLost,
@@ -43,7 +43,7 @@ DOWN = 0.7  # seconds until a dead server is replaced
 
 
 class Raw(Serializer):
-    """Bytes as they are."""
+    """A serializer that passes bytes through unchanged."""
 
     def dump(self, obj: Any) -> bytes:
         return bytes(obj)
@@ -56,7 +56,7 @@ class Raw(Serializer):
 
 
 async def serve(name: str) -> None:
-    """The server process. It serves the same routes locally and over TCP."""
+    """Run the server process, with the same routes on a local socket and on TCP."""
     local = RouteServer(LocalConnector(name))
     tcp = RouteServer(TcpConnector("127.0.0.1", 0, authkey=name.encode()))
     log: list[int] = []
@@ -94,7 +94,7 @@ async def serve(name: str) -> None:
         raise RuntimeError("it is no number from 1 to 100")
 
     def take_log(_: None) -> list[int]:
-        """How many numbers came, and how many of them in their place; then forget them."""
+        """Return how many numbers arrived and how many of them in order, then clear the log."""
         first = log[0] if log else 0
         result = [len(log), sum(number == first + place for place, number in enumerate(log))]
         log.clear()
@@ -122,7 +122,7 @@ def len_of(data: bytes) -> bytes:
 
 
 class Story:
-    """Prints, and remembers what was not as promised."""
+    """A printer of checks that collects the failed ones."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
@@ -150,7 +150,7 @@ class Story:
 
 
 async def tell(name: str) -> int:
-    """The client process."""
+    """Run the client process. Return the exit code."""
     story = Story()
     client = RouteClient(LocalConnector(name), client_id="storyteller")
     secret = 1 + int.from_bytes(os.urandom(1), "big") % 100
@@ -223,7 +223,7 @@ async def time_limits(story: Story, client: RouteClient) -> None:
 
 
 async def lists(client: RouteClient, route: str, count: int) -> list[str]:
-    """Ask for a list until it is so long, or as long as it takes that nobody believes in it any more."""
+    """Request a list until it has *count* items, at most 1000 times."""
     found: list[str] = []
     for _ in range(1000):
         found = await client.request(route, None)
@@ -238,7 +238,7 @@ async def throws(story: Story, client: RouteClient) -> None:
     began = time.perf_counter()
     for number in range(THROWS):
         await client.throw("log", number)
-    # A request is not handled before the throws made earlier.
+    # This request is handled after the throws that were sent before it.
     result = await client.request("take_log", None)
     took = time.perf_counter() - began
     story.check(
@@ -269,7 +269,7 @@ async def cut_cable(story: Story, client: RouteClient, name: str) -> None:
     story.say("The same routes over TCP, through a cable that is cut again and again.")
     server = connector_from(await client.request("tcp address", None))
     assert isinstance(server, TcpConnector)
-    # Each connection through it breaks after a random number of bytes, in the middle of a message or not.
+    # The proxy cuts each connection after a random number of bytes, often inside a message.
     async with CuttingProxy((server.host, server.port), cut_after=(10_000, 60_000)) as cable:
         assert not isinstance(cable.address, str)
         connector = TcpConnector(cable.address[0], cable.address[1], authkey=name.encode())
@@ -322,11 +322,11 @@ async def outcome_of(awaitable: Awaitable[Any]) -> Any:
         return exc
 
 
-# -------------------------------------------------------------------------------------------- the stage
+# --------------------------------------------------------------------------------------- the supervisor
 
 
-async def look_after_both(name: str) -> int:
-    """Start server and client; start another server when one dies. Return the exit code."""
+async def supervise(name: str) -> int:
+    """Start server and client, and replace a server that dies. Return the exit code."""
     me = functools.partial(asyncio.create_subprocess_exec, sys.executable, __file__)
     began = time.perf_counter()
     server = await me("server", name)
@@ -368,7 +368,7 @@ async def look_after_both(name: str) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    # What the library logs, such as the bug that is provoked below, would be in the story's way.
+    # Hide the library's log records, such as the one about the provoked bug.
     logging.getLogger("communica_like").addHandler(logging.NullHandler())
     if arguments[:1] == ["server"]:
         asyncio.run(serve(arguments[1]))
@@ -377,7 +377,7 @@ def main(arguments: list[str]) -> int:
         if arguments[:1] == ["client"]:
             return asyncio.run(tell(arguments[1]))
         print("communica_like: two processes, one socket, no broker")
-        return asyncio.run(look_after_both(f"demo-{os.getpid()}"))
+        return asyncio.run(supervise(f"demo-{os.getpid()}"))
     except KeyboardInterrupt:
         return 130
 

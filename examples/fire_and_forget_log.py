@@ -1,4 +1,4 @@
-"""Several processes log to one. A throw costs them no round trip, and none is lost when they close."""
+"""Several processes log to one with throws, which take no round trip. close() delivers all of them."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ lines: Counter[str] = Counter()
 
 
 def write(record: dict[str, Any]) -> None:
-    """The collector's handler. Throws of one client are handled in the order in which they were made."""
+    """Count the line. Throws of one client are handled in the order of the calls."""
     if record["text"] != f"line {lines[record['worker']]}":
         raise ValueError(f"out of order: {record}")
     lines[record["worker"]] += 1
@@ -26,7 +26,7 @@ async def work(url: str, name: str) -> None:
     async with SimpleClient(connector_from(url), client_id=name) as client:
         for number in range(LINES):
             await client.throw({"worker": name, "text": f"line {number}"})
-    # Here, at the end of the block, everything has been delivered.
+    # Leaving the block delivers everything first.
 
 
 async def collect() -> None:
@@ -43,5 +43,5 @@ async def collect() -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig()  # a throw has nobody to raise at: what fails in its handler is logged
+    logging.basicConfig()  # errors in a throw's handler are logged on this side
     asyncio.run(work(sys.argv[1], sys.argv[2]) if len(sys.argv) > 1 else collect())

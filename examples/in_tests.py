@@ -1,4 +1,4 @@
-"""How to test your own code: both sides in one event loop, with no files, ports or processes."""
+"""Test your own code with both sides in one event loop, without files, ports or processes."""
 
 import unittest
 
@@ -6,7 +6,7 @@ from communica_like import MemoryConnector, RespError, RouteClient, RouteServer
 
 
 async def price_with_tax(client: RouteClient, item: str) -> float:
-    """The code to be tested: a user of some service."""
+    """Return the price with tax, or 0 if the service fails. This is the code under test."""
     try:
         net: float = await client.request("price", item, timeout=1)
     except RespError:
@@ -16,7 +16,7 @@ async def price_with_tax(client: RouteClient, item: str) -> float:
 
 class PriceTest(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self) -> None:
-        connector = MemoryConnector()  # each has a name of its own, so that tests do not meet
+        connector = MemoryConnector()  # each one has a unique name, so tests stay separate
         self.service = RouteServer(connector)
         await self.service.init()
         self.addAsyncCleanup(self.service.close)

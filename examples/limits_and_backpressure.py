@@ -13,7 +13,7 @@ most_in_hand = 0
 
 
 async def slow(data: str) -> int:
-    """Takes 10 ms. A message is in hand from its handler's start to its end."""
+    """Handle a message in 10 ms, and count how many are being handled at once."""
     global in_hand, most_in_hand
     in_hand += 1
     most_in_hand = max(most_in_hand, in_hand)
@@ -24,8 +24,8 @@ async def slow(data: str) -> int:
 
 async def main() -> None:
     connector = MemoryConnector()
-    # The server holds at most 256 KiB of messages that it has not handled yet: what it grants, the client
-    # may send. The client keeps at most 64 KiB or so that it may not send yet.
+    # The server accepts at most 256 KiB of messages that are not handled yet (flow control).
+    # The client queues about 64 KiB more. Then throw() waits.
     server_limits = Limits(window=256 * KIB, max_message=100 * KIB)
     client_limits = Limits(outbox=64 * KIB)
     async with (
@@ -44,7 +44,7 @@ async def main() -> None:
             await client.request("x" * 200 * KIB)
         except MessageTooBig as error:
             print("too big:", error)
-        # The connection is unharmed.
+        # The connection still works.
         print("fits:", await client.request("x" * 90 * KIB))
 
 

@@ -1,4 +1,4 @@
-"""A script gives lines to another program, and a function is called with each line that comes back."""
+"""Send lines to another program, and call a function with each line that comes back."""
 
 import sys
 from queue import SimpleQueue

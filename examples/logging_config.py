@@ -1,4 +1,4 @@
-"""Worker processes log to one place: a handler in their dictConfig throws to their parent's LogServer."""
+"""Worker processes log to one place. Their dictConfig sends records to the parent's LogServer."""
 
 import logging
 import logging.config
@@ -30,7 +30,7 @@ def work(url: str, name: str) -> None:
     logger = logging.getLogger(name)
     for number in range(3):
         logger.info("step %d", number, extra={"order": 17})
-    # Nothing to flush or to close: that is done at exit.
+    # Pending records are delivered at exit.
 
 
 def main() -> None:

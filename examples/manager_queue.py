@@ -1,4 +1,4 @@
-"""A queue in a multiprocessing manager: this process holds it, others work on what is in it."""
+"""A queue in a multiprocessing manager: this process holds it, and others take jobs from it."""
 
 import asyncio
 import sys
@@ -22,7 +22,7 @@ async def main() -> None:
     async with QueueHost() as host:  # a private socket, and a random key
         address, key = str(host.address), host.authkey.hex()
         workers = [
-            # The key goes by stdin: everybody can read the arguments of a process.
+            # Pass the key through stdin: other users can read a process's arguments.
             await asyncio.create_subprocess_exec(
                 sys.executable, __file__, address, stdin=asyncio.subprocess.PIPE
             )
@@ -36,7 +36,7 @@ async def main() -> None:
                 assert worker.stdin is not None
                 worker.stdin.write(f"{key}\n".encode())
             for number in range(10):
-                await jobs.put(number)  # waits while there are three
+                await jobs.put(number)  # waits while the queue holds three items
             squares = dict([await done.get() for _ in range(10)])
             for _ in workers:
                 await jobs.put(STOP)

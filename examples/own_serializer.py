@@ -1,4 +1,4 @@
-"""A serializer is a class with two methods. This one compresses; it could as well speak MessagePack."""
+"""Write your own serializer, a class with two methods. This one compresses JSON."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A parent starts child processes and gives each of them the way back to itself."""
+"""A parent starts child processes and passes each one a URL to connect back."""
 
 import asyncio
 import os
@@ -11,13 +11,13 @@ CHILDREN = 3
 
 
 async def child(url: str, name: str) -> None:
-    # The URL came as an argument, where every user of the machine may read it; the key did not.
+    # Other users can read a process's arguments, so the key comes in an environment variable.
     connector = connector_from(url, authkey=bytes.fromhex(os.environ["DEMO_AUTHKEY"]))
     client = RouteClient(connector, client_id=name)
     done = asyncio.Event()
 
     @client.routes.handler("factor")
-    @threaded_handler  # it computes; meanwhile the event loop is free
+    @threaded_handler  # computes in a thread, so the event loop stays free
     def factor(number: int) -> list[int]:
         return [n for n in range(2, number) if number % n == 0]
 

@@ -1,4 +1,4 @@
-"""Lines in a named pipe: another program, here a shell's echo, puts items without knowing of any library."""
+"""Read lines from a named pipe. A shell's echo puts items, too, without this library."""
 
 import asyncio
 import os

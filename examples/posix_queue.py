@@ -1,4 +1,4 @@
-"""A queue of the kernel: jobs by priority, which several processes share. No server, no connection."""
+"""Share jobs among processes by priority through a kernel queue, without a server."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ async def work(name: str) -> None:
 async def main() -> None:
     async with PosixMQ(f"/jobs-{os.getpid()}") as jobs:
         try:
-            await put_jobs(jobs)  # nobody is there yet; the kernel keeps them
+            await put_jobs(jobs)  # no worker runs yet; the kernel keeps the jobs
             workers = [
                 await asyncio.create_subprocess_exec(sys.executable, __file__, jobs.name)
                 for _ in range(WORKERS)

@@ -1,4 +1,4 @@
-"""Talk to another program in lines: bc, or here a small calculator in Python, that knows of no library."""
+"""Exchange lines with another program, such as bc. Here it is a small calculator in Python."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ async def main() -> None:
         await calculator.put("one+two")
         try:
             await calculator.get()
-        except ConnectionLost:  # whose message has the same, and the exit code
+        except ConnectionLost:  # its message has the exit code and this line, too
             print("it broke:", calculator.stderr_tail.decode().splitlines()[-1])
 
 

@@ -1,4 +1,4 @@
-"""Handlers by name. Here server and client share a process; another connector would part them."""
+"""Register handlers by name. With another connector, server and client can be two processes."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Asks simple_server.py to add, without an event loop. It waits until the server is there."""
+"""Ask simple_server.py to add, without an event loop. Waits until the server is up."""
 
 from communica_like import LocalConnector
 from communica_like.blocking import SimpleClient

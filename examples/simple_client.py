@@ -1,4 +1,4 @@
-"""Asks simple_server.py to add. It waits until the server is there."""
+"""Ask simple_server.py to add. Waits until the server is up."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A server that adds. Start it, then simple_client.py in another terminal; Ctrl-C stops it."""
+"""Serve additions. Start this, then simple_client.py in another terminal. Ctrl-C stops it."""
 
 import asyncio
 

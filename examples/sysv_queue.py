@@ -1,4 +1,4 @@
-"""A System V queue: each reader takes the items of its type, and may give up waiting at any time."""
+"""Read items by type from a System V queue. Each reader may stop waiting at any time."""
 
 import asyncio
 import queue
@@ -18,7 +18,7 @@ async def read(post: SysVMQ, message_type: int, name: str) -> None:
 
 
 async def main() -> None:
-    async with SysVMQ() as post:  # a new one; others would open it by post.key
+    async with SysVMQ() as post:  # a new queue; other processes open it by post.key
         try:
             await post.put("an apple", message_type=ORDERS)
             await post.put(("for an apple", 0.5), message_type=INVOICES)

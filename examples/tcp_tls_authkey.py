@@ -1,6 +1,6 @@
-"""A TCP server that lets in only who knows a key, without TLS and with it.
+"""Protect a TCP server with a shared key, first without TLS and then with it.
 
-It needs the program openssl to make a certificate; without that it does the first part only.
+The part with TLS needs the program openssl to make a certificate. Without openssl it is skipped.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from communica_like.exceptions import AuthenticationError, InsecureAddress
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a certificate for localhost that nobody but this program trusts."""
+    """Make a self-signed certificate for localhost. Return its path and the key's."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     new_certificate = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
     names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
@@ -26,7 +26,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 async def talk(server_tls: ssl.SSLContext | None, client_tls: ssl.SSLContext | None) -> None:
-    authkey = secrets.token_bytes(32)  # both sides read it from the same place: a file, a variable
+    authkey = secrets.token_bytes(32)  # in real programs, both sides read it from a file or a variable
     # Port 0: the system chooses a free one.
     connector = TcpConnector("localhost", 0, ssl=server_tls, authkey=authkey)
     async with SimpleServer(connector, str.upper) as server:

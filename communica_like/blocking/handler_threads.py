@@ -141,7 +141,7 @@ class WorkerRoutes(RouteTable):
 
     def __init__(self, table: RouteTable, workers: Workers) -> None:
         super().__init__(table.name, serializer=table.serializer)
-        self._handlers = table.handlers
+        self.handlers = table.handlers
         self._workers = workers
 
     def add_route(

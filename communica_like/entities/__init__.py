@@ -7,11 +7,11 @@ A call passes four rooms:
 - client.py, server.py, on entity.py: start, ``run()``, signals, ``close()``. An entity owns a pool of tasks
   for its handlers, and, from ``init()`` to ``close()``, one backend.
 - backends.py: the face of what they stand on, with two implementations: connection/, sessions over links,
-  and inbox/, a shared inbox at a broker, which has no sessions. ``factory`` chooses by the connector.
+  and inbox/, a shared inbox at a broker, which has no sessions. The connector decides which.
 - handling/: what a handler is, and the one way in which both backends run handlers.
 
-A request goes ``SimpleClient.request`` -> ``Client._request`` -> ``Channel.request`` (a SessionCalls or an
-InboxCalls) -> link or broker. Its message arrives at a dispatcher of the other side, which runs the handler
+A request goes ``SimpleClient.request`` -> ``Channel.request`` (a SessionCalls or an InboxCalls) -> link or
+broker. Its message arrives at a dispatcher of the other side, which runs the handler
 and responds. ``close()`` goes the same way for both: refuse calls, drain, cancel handlers, end, disconnect.
 
 No module here imports a connector, anyio, or knows of a medium. ``connection`` and ``inbox`` do not import

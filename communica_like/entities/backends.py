@@ -1,8 +1,8 @@
 """What clients and servers stand on: an abstract face with two implementations.
 
 A client holds a ClientBackend, a server a ServerBackend, and neither knows which: ``connection`` implements
-both over sessions, ``inbox`` over a shared inbox at a broker. ``factory`` chooses by the connector. A backend
-lives from ``init()`` to ``close()``; a restarted entity gets another.
+both over sessions, ``inbox`` over a shared inbox at a broker. The connector decides. A backend lives from
+``init()`` to ``close()``; a restarted entity gets another.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ..abc import Connector, PeerIdentity
 from ..exceptions import CommunicaError, HandshakeError, LinkError
 from ..wire.greetings import Reason
+from .backoff import Backoff
 
 logger = logging.getLogger("communica_like")
 
@@ -63,12 +64,8 @@ class Channel(ABC):
 
     @abstractmethod
     async def request(
-        self,
-        route: bytes,
-        body: bytes,
-        timeout: float | None = None,
-        idempotent: bool = False,
-        key: str | None = None,
+        self, route: bytes, body: bytes, timeout: float | None = None, idempotent: bool = False,
+        key: str | None = None
     ) -> bytes:
         """Send a request and return the body of its response. See RouteClient.request."""
 
@@ -146,7 +143,8 @@ class ClientBackend(Backend):
 
     Args:
         connector: where the server is.
-        handshake_timeout: seconds for one attempt.
+        backoff: how long to wait between attempts.
+        timeout: seconds for one attempt.
 
     Attributes:
         client_id: the client's id.
@@ -158,10 +156,12 @@ class ClientBackend(Backend):
     channel: Channel
 
     def __init__(
-        self, connector: Connector, handshake_timeout: float, client_id: str, channel: Channel
+        self, connector: Connector, client_id: str, channel: Channel, backoff: Backoff, timeout: float
     ) -> None:
         self._connector = connector
-        self._handshake_timeout = handshake_timeout
+        self._backoff = backoff
+        self._handshake_timeout = timeout
+        self._time = asyncio.get_running_loop().time
         self.client_id = client_id
         self.channel = channel
         self.last_error: CommunicaError | None = None

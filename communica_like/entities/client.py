@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Coroutine
-from typing import Any, Final, Self
+from typing import Final, NoReturn, Self
 
 from ..abc import Connector
 from ..arguments import check_kind, check_seconds
@@ -13,8 +12,10 @@ from ..exceptions import ConnectTimeout
 from ..wire.limits import Limits
 from .backends import Channel, ClientBackend, reason_of, whereabouts
 from .backoff import Backoff
-from .entity import Entity, Timeout
-from .factory import client_backend
+from .connection.reconnector import Reconnector
+from .entity import Entity
+from .handling.runner import HandlerSet
+from .inbox.reconnector import InboxReconnector
 from .routes import RouteTable
 
 _POLL_INTERVAL: Final = 0.25
@@ -27,19 +28,10 @@ class Client(Entity):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        *,
-        client_id: str | None,
-        limits: Limits | None,
-        backoff: Backoff | None,
-        default_timeout: float | None,
-        handshake_timeout: float | None,
-        drain_timeout: float,
+        self, connector: Connector, client_id: str | None, limits: Limits | None, backoff: Backoff | None,
+        default_timeout: float | None, handshake_timeout: float | None, drain_timeout: float,
     ) -> None:
-        super().__init__(
-            connector, limits=limits, default_timeout=default_timeout, drain_timeout=drain_timeout
-        )
+        super().__init__(connector, limits, default_timeout, drain_timeout)
         given: object = client_id
         if not isinstance(given, str | None):
             call = f"{type(self).__name__}(connector, ..., client_id='name')"
@@ -52,9 +44,8 @@ class Client(Entity):
         check_kind(backoff, Backoff | None, "backoff is a Backoff or None", "backoff=Backoff(maximum=1.0)")
         self._backoff = backoff or Backoff()
         check_seconds("handshake_timeout", handshake_timeout, optional=True)
-        if handshake_timeout is None:
-            handshake_timeout = connector.handshake_timeout
-        self._handshake_timeout = handshake_timeout
+        usual = connector.handshake_timeout
+        self._handshake_timeout = usual if handshake_timeout is None else handshake_timeout
         self._backend: ClientBackend | None = None
         self._channel: Channel | None = None
 
@@ -92,11 +83,7 @@ class Client(Entity):
         """
         if timeout is not None and not wait:
             raise TypeError("init(wait=False) returns at once, and takes no timeout")
-        backend = self._begin(
-            lambda handlers: client_backend(
-                self.connector, self._client_id, self.limits, self._backoff, self._handshake_timeout, handlers
-            )
-        )
+        backend = self._begin(self._make_backend)
         self._channel = backend.channel
         keeper = self._keep(backend.run())
         if not wait:
@@ -108,17 +95,21 @@ class Client(Entity):
             raise
         return self
 
+    def _make_backend(self, handlers: HandlerSet) -> ClientBackend:
+        connector, inbox = self.connector, self.connector.inbox()
+        args = self._client_id, self.limits, self._backoff, self._handshake_timeout
+        if inbox is not None:
+            return InboxReconnector(connector, inbox, *args)
+        return Reconnector(connector, *args, handlers)
+
     async def _connect(
         self, backend: ClientBackend, keeper: asyncio.Task[None], timeout: float | None
     ) -> None:
         once = timeout is not None and timeout <= 0
         waiting = asyncio.ensure_future(backend.wait_connected(once))
         try:
-            await asyncio.wait(
-                [waiting, keeper],
-                timeout=None if once else timeout,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            limit = None if once else timeout
+            await asyncio.wait([waiting, keeper], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done() and waiting.result():
                 return
             if keeper.done():
@@ -126,33 +117,14 @@ class Client(Entity):
         finally:
             waiting.cancel()
             await asyncio.wait([waiting])
-        limit = "" if once else f" within {timeout} s"
+        within = "" if once else f" within {timeout} s"
         error = backend.last_error
         reason = reason_of(error, self.connector) if error else "the first attempt was not over"
-        text = f"no connection to {whereabouts(self.connector)}{limit}: {reason}"
+        text = f"no connection to {whereabouts(self.connector)}{within}: {reason}"
         raise ConnectTimeout(text) from error
 
-    # -- calls: no coroutines here, because each would be paid for by every message
-
-    def _request(
-        self, route: bytes, body: bytes, timeout: Timeout, idempotent: bool, key: str | None
-    ) -> Coroutine[Any, Any, bytes]:
-        """Return what sends a request and waits for the body of its response."""
-        if self._channel is None:
-            raise self._not_running()
-        timeout = self._seconds(timeout)
-        return self._channel.request(route, body, timeout, idempotent, key)
-
-    def _throw(
-        self, route: bytes, body: bytes, timeout: Timeout, key: str | None
-    ) -> Coroutine[Any, Any, None] | None:
-        """Send a throw; return None if that is done, else what completes it."""
-        if self._channel is None:
-            raise self._not_running()
-        timeout = self._seconds(timeout)
-        return self._channel.throw(route, body, timeout, key)
-
-    # -- closing
+    def _refuse_call(self) -> NoReturn:
+        raise self._not_running()
 
     async def _drain(self) -> None:
         backend, keeper = self._backend, self._keeper

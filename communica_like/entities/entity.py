@@ -14,11 +14,11 @@ from typing import Any, Final, Literal, Self, TypeVar
 from ..abc import Connector
 from ..arguments import check_kind, check_seconds
 from ..exceptions import Closed
-from ..wire.failure import Failure
 from ..wire.greetings import OTHER, Reason
 from ..wire.limits import Limits
 from .backends import Backend
 from .handling.handlers import Handler
+from .handling.responses import Missing
 from .handling.runner import HandlerSet
 from .handling.tasks import EagerTaskPool
 from .signals import stop_signals
@@ -46,21 +46,17 @@ class Entity(ABC):
         connector: how the two sides find each other.
         limits: bounds in bytes and seconds; see Limits. Where a session ends with its link (see
             ConnectorGuarantees.resumes), only a heartbeat other than the default gives up a silent one.
-        default_timeout: seconds for requests and throws that name no timeout; None: no limit.
-        drain_timeout: seconds that ``close()`` takes at most to deliver what was thrown and to let
-            handlers end.
+        default_timeout, drain_timeout: see SimpleClient.
 
     Raises:
         TypeError, ValueError: an argument is of another kind, or out of range.
     """
 
+    _handlers: Mapping[bytes, Handler]  # by encoded route
+    _missing: Missing
+
     def __init__(
-        self,
-        connector: Connector,
-        *,
-        limits: Limits | None,
-        default_timeout: float | None,
-        drain_timeout: float,
+        self, connector: Connector, limits: Limits | None, default_timeout: float | None, drain_timeout: float
     ) -> None:
         check_connector(connector, type(self).__name__)
         check_kind(limits, Limits | None, "limits is a Limits or None", "limits=Limits(heartbeat=1.0)")
@@ -192,14 +188,6 @@ class Entity(ABC):
     async def _drain(self) -> None:
         """Wait until all is delivered and handled."""
 
-    @abstractmethod
-    def _handlers(self) -> Mapping[bytes, Handler]:
-        """Return the handlers by encoded route."""
-
-    @abstractmethod
-    def _missing(self, route: str) -> Failure:
-        """Return what to tell a requester whose route has no handler; Simple entities' route is ``""``."""
-
     def _begin(self, make_backend: Callable[[HandlerSet], B]) -> B:
         """Begin a new life with a new backend and a new pool of tasks; return the backend.
 
@@ -211,7 +199,7 @@ class Entity(ABC):
         if self._closing is not None and not self._closing.done():
             raise RuntimeError(f"{self!r} is still closing")
         pool = EagerTaskPool()
-        self._backend = backend = make_backend(HandlerSet(self._handlers(), self._missing, pool))
+        self._backend = backend = make_backend(HandlerSet(self._handlers, self._missing, pool))
         self._pool = pool
         self._closing = self._keeper = None
         return backend

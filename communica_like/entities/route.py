@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from ..abc import Connector, Serializer
 from ..serializers import JsonSerializer
-from ..wire.failure import Failure
 from ..wire.limits import Limits
 from .backends import DuplicatePolicy
 from .backoff import Backoff
 from .client import Client
 from .entity import Timeout
-from .handling.handlers import Handler
 from .routes import RouteCalls, RouteTable, Tables, no_such_route
 from .server import Server
 
@@ -48,72 +46,46 @@ class RouteServer(Server):
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(
-            connector,
-            limits=limits,
-            duplicate_clients=duplicate_clients,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, limits, duplicate_clients, default_timeout, handshake_timeout, drain_timeout
         )
         self.routes = RouteTable.joined(route_table, serializer or JsonSerializer(), "Server")
         self._calls = RouteCalls(self.routes)
+        self._handlers = self.routes.handlers
+        self._missing = partial(no_such_route, self.routes, "Server")
 
     async def request(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        client_id: str | None = None,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        client_id: str | None = None, timeout: Timeout = "default", idempotent: bool = False
     ) -> Any:
         """Send a request to a route of a client and return its response.
 
         Args:
-            route: the route's name.
-            data: what the serializer takes.
-            serializer: the route's; by default the one with which the route is registered here, or else
-                the server's. A route always uses one serializer.
-            client_id, timeout, idempotent: as for SimpleServer.request.
+            route, serializer: as for RouteClient.request.
+            data, client_id, timeout, idempotent: as for SimpleServer.request.
 
         Raises:
-            NoSuchRoute: the client has no such route; the message names the nearest ones.
-            TypeError: the route uses another serializer.
-            Exception: the others of SimpleServer.request.
-
-        Cancellation and order are those of SimpleServer.request.
+            NoSuchRoute, TypeError: as RouteClient.request does.
+            Exception: the others of SimpleServer.request, whose other promises hold, too.
         """
         name, codecs = self._calls.find(route, serializer)
-        response = await self._request(name, codecs.dump_request(data), client_id, timeout, idempotent)
-        return codecs.load_answer(response)
+        body = codecs.dump_request(data)
+        channel, timeout = await self._choose(client_id, timeout)
+        return codecs.load_answer(await channel.request(name, body, timeout, idempotent))
 
     async def throw(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        client_id: str | None = None,
-        timeout: Timeout = "default",
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        client_id: str | None = None, timeout: Timeout = "default"
     ) -> None:
         """Send a message to a route of a client without waiting for it to be handled (a notification).
 
-        Args:
-            route, data, serializer, client_id: as for ``request``.
-            timeout: as for SimpleServer.throw.
-
-        Promises and exceptions are those of SimpleServer.throw. A throw to a route that the client does
-        not have is logged there.
+        Arguments are those of ``request``, promises and exceptions those of SimpleServer.throw. A throw to
+        a route that the client does not have is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        await self._throw(name, codecs.dump_request(data), client_id, timeout)
-
-    def _handlers(self) -> Mapping[bytes, Handler]:
-        return self.routes.handlers
-
-    def _missing(self, route: str) -> Failure:
-        return no_such_route(route, self.routes, "Server", "Client")
+        body = codecs.dump_request(data)
+        channel, timeout = await self._choose(client_id, timeout)
+        if (unfinished := channel.throw(name, body, timeout)) is not None:
+            await unfinished
 
 
 class RouteClient(Client):
@@ -147,26 +119,16 @@ class RouteClient(Client):
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(
-            connector,
-            client_id=client_id,
-            limits=limits,
-            backoff=backoff,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, client_id, limits, backoff, default_timeout, handshake_timeout, drain_timeout
         )
         self.routes = RouteTable.joined(route_table, serializer or JsonSerializer(), "Client")
         self._calls = RouteCalls(self.routes)
+        self._handlers = self.routes.handlers
+        self._missing = partial(no_such_route, self.routes, "Client")
 
     async def request(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
-        key: str | None = None,
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        timeout: Timeout = "default", idempotent: bool = False, key: str | None = None
     ) -> Any:
         """Send a request to a route of the server and return its response.
 
@@ -180,38 +142,26 @@ class RouteClient(Client):
         Raises:
             NoSuchRoute: the server has no such route; the message names the nearest ones.
             TypeError: the route uses another serializer.
-            Exception: the others of SimpleClient.request.
-
-        Cancellation and order are those of SimpleClient.request.
+            Exception: the others of SimpleClient.request, whose other promises hold, too.
         """
         name, codecs = self._calls.find(route, serializer)
-        response = await self._request(name, codecs.dump_request(data), timeout, idempotent, key)
-        return codecs.load_answer(response)
+        body = codecs.dump_request(data)
+        channel = self._channel or self._refuse_call()
+        timeout = self._seconds(timeout)
+        return codecs.load_answer(await channel.request(name, body, timeout, idempotent, key))
 
     async def throw(
-        self,
-        route: str,
-        data: Any = None,
-        *,
-        serializer: Serializer | None = None,
-        timeout: Timeout = "default",
-        key: str | None = None,
+        self, route: str, data: Any = None, *, serializer: Serializer | None = None,
+        timeout: Timeout = "default", key: str | None = None
     ) -> None:
         """Send a message to a route of the server without waiting for it to be handled (a notification).
 
-        Args:
-            route, data, serializer: as for ``request``.
-            timeout, key: as for SimpleClient.throw.
-
-        Promises and exceptions are those of SimpleClient.throw. A throw to a route that the server does
-        not have is logged there.
+        Arguments are those of ``request``, promises and exceptions those of SimpleClient.throw. A throw to
+        a route that the server does not have is logged there.
         """
         name, codecs = self._calls.find(route, serializer)
-        if (unfinished := self._throw(name, codecs.dump_request(data), timeout, key)) is not None:
+        body = codecs.dump_request(data)
+        channel = self._channel or self._refuse_call()
+        timeout = self._seconds(timeout)
+        if (unfinished := channel.throw(name, body, timeout, key)) is not None:
             await unfinished
-
-    def _handlers(self) -> Mapping[bytes, Handler]:
-        return self.routes.handlers
-
-    def _missing(self, route: str) -> Failure:
-        return no_such_route(route, self.routes, "Client", "Server")

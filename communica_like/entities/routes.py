@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from ..abc import Serializer
 from ..arguments import check_kind
@@ -21,6 +21,8 @@ _MAX_KNOWN = 10_000  # routes; a program that makes up names must not grow witho
 # Bounds for comparing names, which takes the event loop's time, and for messages.
 _MOST_COMPARED = 200
 _LONGEST_SHOWN = 60
+
+OTHER_SIDE: Final = {"Server": "Client", "Client": "Server"}
 
 
 def encode_route(route: str) -> bytes:
@@ -44,6 +46,9 @@ class RouteTable:
     Args:
         name: for messages.
         serializer: for routes that name none; by default JsonSerializer().
+
+    Attributes:
+        handlers: the table itself, by encoded name. Read only.
     """
 
     def __init__(self, name: str | None = None, *, serializer: Serializer | None = None) -> None:
@@ -51,26 +56,24 @@ class RouteTable:
         self.name = name or "unnamed"
         self.serializer = serializer or JsonSerializer()
         check_serializer(self.serializer)
-        self._handlers: dict[bytes, Handler] = {}
+        self.handlers: dict[bytes, Handler] = {}
 
     def __repr__(self) -> str:
-        return f"<RouteTable {self.name} with {len(self._handlers)} routes>"
+        return f"<RouteTable {self.name} with {len(self.handlers)} routes>"
 
     def __contains__(self, route: object) -> bool:
-        return isinstance(route, str) and route.encode() in self._handlers
+        return isinstance(route, str) and route.encode() in self.handlers
 
     def __iter__(self) -> Iterator[str]:
-        return (route.decode() for route in self._handlers)
+        return (route.decode() for route in self.handlers)
 
     def __len__(self) -> int:
-        return len(self._handlers)
+        return len(self.handlers)
 
     @overload
     def handler(self, function: F, /) -> F: ...
     @overload
-    def handler(
-        self, route: str | None = None, serializer: Serializer | None = None
-    ) -> Callable[[F], F]: ...
+    def handler(self, route: str | None = None, serializer: Serializer | None = None) -> Callable[[F], F]: ...
     def handler(self, route: Any = None, serializer: Serializer | None = None) -> Any:
         """Register the decorated function, which stays as it is. Otherwise like ``add_route``.
 
@@ -107,21 +110,16 @@ class RouteTable:
             TypeError: the route is not text, or the handler takes other arguments.
         """
         name = encode_route(route)
-        if name in self._handlers:
+        if name in self.handlers:
             raise RouteOverrideError(
-                f"route {route!r} is already served by {self._handlers[name].name} in table {self.name!r}"
+                f"route {route!r} is already served by {self.handlers[name].name} in table {self.name!r}"
             )
-        self._handlers[name] = Handler(handler, serializer or self.serializer)
+        self.handlers[name] = Handler(handler, serializer or self.serializer)
 
     def serializer_of(self, route: str) -> Serializer | None:
         """Return the serializer of a registered route, or None."""
-        handler = self._handlers.get(route.encode())
+        handler = self.handlers.get(route.encode())
         return handler.serializer if handler else None
-
-    @property
-    def handlers(self) -> dict[bytes, Handler]:
-        """The table itself, by encoded name. Read only."""
-        return self._handlers
 
     @classmethod
     def joined(cls, tables: Tables, serializer: Serializer, side: str = "Server") -> RouteTable:
@@ -138,13 +136,13 @@ class RouteTable:
         for table in each_table(tables):
             if not isinstance(table, RouteTable):
                 raise TypeError(_no_table(table, side))
-            for route, handler in table._handlers.items():
-                if route in result._handlers:
+            for route, handler in table.handlers.items():
+                if route in result.handlers:
                     raise RouteOverrideError(
                         f"route {route.decode()!r} of table {table.name!r} is already served "
-                        f"by {result._handlers[route].name}"
+                        f"by {result.handlers[route].name}"
                     )
-                result._handlers[route] = handler
+                result.handlers[route] = handler
         return result
 
 
@@ -177,15 +175,15 @@ def _route_of(function: object) -> str:
     return name
 
 
-def no_such_route(route: str, table: RouteTable, side: str, other: str) -> Failure:
+def no_such_route(table: RouteTable, side: str, route: str) -> Failure:
     """Return the failure of a request for a route that is not in *table*. It names the nearest ones.
 
     Args:
-        side, other: ``"Server"`` and ``"Client"``, or the reverse: which side has the table.
+        side: ``"Server"`` or ``"Client"``: which side has the table.
     """
     if not route:
-        text = f"the other side is a Route{side}, and the call names no route: call it with a Route{other}"
-        return Failure(NO_ROUTE, text, 404)
+        text = f"the other side is a Route{side}, and the call names no route: call it with a Route"
+        return Failure(NO_ROUTE, text + OTHER_SIDE[side], 404)
     text = f"the other side has no route {shorten(route)}"
     names = _nearest(route, tuple(islice(table, _MOST_COMPARED)))
     if names:

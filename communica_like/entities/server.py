@@ -10,9 +10,11 @@ from ..abc import Connector
 from ..arguments import check_seconds
 from ..exceptions import ConnectTimeout, FeatureNotAvailable
 from ..wire.limits import Limits
-from .backends import ClientInfo, Clients, DuplicatePolicy, ServerBackend, whereabouts
+from .backends import Channel, ClientInfo, DuplicatePolicy, ServerBackend, whereabouts
+from .connection.acceptor import Acceptor
 from .entity import Entity, Timeout
-from .factory import server_backend
+from .handling.runner import HandlerSet
+from .inbox.acceptor import InboxAcceptor
 
 logger = logging.getLogger("communica_like")
 
@@ -24,18 +26,10 @@ class Server(Entity):
     """
 
     def __init__(
-        self,
-        connector: Connector,
-        *,
-        limits: Limits | None,
-        duplicate_clients: DuplicatePolicy,
-        default_timeout: float | None,
-        handshake_timeout: float,
-        drain_timeout: float,
+        self, connector: Connector, limits: Limits | None, duplicate_clients: DuplicatePolicy,
+        default_timeout: float | None, handshake_timeout: float, drain_timeout: float,
     ) -> None:
-        super().__init__(
-            connector, limits=limits, default_timeout=default_timeout, drain_timeout=drain_timeout
-        )
+        super().__init__(connector, limits, default_timeout, drain_timeout)
         if duplicate_clients not in ("refuse", "replace"):
             raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
         check_seconds("handshake_timeout", handshake_timeout)
@@ -46,8 +40,7 @@ class Server(Entity):
     @property
     def address(self) -> str:
         """The URL that clients connect to; ``connector_from`` makes a connector of it."""
-        address = self._backend.address if self._backend is not None else None
-        return address if address is not None else self.connector.dump_state()
+        return (self._backend and self._backend.address) or self.connector.dump_state()
 
     @property
     def path(self) -> str | None:
@@ -79,11 +72,7 @@ class Server(Entity):
 
         After an exception, or a cancellation, the server is closed; it may be started again.
         """
-        backend = self._begin(
-            lambda handlers: server_backend(
-                self.connector, self.limits, self._duplicates, self._handshake_timeout, handlers
-            )
-        )
+        backend = self._begin(self._make_backend)
         limit = self._handshake_timeout if timeout is not None and timeout <= 0 else timeout
         try:
             async with asyncio.timeout(limit) as waiting:
@@ -97,6 +86,12 @@ class Server(Entity):
         self._keep(self._end_with(backend))
         return self
 
+    def _make_backend(self, handlers: HandlerSet) -> ServerBackend:
+        connector, inbox = self.connector, self.connector.inbox()
+        if inbox is not None:
+            return InboxAcceptor(connector.dump_state(), inbox, self.limits, handlers)
+        return Acceptor(connector, self.limits, self._handshake_timeout, self._duplicates, handlers)
+
     async def _end_with(self, backend: ServerBackend) -> None:
         await backend.run()
         logger.info("%r: no client can come any more", self)
@@ -106,32 +101,9 @@ class Server(Entity):
         else:
             await self.close()
 
-    # -- calls
-
-    async def _request(
-        self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout, idempotent: bool
-    ) -> bytes:
-        """Send a request to a client and return the body of its response."""
+    async def _choose(self, client_id: str | None, timeout: Timeout) -> tuple[Channel, float | None]:
+        """Return the channel to a client, and the seconds that are left; wait for a client if need be."""
         timeout = self._seconds(timeout)
-        clients = self._clients_to_call()
-        channel = clients.find(client_id)
-        if channel is None:
-            channel, timeout = await clients.wait(timeout)
-        return await channel.request(route, body, timeout, idempotent)
-
-    async def _throw(
-        self, route: bytes, body: bytes, client_id: str | None, timeout: Timeout
-    ) -> None:
-        """Send a throw to a client."""
-        timeout = self._seconds(timeout)
-        clients = self._clients_to_call()
-        channel = clients.find(client_id)
-        if channel is None:
-            channel, timeout = await clients.wait(timeout)
-        if (unfinished := channel.throw(route, body, timeout)) is not None:
-            await unfinished
-
-    def _clients_to_call(self) -> Clients:
         backend = self._backend
         if backend is None or self._closing is not None:
             raise self._not_running()
@@ -140,9 +112,8 @@ class Server(Entity):
                 f"a server has no clients to call at {self.connector.dump_state()}: "
                 "with RmqConnector, which has sessions, it does"
             )
-        return backend.clients
-
-    # -- closing
+        channel = backend.clients.find(client_id)
+        return await backend.clients.wait(timeout) if channel is None else (channel, timeout)
 
     async def _drain(self) -> None:
         assert self._backend is not None

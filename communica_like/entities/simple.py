@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..abc import Connector, Serializer
@@ -14,7 +15,7 @@ from .backoff import Backoff
 from .client import Client
 from .entity import Timeout
 from .handling.handlers import Codecs, Handler
-from .routes import RouteTable, shorten
+from .routes import OTHER_SIDE, RouteTable, shorten
 from .server import Server
 
 
@@ -25,14 +26,11 @@ class SimpleServer(Server):
         connector: where clients find it.
         handler: ``def`` or ``async def``; takes no argument, the data, or the data and a Context, and
             returns the response. A plain ``def`` runs on the event loop; see threaded_handler.
-        serializer: by default JsonSerializer(); the same as the clients'.
-        limits: bounds in bytes and seconds.
+        serializer, limits, default_timeout, drain_timeout: see SimpleClient.
         duplicate_clients: what happens to a new client whose id belongs to another one. ``"refuse"``:
             it is turned away (ClientIdInUse) while the other has a live link. ``"replace"``: it takes
             over, and the other stops with ClientIdInUse.
-        default_timeout: seconds for requests and throws that name no timeout; None: no limit.
         handshake_timeout: seconds that a new link has for its handshake.
-        drain_timeout: seconds for ``close()`` to deliver what was thrown and to let handlers end.
 
     Raises:
         TypeError: an argument is of another kind; the message shows the right call.
@@ -51,76 +49,53 @@ class SimpleServer(Server):
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(
-            connector,
-            limits=limits,
-            duplicate_clients=duplicate_clients,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, limits, duplicate_clients, default_timeout, handshake_timeout, drain_timeout
         )
         self._codecs = Codecs(serializer or JsonSerializer())
-        self._handler_table = _table(handler, self._codecs.serializer, "Server")
+        self._handlers = _table(handler, self._codecs.serializer, "Server")
+        self._missing = partial(_missing, "Server")
 
     async def request(
-        self,
-        data: Any = None,
-        *,
-        client_id: str | None = None,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
+        self, data: Any = None, *, client_id: str | None = None, timeout: Timeout = "default",
+        idempotent: bool = False
     ) -> Any:
-        """Send a request to a client and return its response.
+        """Send a request to a client and return its response. Otherwise like SimpleClient.request.
 
         Args:
-            data: what the serializer takes.
             client_id: which client. None: any that is connected, another one each time. Waits for one
                 if there is none.
-            timeout: seconds, for everything. ``"default"``: the server's ``default_timeout``. None: no
-                limit. In a handler, the limit of the request that it handles applies as well.
+            data, timeout: as for SimpleClient.request.
             idempotent: has no effect on a server, whose sessions end with their clients.
 
         Raises:
-            ReqError, RespError, HandlerError: what the handler raised.
-            NoSuchRoute: the client is a RouteClient.
-            SerializerError: the data, or the response, cannot be dumped or loaded.
-            MessageTooBig: one side does not take it.
-            RequestTimeout: no response in time.
             ConnectionLost: the client is gone; ``sent`` tells whether it may have received the request.
-            Closed: the server is closed, or was closed while the call waited.
+            Exception: the others of SimpleClient.request.
 
-        Cancelling the call cancels the handler. Requests to one client start in the order of the calls;
-        one of over 32 KiB may be overtaken.
+        Requests to one client start in the order of the calls.
         """
-        response = await self._request(b"", self._codecs.dump_request(data), client_id, timeout, idempotent)
-        return self._codecs.load_answer(response)
+        body = self._codecs.dump_request(data)
+        channel, timeout = await self._choose(client_id, timeout)
+        return self._codecs.load_answer(await channel.request(b"", body, timeout, idempotent))
 
     async def throw(
         self, data: Any = None, *, client_id: str | None = None, timeout: Timeout = "default"
     ) -> None:
         """Send a message to a client without waiting for it to be handled (a notification).
 
-        The call returns when the message is in the outbox, and waits while the outbox is full. The
-        message is delivered once, and in the order of the calls, as long as the client lives and comes
-        back within the resume window; what is lost is logged. An error in the client's handler is logged
-        there.
+        The promises of SimpleClient.throw hold as long as the client lives and comes back within the
+        resume window; what is lost is logged.
 
         Args:
             data, client_id: as for ``request``.
-            timeout: seconds to wait for a client and for room in the outbox; see ``request``.
+            timeout: seconds to wait for a client and for room in the outbox.
 
         Raises:
-            SerializerError, MessageTooBig, RequestTimeout, ConnectionLost, Closed: as ``request`` does;
-                the message was not sent.
-
-        If the call is cancelled, nothing was sent.
+            SerializerError, MessageTooBig, RequestTimeout, ConnectionLost, Closed: the message was not sent.
         """
-        await self._throw(b"", self._codecs.dump_request(data), client_id, timeout)
-
-    def _handlers(self) -> Mapping[bytes, Handler]:
-        return self._handler_table
-
-    def _missing(self, route: str) -> Failure:
-        return _missing(route, "Server", "Client")
+        body = self._codecs.dump_request(data)
+        channel, timeout = await self._choose(client_id, timeout)
+        if (unfinished := channel.throw(b"", body, timeout)) is not None:
+            await unfinished
 
 
 class SimpleClient(Client):
@@ -155,24 +130,15 @@ class SimpleClient(Client):
         drain_timeout: float = 30.0,
     ) -> None:
         super().__init__(
-            connector,
-            client_id=client_id,
-            limits=limits,
-            backoff=backoff,
-            default_timeout=default_timeout,
-            handshake_timeout=handshake_timeout,
-            drain_timeout=drain_timeout,
+            connector, client_id, limits, backoff, default_timeout, handshake_timeout, drain_timeout
         )
         self._codecs = Codecs(serializer or JsonSerializer())
-        self._handler_table = _table(handler, self._codecs.serializer, "Client")
+        self._handlers = _table(handler, self._codecs.serializer, "Client")
+        self._missing = partial(_missing, "Client")
 
     async def request(
-        self,
-        data: Any = None,
-        *,
-        timeout: Timeout = "default",
-        idempotent: bool = False,
-        key: str | None = None,
+        self, data: Any = None, *, timeout: Timeout = "default", idempotent: bool = False,
+        key: str | None = None
     ) -> Any:
         """Send a request to the server and return its response.
 
@@ -199,12 +165,12 @@ class SimpleClient(Client):
         Cancelling the call cancels the handler. Requests start in the order of the calls; one of over
         32 KiB may be overtaken.
         """
-        response = await self._request(b"", self._codecs.dump_request(data), timeout, idempotent, key)
-        return self._codecs.load_answer(response)
+        body = self._codecs.dump_request(data)
+        channel = self._channel or self._refuse_call()
+        timeout = self._seconds(timeout)
+        return self._codecs.load_answer(await channel.request(b"", body, timeout, idempotent, key))
 
-    async def throw(
-        self, data: Any = None, *, timeout: Timeout = "default", key: str | None = None
-    ) -> None:
+    async def throw(self, data: Any = None, *, timeout: Timeout = "default", key: str | None = None) -> None:
         """Send a message to the server without waiting for it to be handled (a notification).
 
         The call returns when the message is in the outbox, and waits while the outbox is full. The
@@ -227,14 +193,11 @@ class SimpleClient(Client):
 
         If the call is cancelled, nothing was sent; with a shared inbox the message may have been.
         """
-        if (unfinished := self._throw(b"", self._codecs.dump_request(data), timeout, key)) is not None:
+        body = self._codecs.dump_request(data)
+        channel = self._channel or self._refuse_call()
+        timeout = self._seconds(timeout)
+        if (unfinished := channel.throw(b"", body, timeout, key)) is not None:
             await unfinished
-
-    def _handlers(self) -> Mapping[bytes, Handler]:
-        return self._handler_table
-
-    def _missing(self, route: str) -> Failure:
-        return _missing(route, "Client", "Server")
 
 
 def _table(handler: object, serializer: Serializer, side: str) -> dict[bytes, Handler]:
@@ -250,8 +213,8 @@ def _table(handler: object, serializer: Serializer, side: str) -> dict[bytes, Ha
     return {b"": Handler(handler, serializer)}
 
 
-def _missing(route: str, side: str, other: str) -> Failure:
+def _missing(side: str, route: str) -> Failure:
     if not route:
         return Failure(RESP, "the other side has no handler")
     text = f"the other side is a Simple{side}, which has one handler and no routes such as {shorten(route)}"
-    return Failure(NO_ROUTE, f"{text}: call it with a Simple{other}", 404)
+    return Failure(NO_ROUTE, f"{text}: call it with a Simple{OTHER_SIDE[side]}", 404)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import threading
@@ -45,10 +46,8 @@ class Attempt:
         with self._lock:
             self._over = True
             if self._socket is not None:
-                try:
+                with contextlib.suppress(OSError):  # it has ended already
                     self._socket.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # it has ended already
 
 
 def dial(
@@ -101,10 +100,7 @@ def dial(
 
 
 def request(
-    connection: SocketConnection,
-    ident: str | None,
-    method: str,
-    *arguments: Any,
+    connection: SocketConnection, ident: str | None, method: str, *arguments: Any,
     timeout: float | None = None,
 ) -> Any:
     """Call a server's function, or a method of one of its objects.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import itertools
-import os
 import socket
 import sys
 from typing import Final
@@ -79,20 +78,12 @@ def _free_file() -> tuple[SocketFile, str]:
 def _bound(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, where = found[0]
-        sock = socket.socket(family, kind, protocol)
+        family, where = found[0][0], found[0][4]
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        sock = socket.create_server(where, family=family, backlog=_BACKLOG, dualstack_ipv6=both)
     except OSError as exc:
-        raise LinkError(f"cannot serve {host}:{port}: {exc}") from exc
-    try:
-        if os.name == "posix":
-            # A port in TIME_WAIT may be served again. On Windows it would allow theft.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
-        sock.bind(where)
-        sock.listen(_BACKLOG)
-        sock.setblocking(False)
-    except OSError as exc:
-        sock.close()
         if exc.errno == errno.EADDRINUSE:
             raise AddressInUse(f"{host}:{port} is already served: {exc}") from exc
         raise LinkError(f"cannot serve {host}:{port}: {exc}") from exc
+    sock.setblocking(False)
     return sock

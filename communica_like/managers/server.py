@@ -160,12 +160,10 @@ class ManagerServer(Server):
         except SystemExit:
             pass  # how the standard library's loop for proxies ends
         finally:
-            if not conn.closed:
-                with self._guard:
-                    self._forget(conn.socket)
-                conn.close()
             with self._guard:
+                self._forget(conn.socket)  # also of a connection that the loop for proxies has closed
                 self._threads.discard(threading.current_thread())
+                conn.close()
 
     def _handle_request(self, conn: Any) -> None:
         try:
@@ -189,7 +187,7 @@ class ManagerServer(Server):
             answer = "#RETURN", getattr(self, name)(conn, *args, **kwds)
         except Exception:
             answer = "#TRACEBACK", format_exc()
-        if not conn.closed:
+        if not conn.closed:  # nor kept
             with contextlib.suppress(OSError):  # it is gone, and will not miss it
                 conn.send(answer)
 

@@ -91,6 +91,6 @@ class SlowToClose(MemoryConnector):
 def link_of(entity: Any) -> MemoryLink:
     """Return the link of an entity that has one."""
     [peer] = sessions_of(entity)
-    link = peer._link
+    link = peer._writer.link
     assert isinstance(link, MemoryLink)
     return link

@@ -107,7 +107,7 @@ def test_the_nearest_routes_are_named() -> None:
         table.add_route(route, echo)
 
     def text(route: str) -> str:
-        failure = no_such_route(route, table, "Server", "Client")
+        failure = no_such_route(table, "Server", route)
         assert (failure.kind, failure.code) == (NO_ROUTE, 404)
         return failure.message
 
@@ -127,7 +127,7 @@ def test_what_is_said_of_a_missing_route_is_bounded_and_found_soon() -> None:
         table.add_route("a" * (1000 + number), echo)
     for route in ("ab" * 25, "a" * 65535, "a" * 1000):
         began = time.monotonic()
-        assert len(no_such_route(route, table, "Server", "Client").message) < 400
+        assert len(no_such_route(table, "Server", route).message) < 400
         assert time.monotonic() - began < 1
 
 

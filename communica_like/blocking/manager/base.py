@@ -6,7 +6,6 @@ import threading
 from functools import partial
 from multiprocessing import ProcessError
 from multiprocessing.managers import BaseManager, State  # type: ignore[attr-defined]
-from types import TracebackType
 from typing import Any, Self
 
 from ...managers.client import dial, request
@@ -61,12 +60,11 @@ class QueueManager(BaseManager):
         self._check_started()
         assert self._address is not None
         with self._queues_lock:
-            found = self._queues.get(ident)
-            if found is None:
-                found = self._queues[ident] = ManagerQueue(
+            if ident not in self._queues:
+                self._queues[ident] = ManagerQueue(
                     self._address, self._authkey, ident, max_items=max_items, portal=self._queues_portal
                 )
-            return found
+            return self._queues[ident]
 
     @property
     def address(self) -> str | tuple[str, int] | None:
@@ -87,11 +85,8 @@ class QueueManager(BaseManager):
         if self._address is None:
             raise ValueError("the address of a server is needed; AUTO is for servers")
         prepare_address(self._address, self._authkey)
-        connection = dial(self._address, self._authkey, foreign=True)
-        try:
+        with dial(self._address, self._authkey, foreign=True) as connection:
             request(connection, None, "dummy")
-        finally:
-            connection.close()
         self._state.value = State.STARTED
 
     def shutdown(self) -> None:  # type: ignore[override]
@@ -116,9 +111,7 @@ class QueueManager(BaseManager):
         self._check_started()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.shutdown()
 
     def _check_started(self) -> None:

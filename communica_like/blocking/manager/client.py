@@ -27,10 +27,7 @@ class QueueManagerClient(QueueManager):
     """
 
     def __init__(
-        self,
-        address: str | tuple[str, int] | None = None,
-        authkey: bytes | None = None,
-        *,
+        self, address: str | tuple[str, int] | None = None, authkey: bytes | None = None, *,
         portal: Portal | None = None,
     ) -> None:
         super().__init__(address, authkey, portal)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import weakref
+from functools import partial
 from multiprocessing import process
-from types import TracebackType
 from typing import Any, Self
 
 from ... import queues
@@ -47,24 +47,15 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
     _farewell = None  # type: ignore[assignment]
 
     def __init__(
-        self,
-        address: str | tuple[str, int],
-        authkey: bytes | None = None,
-        ident: str | bytes | int | None = None,
-        *,
-        max_items: int = 0,
-        serializer: Serializer | None = None,
-        max_item_size: int | None = None,
-        portal: Portal | None = None,
+        self, address: str | tuple[str, int], authkey: bytes | None = None,
+        ident: str | bytes | int | None = None, *, max_items: int = 0, serializer: Serializer | None = None,
+        max_item_size: int | None = None, portal: Portal | None = None,
     ) -> None:
         key = process.current_process().authkey if authkey is None else authkey
         self._key: bytes = process.AuthenticationString(key)  # type: ignore[attr-defined]
         self._arguments = address, ident
-        self._options: dict[str, Any] = {
-            "max_items": max_items,
-            "serializer": serializer,
-            "max_item_size": max_item_size,
-        }
+        self._options: dict[str, Any]
+        self._options = {"max_items": max_items, "serializer": serializer, "max_item_size": max_item_size}
         super().__init__(self._make_core(), portal)
 
     def __repr__(self) -> str:
@@ -73,7 +64,8 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Its key is pickled for new processes only: multiprocessing sees to that.
-        return _load, (*self._arguments, self._key, self._options)
+        address, ident = self._arguments
+        return partial(ManagerQueue, **self._options), (address, self._key, ident)
 
     _wait_for_room = awaited(queues.ManagerQueue.put)
     _wait_for_item = awaited(queues.ManagerQueue._lease)
@@ -192,9 +184,7 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _enter(self) -> Portal:
@@ -231,9 +221,3 @@ def _limit(block: bool, timeout: float | None) -> float | None:
     if timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     return timeout
-
-
-def _load(
-    address: str | tuple[str, int], ident: str | bytes | int | None, authkey: bytes, options: dict[str, Any]
-) -> ManagerQueue:
-    return ManagerQueue(address, authkey, ident, **options)

@@ -37,12 +37,8 @@ class QueueManagerServer(QueueManager, Adapted[queues.QueueHost]):
     """
 
     def __init__(
-        self,
-        address: str | tuple[str, int] | None = None,
-        authkey: bytes | None = None,
-        *,
-        max_items: int = 0,
-        portal: Portal | None = None,
+        self, address: str | tuple[str, int] | None = None, authkey: bytes | None = None, *,
+        max_items: int = 0, portal: Portal | None = None,
     ) -> None:
         QueueManager.__init__(self, address, authkey, portal)
         self._max_items = max_items

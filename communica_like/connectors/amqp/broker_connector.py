@@ -66,10 +66,8 @@ class BrokerConnector(Connector):
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.ssl is not None:
-            raise TypeError(
-                "an SSLContext cannot be pickled: send dump_state() instead, "
-                "and give ssl= and password= to load_state() at the other end"
-            )
+            text = "send dump_state() instead, and give ssl= and password= to load_state() at the other end"
+            raise TypeError(f"an SSLContext cannot be pickled: {text}")
         arguments = {each.name: getattr(self, each.name) for each in fields(self) if each.init}
         return partial(type(self), **arguments), ()
 

@@ -6,11 +6,11 @@ aiormq opens it and its channels, AmqpProtocol carries its messages.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import re
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
@@ -156,18 +156,15 @@ class Connection(AmqpProtocol, ChannelUser):
             self._checking = self._loop.call_later(_CHECK_INTERVAL, self._check)
 
     async def _connect(self, url: BrokerUrl) -> None:
-        key = self._key
-        aiormq = optional_package("aiormq", "rmq")
+        key, aiormq = self._key, optional_package("aiormq", "rmq")
         properties = {"connection_name": key.name}
         connection = aiormq.Connection(
             url.text(key.password), context=key.ssl, transport_factory=self, client_properties=properties
         )
         context = None
         if url.scheme == "amqps":
-            certificates = aiormq.connection.SSLContextProvider(
-                ssl_context=key.ssl, ssl_certs=connection.ssl_certs, loop=self._loop
-            )
-            context = await certificates.get_context()
+            options = {"ssl_context": key.ssl, "ssl_certs": connection.ssl_certs, "loop": self._loop}
+            context = await aiormq.connection.SSLContextProvider(**options).get_context()
         await self._loop.create_connection(lambda: self, url.host, url.port, ssl=context)
         self._aiormq = connection
         await connection.connect()
@@ -190,9 +187,7 @@ class Connection(AmqpProtocol, ChannelUser):
             return
         if self._publishing is not None and not self._references:
             # The broker has processed what was published when it confirms this.
-            with contextlib.suppress(LinkError), translated_errors("the channel was not closed"):
-                async with asyncio.timeout(_CLOSE_TIMEOUT):
-                    await self._publishing.close()
+            await best_effort(self._publishing.close(), _CLOSE_TIMEOUT)
         closing = asyncio.ensure_future(self._aiormq.close())
         await asyncio.wait([closing], timeout=_CLOSE_TIMEOUT)
         self.transport.abort()
@@ -250,7 +245,7 @@ class Connection(AmqpProtocol, ChannelUser):
             channel: where to publish; None: where all links do.
         """
         number, frame_max = (channel or self._publishing).number, self._aiormq.connection_tune.frame_max
-        return BasicPublish(self.write, number, frame_max, self.exchange, key, mandatory)
+        return BasicPublish(self, number, frame_max, self.exchange, key, mandatory)
 
     # -- queues and exchanges
 
@@ -329,7 +324,6 @@ class Connection(AmqpProtocol, ChannelUser):
 def _machine() -> str:
     """Return an id of this machine since it was booted; empty: unknown."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from ssl import SSLContext
@@ -41,20 +42,13 @@ class BrokerKey:
         for url in urls:
             try:
                 async with asyncio.timeout(_PROBE_TIMEOUT):
-                    if await _is_broker(url):
-                        return url
+                    reader, writer = await asyncio.open_connection(url.host, url.port)
+                    with contextlib.closing(writer.transport):
+                        if url.scheme == "amqps":
+                            return url
+                        writer.write(b"AMQP\x00\x00\x09\x01")
+                        if await reader.read(1):  # a node that is starting only accepts connections
+                            return url
             except OSError as exc:  # TimeoutError is one
                 logger.info("no broker at %s: %s", url.place, exc or "no answer")
         return last
-
-
-async def _is_broker(url: BrokerUrl) -> bool:
-    """Return whether a node answers. One that is starting only accepts connections."""
-    reader, writer = await asyncio.open_connection(url.host, url.port)
-    try:
-        if url.scheme == "amqps":
-            return True
-        writer.write(b"AMQP\x00\x00\x09\x01")
-        return await reader.read(1) != b""
-    finally:
-        writer.transport.abort()

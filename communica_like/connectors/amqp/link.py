@@ -118,12 +118,7 @@ class AmqpLink(Link):
             self.receiver.link_writable()
 
     def end(self, error: Exception | None, tell: bool = False) -> None:
-        """Break the link.
-
-        Args:
-            error: the reason, for the receiver.
-            tell: tell the other side.
-        """
+        """Break the link, for the reason *error*; *tell*: tell the other side."""
         if self._broken:
             return
         self._broken = True
@@ -207,8 +202,7 @@ class AmqpLink(Link):
             self.receiver.data_received(data.tobytes())
         except Exception as exc:
             # As asyncio does with its own connections; but this one has other links on it.
-            context = {"message": "a link's receiver failed", "exception": exc}
-            self._loop.call_exception_handler(context)
+            self._loop.call_exception_handler({"message": "a link's receiver failed", "exception": exc})
             self.end(exc, tell=True)
         if self._received - self._credited >= _CREDIT_STEP and not self._broken:
             self._credited = self._received
@@ -222,13 +216,10 @@ class AmqpLink(Link):
             self._ending = self._loop.call_later(_ARRIVAL_DELAY, self.end, error)
 
     def _conclude(self, error: Exception | None) -> None:
-        if self._watch is None:
-            self._report(error)
-        else:
-            self._watch.conclude(lambda gone: self._report(gone or error), wait=not self._closing)
-
-    def _report(self, error: Exception | None) -> None:
-        if self._withdrawn is None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.conclude(lambda gone: self._conclude(gone or error), wait=not self._closing)
+        elif self._withdrawn is None:
             self.receiver.link_broken(error)
         else:
             self._withdrawn.set_result(None)

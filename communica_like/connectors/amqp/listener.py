@@ -13,7 +13,7 @@ from .calls import best_effort, ignore_message
 from .connection import Connection
 from .key import BrokerKey
 from .link import AmqpLink
-from .link_messages import CONNECT, TO_CLIENT, Introduction
+from .link_messages import CONNECT, TO_CLIENT, TO_SERVER, Introduction
 from .names import address_key, server_key
 from .user import ConnectionUser
 
@@ -32,12 +32,6 @@ class AmqpListener(ConnectionUser, Listener):
     The last server removes the queue of the address. If a server was killed before it consumed from the queue
     it declared, the queue expires. A client that comes back sends its request to its server's own queue, an
     exclusive one.
-
-    Args:
-        key: which broker.
-        name: the address.
-        url: the connector's URL.
-        accept: as for Connector.listen.
     """
 
     def __init__(self, key: BrokerKey, name: str, url: str, accept: Callable[[Link], LinkReceiver]) -> None:
@@ -50,7 +44,6 @@ class AmqpListener(ConnectionUser, Listener):
         self._keeping: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Declare the address, and keep it declared."""
         await super().connect()
         self._keeping = self._loop.create_task(self._keep(), name=f"communica_like listener {self.address}")
 
@@ -63,11 +56,12 @@ class AmqpListener(ConnectionUser, Listener):
         await self._disconnect()
 
     def delivered(self, method: bytes, header: bytes, body: bytes) -> None:
-        connection = self._connection
-        found = Introduction.find(body, CONNECT)
+        connection, found = self._connection, Introduction.find(body, CONNECT)
         if connection is None or self._lost.done() or found is None:
             return
         ident, client = found
+        if bytes([TO_SERVER]) + ident in connection.links:
+            return
         connection.hold()
         link = AmqpLink(connection, TO_CLIENT, ident)
         link.accept(client, connection.identity._replace(server=self._ident))
@@ -109,7 +103,7 @@ class AmqpListener(ConnectionUser, Listener):
             if connection is not None and self._channels and not connection.end_reason:
                 await best_effort(self._withdraw(connection, self._channels[0]), _WITHDRAW_TIMEOUT)
         finally:
-            await super().close()
+            await super()._disconnect()
 
     async def _withdraw(self, connection: Connection, channel: Any) -> None:
         own = server_key(self._ident)

@@ -9,8 +9,7 @@ from typing import Any, Final
 from ..url import check_text
 
 _MAX_NAME: Final = 200  # bytes, so that routing keys have no more than 255
-MAX_EXCHANGE: Final = 127
-"""Characters that aiormq takes in the name of an exchange."""
+MAX_EXCHANGE: Final = 127  # characters that aiormq takes in the name of an exchange
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 # What aiormq's frames take in the name of a queue or an exchange.
@@ -36,11 +35,7 @@ def check_exchange(name: Any) -> None:
 
 
 def broker_name(prefix: str, address: str, longest: int = _MAX_NAME) -> str:
-    """Return *prefix* and the address, or a digest of it.
-
-    Args:
-        longest: how many characters of an address the name can hold.
-    """
+    """Return *prefix* and the address, or a digest of one of more than *longest* characters, or odd ones."""
     if len(address) <= longest and _PLAIN.fullmatch(address):
         return prefix + address
     readable = "".join(char if _PLAIN.fullmatch(char) else "_" for char in address[:_READABLE])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any, Final, cast
@@ -74,26 +73,16 @@ class BasicPublish:
     """Publishes messages with one routing key.
 
     Args:
-        write: writes frames.
-        channel: the number of the channel to publish on.
         frame_max: the largest frame in bytes, as agreed with the broker; 0: no limit.
-        exchange: the exchange's name.
-        key: the routing key.
         mandatory: have the broker return messages that no queue takes.
     """
 
     def __init__(
-        self,
-        write: Callable[[bytes], None],
-        channel: int,
-        frame_max: int,
-        exchange: str,
-        key: str,
-        mandatory: bool,
+        self, protocol: AmqpProtocol, channel: int, frame_max: int, exchange: str, key: str, mandatory: bool
     ) -> None:
         names = b"".join(bytes([len(name)]) + name for name in (exchange.encode(), key.encode()))
         method = _PUBLISH + b"\0\0" + names + bytes([mandatory])
-        self._write = write
+        self._write = protocol.write
         self._channel = channel
         self._largest = (frame_max or 128 * 1024) - _OVERHEAD
         self._method = _FRAME.pack(_METHOD, channel, len(method)) + method + _END
@@ -108,8 +97,7 @@ class BasicPublish:
         Args:
             content: the payload of the content header, if the message has properties.
         """
-        size = len(header) + len(data)
-        channel = self._channel
+        size, channel = len(header) + len(data), self._channel
         if content:
             content = _FRAME.pack(_HEADER, channel, len(content)) + content
         else:
@@ -149,7 +137,6 @@ class AmqpProtocol(asyncio.StreamReaderProtocol, ABC):
         self._reader = asyncio.StreamReader(_STREAM_LIMIT, loop=loop)
         super().__init__(self._reader, loop=loop)
         self._loop = loop
-        self._fd = -1
         self._rest = b""
         self._passed_at = 0.0
         self._users: dict[int, _Channel] = {}
@@ -185,18 +172,15 @@ class AmqpProtocol(asyncio.StreamReaderProtocol, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            self._fd = sock.fileno()
-            fork.add(self._fd)
+        self._fd = transport.get_extra_info("socket").fileno()
+        fork.add(self._fd)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         fork.discard(self._fd)
         super().connection_lost(exc)
         self.lost(f"the connection to the broker broke: {exc or 'closed by the broker'}")
-        if not self.closed.done():
-            self.closed.set_result(None)
+        self.closed.set_result(None)
 
     def eof_received(self) -> bool:
         super().eof_received()

@@ -8,8 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from ..url import join_host_port
 
-PORTS: Final = {"amqp": 5672, "amqps": 5671}
-"""The schemes, and the default port of each."""
+_PORTS: Final = {"amqp": 5672, "amqps": 5671}  # the default one of each scheme
 
 _SECONDS: Final = ("heartbeat", "timeout")
 _OPTIONS: Final = (*_SECONDS, "auth", "cafile", "capath", "cadata", "certfile", "keyfile", "no_verify_ssl")
@@ -54,9 +53,9 @@ class BrokerUrl(NamedTuple):
         form = f"amqp{kind}://user:password@host:port/vhost is expected"
         found, _, rest = text.partition("://")
         scheme = found.removesuffix(kind)
-        if scheme not in PORTS or scheme + kind != found:
+        if scheme not in _PORTS or scheme + kind != found:
             known = f"the scheme {found!r}" if re.fullmatch(r"[a-z][a-z0-9+.-]*", found) else "something else"
-            hint = f": connector_from('{found}://...') takes it" if found.partition("+")[0] in PORTS else ""
+            hint = f": connector_from('{found}://...') takes it" if found.partition("+")[0] in _PORTS else ""
             raise ValueError(f"{form}, or amqps{kind}://...; found is {known}{hint}")
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError("a broker's URL with characters that should be percent-encoded")
@@ -64,7 +63,7 @@ class BrokerUrl(NamedTuple):
             raise ValueError("a broker's URL with a % that encodes nothing")
         try:
             split = urlsplit(f"{scheme}://{rest}")
-            host, port = split.hostname or "", split.port or PORTS[scheme]
+            host, port = split.hostname or "", split.port or _PORTS[scheme]
             user, password = _decoded(split.username), _decoded(split.password)
             vhost = _decoded(split.path.removeprefix("/")) or "/"
             query = parse_qsl(split.query, True, True, errors="strict") if split.query else []

@@ -18,9 +18,7 @@ _OPEN_TIMEOUT: Final = 35.0  # seconds; for a quorum queue without a leader the 
 class ConnectionUser(ChannelUser, ABC):
     """Has channels, and a reference to the connection that carries them. Both may be opened again.
 
-    Args:
-        key: which broker.
-        failure: what failed if it cannot be opened, for errors.
+    Errors of opening begin with *failure*.
     """
 
     def __init__(self, key: BrokerKey, failure: str) -> None:
@@ -58,7 +56,7 @@ class ConnectionUser(ChannelUser, ABC):
         except BaseException as exc:
             blocked = self._connection.blocked_reason if self._connection is not None else ""
             self.connection_lost(str(exc) or "it was not opened")
-            await self.close()
+            await self._disconnect()
             if isinstance(exc, LinkError) and blocked:
                 raise LinkError(blocked) from exc
             raise
@@ -67,7 +65,7 @@ class ConnectionUser(ChannelUser, ABC):
         self._channels.append(await connection.new_channel(self))
         return self._channels[-1]
 
-    async def close(self) -> None:
+    async def _disconnect(self) -> None:
         """Close the channels, and drop the connection."""
         self.connection_lost("it is closed")
         connection, self._connection = self._connection, None

@@ -69,18 +69,16 @@ def dial_link(address: Address, authkey: bytes | None, attempt: Attempt) -> sock
 
 
 def _open(address: Address, key: bytes, attempt: Attempt) -> socket.socket:
-    connection = dial(address, key, attempt=attempt)
-    try:
-        version = request(connection, None, _OPEN, _VERSION)
-    except BaseException as exc:
-        connection.close()
-        if isinstance(exc, LinkError) or not isinstance(exc, Exception):
+    with dial(address, key, attempt=attempt) as connection:
+        try:
+            version = request(connection, None, _OPEN, _VERSION)
+        except LinkError:
             raise
-        raise LinkError(f"the manager at {address_text(address)} gives no links: {exc}") from exc
-    if version != _VERSION:
-        connection.close()
-        raise LinkError(f"the manager at {address_text(address)} has links of version {version}")
-    return connection.detach()
+        except Exception as exc:
+            raise LinkError(f"the manager at {address_text(address)} gives no links: {exc}") from exc
+        if version != _VERSION:
+            raise LinkError(f"the manager at {address_text(address)} has links of version {version}")
+        return connection.detach()
 
 
 class _LinkServer(ManagerServer):

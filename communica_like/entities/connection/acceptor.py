@@ -7,7 +7,7 @@ import logging
 import secrets
 from typing import Final
 
-from ...abc import Connector, Link, LinkReceiver, Listener
+from ...abc import Connector, Link, LinkReceiver, Listener, PeerIdentity
 from ...session import ServerHandshake
 from ...wire.greetings import CLIENT_ID_IN_USE, OTHER, REPLACED, Hello, Reason
 from ...wire.limits import Limits
@@ -26,23 +26,14 @@ _POLL_INTERVAL: Final = 0.25
 class Acceptor(ServerBackend):
     """Makes the handshakes of new links, and gives each to its session, or begins one.
 
-    Args:
-        connector: where to listen.
-        limits: this side's.
-        handshake_timeout: seconds that a new link has for its handshake.
-        duplicates: what happens to a client whose id is in use by a live client.
-        handlers: for what clients send.
+    Args: see SimpleServer; *duplicates* is its ``duplicate_clients``.
     """
 
     clients: ClientSessions
 
     def __init__(
-        self,
-        connector: Connector,
-        limits: Limits,
-        handshake_timeout: float,
-        duplicates: DuplicatePolicy,
-        handlers: HandlerSet,
+        self, connector: Connector, limits: Limits, handshake_timeout: float, duplicates: DuplicatePolicy,
+        handlers: HandlerSet
     ) -> None:
         self._connector = connector
         self._limits = limits
@@ -130,7 +121,8 @@ class Acceptor(ServerBackend):
         elif self.clients.closing is not None:
             self._reject(receiver, Reason(OTHER, "the server is closing"))
         elif known is not None and known.live and self._duplicates == "refuse":
-            text = f"client id {hello.client_id!r} is in use by a live client at {_whereabouts(known)}"
+            where = _whereabouts(known.dispatcher.peer)
+            text = f"client id {hello.client_id!r} is in use by a live client at {where}"
             self._reject(receiver, Reason(CLIENT_ID_IN_USE, text))
         else:
             if known is not None:
@@ -143,10 +135,7 @@ class Acceptor(ServerBackend):
         receiver.handshake.accept(session_id, resumed=False, received=0)
         receiver.send()
         driver = SessionDriver(
-            hello.client_id,
-            self._limits,
-            self._handlers,
-            self._closing_links,
+            hello.client_id, self._limits, self._handlers, self._closing_links,
             keep=False,
             on_link_lost=lambda driver: None,  # it waits for its client to come back
             on_ended=self.clients.on_ended,
@@ -173,8 +162,6 @@ class Acceptor(ServerBackend):
         receiver.link.close()
 
 
-def _whereabouts(driver: SessionDriver) -> str:
-    if driver.identity is None:
-        return "?"
-    process = f" (process {driver.identity.pid})" if driver.identity.pid is not None else ""
-    return f"{driver.identity.address}{process}"
+def _whereabouts(peer: PeerIdentity | None) -> str:
+    assert peer is not None  # a live client has one
+    return peer.address if peer.pid is None else f"{peer.address} (process {peer.pid})"

@@ -14,7 +14,8 @@ from ...exceptions import ConnectionLost, HandlerError, RequestTimeout
 from ...session import Event, Session
 from ..backends import Channel
 from ..handling.context import deadline_after, inherited_deadline
-from .writer import BURST, THROW_BURST, Writer
+from ..handling.runner import BURST
+from .writer import THROW_BURST, Writer
 
 T = TypeVar("T")
 
@@ -83,16 +84,11 @@ class SessionCalls(Channel):
 
     @property
     def live(self) -> bool:
-        """Whether there is a link."""
         return self._writer.link is not None
 
     async def request(
-        self,
-        route: bytes,
-        body: bytes,
-        timeout: float | None = None,
-        idempotent: bool = False,
-        key: str | None = None,
+        self, route: bytes, body: bytes, timeout: float | None = None, idempotent: bool = False,
+        key: str | None = None
     ) -> bytes:
         session = self._session
         idempotent = idempotent and self._keep
@@ -137,7 +133,7 @@ class SessionCalls(Channel):
     ) -> Coroutine[Any, Any, None] | None:
         if self.closed is not None:
             raise self.closed.with_traceback(None)
-        if self._throws.waiting or not self._session.throw(route, body, 0.0):
+        if (self.waiting and self._throws.waiting) or not self._session.throw(route, body, 0.0):
             return self._throw_in_turn(route, body, timeout)
         self._writer.written(len(body), THROW_BURST)
         return None
@@ -221,12 +217,8 @@ class SessionCalls(Channel):
             self._session.cancel(ident)
 
     async def _request_in_turn(
-        self,
-        future: asyncio.Future[bytes],
-        route: bytes,
-        body: bytes,
-        deadline: float | None,
-        idempotent: bool,
+        self, future: asyncio.Future[bytes], route: bytes, body: bytes, deadline: float | None,
+        idempotent: bool
     ) -> int:
         def attempt() -> int:
             if self.closed is not None:

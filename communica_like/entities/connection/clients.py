@@ -28,7 +28,7 @@ class ClientSessions(Clients):
         self.closing: Exception | None = None
 
     def infos(self) -> list[ClientInfo]:
-        return [ClientInfo(d.client_id, d.identity, d.live) for d in self.drivers.values()]
+        return [ClientInfo(d.client_id, d.dispatcher.peer, d.live) for d in self.drivers.values()]
 
     def find(self, client_id: str | None) -> SessionCalls | None:
         """Prefer clients with a live link. See Clients.find."""

@@ -12,7 +12,6 @@ from ...session.events import REQUEST
 from ..handling.context import Context
 from ..handling.handlers import Handler
 from ..handling.runner import HandlerRunner, HandlerSet
-from .writer import BURST
 
 logger = logging.getLogger("communica_like.handlers")
 
@@ -33,17 +32,13 @@ class Dispatcher(HandlerRunner[tuple[int, Cost]]):
         on_response: called when a handler that had suspended has ended.
 
     Attributes:
-        peer: the other end of the link.
+        peer: the other end of the last link.
         backlog: messages that wait until there is room for more responses.
     """
 
     def __init__(
-        self,
-        session: Session,
-        handlers: HandlerSet,
-        client_id: str,
-        write: Callable[[], None],
-        on_response: Callable[[], None],
+        self, session: Session, handlers: HandlerSet, client_id: str, write: Callable[[], None],
+        on_response: Callable[[], None]
     ) -> None:
         super().__init__(handlers, session)
         self._session = session
@@ -58,10 +53,8 @@ class Dispatcher(HandlerRunner[tuple[int, Cost]]):
         """Handle messages in order, as far as there is room for responses. See ``run``."""
         if self.backlog or self._session.congested:
             self._put_off(messages)
-        elif len(messages) <= BURST:
-            self.run(messages)
         else:
-            self.run(self._in_bursts(messages))
+            self.run(messages)
 
     def work_off(self) -> None:
         """Handle the backlog, as far as there is room. See ``run``."""
@@ -91,21 +84,6 @@ class Dispatcher(HandlerRunner[tuple[int, Cost]]):
         for ident in list(self._tasks):
             self._cancel(ident)
 
-    def _in_bursts(self, messages: Iterable[Event]) -> Iterator[Event]:
-        """Yield messages; write the responses after each BURST requests, and put off what has no room."""
-        stream = iter(messages)
-        burst = 0
-        for message in stream:
-            if message[0] == REQUEST:
-                burst += 1
-                if burst > BURST:
-                    burst = 1
-                    self._write()
-                    if self._session.congested:
-                        self._put_off((message, *stream))
-                        return
-            yield message
-
     def _put_off(self, messages: Sequence[Event]) -> None:
         self.backlog.extend(messages)
         self._session.hold(self._cost(messages))
@@ -115,6 +93,11 @@ class Dispatcher(HandlerRunner[tuple[int, Cost]]):
         return sum(small for small, _ in costs), sum(large for _, large in costs)
 
     # -- HandlerRunner's hooks
+
+    def _between_bursts(self, rest: Iterator[Event]) -> None:
+        self._write()
+        if self._session.congested:
+            self._put_off(list(rest))
 
     def _describe(self, ident: int, route: bytes, deadline: float | None) -> Context:
         assert self.peer is not None

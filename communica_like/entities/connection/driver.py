@@ -7,31 +7,20 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ...abc import Link, PeerIdentity
+from ...abc import Link
 from ...aio.timer import NEVER, DeadlineTimer, clock_of
 from ...exceptions import PeerGone
 from ...session import Event, Session
-from ...session.events import (
-    BROKEN,
-    CANCEL,
-    DROPPED,
-    ERROR,
-    EXPIRED,
-    GOODBYE,
-    LINK_DEAD,
-    REQUEST,
-    RESULT,
-    THROW,
-    TIMED_OUT,
-)
+from ...session import events as kinds
+from ...session.events import REQUEST, RESULT, THROW
 from ...wire.failure import Failure
 from ...wire.greetings import Reason
 from ...wire.limits import Limits
-from ..handling.runner import HandlerSet
+from ..handling.runner import BURST, HandlerSet
 from .calls import SessionCalls, set_results_now
 from .dispatcher import Dispatcher
 from .receivers import ClosingLink
-from .writer import BURST, Writer
+from .writer import Writer
 
 logger = logging.getLogger("communica_like")
 
@@ -53,21 +42,14 @@ class SessionDriver:
     Attributes:
         calls: this side's calls.
         dispatcher: runs the handlers.
-        identity: the other end of the last link.
         last_end: why the last session ended, as text.
         last_loss: why the last link was given up, as text.
     """
 
     def __init__(
-        self,
-        client_id: str,
-        limits: Limits,
-        handlers: HandlerSet,
-        closing_links: set[ClosingLink],
-        *,
-        keep: bool,
-        on_link_lost: Callable[[SessionDriver], None],
-        on_ended: Callable[[SessionDriver, Reason | None], None],
+        self, client_id: str, limits: Limits, handlers: HandlerSet, closing_links: set[ClosingLink], *,
+        keep: bool, on_link_lost: Callable[[SessionDriver], None],
+        on_ended: Callable[[SessionDriver, Reason | None], None]
     ) -> None:
         self.client_id = client_id
         self.limits = limits
@@ -77,9 +59,7 @@ class SessionDriver:
         self.flush = self._writer.flush
         self.calls = SessionCalls(self.session, self._writer, keep, self._arm)
         self.dispatcher = Dispatcher(self.session, handlers, client_id, self.flush, self._on_response)
-        self.identity: PeerIdentity | None = None
-        self.last_end = ""
-        self.last_loss = ""
+        self.last_end = self.last_loss = ""
         self._keep = keep
         self._on_link_lost = on_link_lost
         self._on_ended = on_ended
@@ -91,10 +71,6 @@ class SessionDriver:
         return f"<SessionDriver {self.client_id} {self.session.state.value}>"
 
     # -- links and sessions
-
-    @property
-    def _link(self) -> Link | None:
-        return self._writer.link
 
     @property
     def live(self) -> bool:
@@ -136,7 +112,7 @@ class SessionDriver:
             reason: why, for the other side if *tell*, and for on_ended.
         """
         self.last_end = text
-        link = self._link
+        link = self._writer.link
         if link is not None and tell and reason is not None:
             self.session.say_goodbye(reason)
             self.flush()
@@ -210,7 +186,7 @@ class SessionDriver:
 
     def link_broken(self, error: Exception | None) -> None:
         """The link is gone."""
-        if self._link is None:
+        if self._writer.link is None:
             return
         self._writer.link = None
         if isinstance(error, PeerGone):
@@ -247,27 +223,27 @@ class SessionDriver:
             self.dispatcher.dispatch(messages)
 
     def _handle_uncommon(self, kind: int, subject: Any, number: int, _: bytes, body: bytes) -> None:
-        if kind == ERROR:
+        if kind == kinds.ERROR:
             if not subject.done():
                 subject.set_exception(Failure.decode(number, body).exception())
-        elif kind == TIMED_OUT:
+        elif kind == kinds.TIMED_OUT:
             if not subject.done():
                 subject.set_exception(self.calls.late(unsent=bool(number)))
-        elif kind == CANCEL:
+        elif kind == kinds.CANCEL:
             self.dispatcher.cancel(subject)
-        elif kind == GOODBYE:
+        elif kind == kinds.GOODBYE:
             reason = Reason.decode(number, body)
             self.end(f"the other side ended the session: {reason.text}", reason)
-        elif kind == LINK_DEAD:
+        elif kind == kinds.LINK_DEAD:
             self.last_loss = str(subject)
             logger.warning("link of %r is given up: %s", self.client_id, subject)
             self.drop_link()
             self._on_link_lost(self)
-        elif kind == EXPIRED:
+        elif kind == kinds.EXPIRED:
             self.end("the other side was unreachable for longer than the resume window")
-        elif kind == DROPPED:
+        elif kind == kinds.DROPPED:
             logger.error("a throw of %d bytes to %r was dropped: too big for it", number, self.client_id)
-        elif kind == BROKEN:
+        elif kind == kinds.BROKEN:
             logger.error("%r breaks the protocol: %s", self.client_id, subject)
             reason = Reason(0, f"protocol error: {subject}")
             self.end(f"the other side breaks the protocol: {subject}", reason, tell=True)
@@ -314,5 +290,5 @@ class SessionDriver:
 
     def _use(self, link: Link) -> None:
         self._writer.link = link
-        self.identity = self.dispatcher.peer = link.peer
+        self.dispatcher.peer = link.peer
         link.receiver = self

@@ -137,10 +137,7 @@ class ServerHandshakeReceiver:
     """
 
     def __init__(
-        self,
-        link: Link,
-        handshake: ServerHandshake,
-        timeout: float,
+        self, link: Link, handshake: ServerHandshake, timeout: float,
         on_hello: Callable[[ServerHandshakeReceiver, Hello], None],
         on_end: Callable[[ServerHandshakeReceiver], None],
     ) -> None:

@@ -22,7 +22,6 @@ from ...wire.limits import Limits
 from ..backends import ClientBackend
 from ..backoff import Backoff
 from ..handling.runner import HandlerSet
-from .calls import SessionCalls
 from .driver import SessionDriver
 from .receivers import ClientHandshakeReceiver, ClosingLink, wait_closed
 
@@ -32,41 +31,20 @@ logger = logging.getLogger("communica_like")
 class Reconnector(ClientBackend):
     """Connects a client's session, and connects it again whenever the link breaks.
 
-    Args:
-        connector: where the server is.
-        client_id, limits, handlers: see SessionDriver.
-        backoff: how long to wait between attempts.
-        handshake_timeout: seconds for one attempt.
-
-    Attributes:
-        driver: drives the session.
+    Args: see ClientBackend and SessionDriver.
     """
 
-    channel: SessionCalls
-
     def __init__(
-        self,
-        connector: Connector,
-        client_id: str,
-        limits: Limits,
-        backoff: Backoff,
-        handshake_timeout: float,
-        handlers: HandlerSet,
+        self, connector: Connector, client_id: str, limits: Limits, backoff: Backoff,
+        handshake_timeout: float, handlers: HandlerSet
     ) -> None:
         self._closing_links: set[ClosingLink] = set()
         self.driver = SessionDriver(
-            client_id,
-            limits,
-            handlers,
-            self._closing_links,
-            keep=True,
-            on_link_lost=self._on_link_lost,
-            on_ended=self._on_ended,
+            client_id, limits, handlers, self._closing_links,
+            keep=True, on_link_lost=self._on_link_lost, on_ended=self._on_ended,
         )
-        super().__init__(connector, handshake_timeout, client_id, self.driver.calls)
-        self.channel.obstacle = self.obstacle
-        self._backoff = backoff
-        self._time = asyncio.get_running_loop().time
+        super().__init__(connector, client_id, self.driver.calls, backoff, handshake_timeout)
+        self.driver.calls.obstacle = self.obstacle
         self._lost = asyncio.Event()
         self._replaced: HandshakeError | None = None
         self._last_link: Link | None = None

@@ -9,11 +9,8 @@ from ...abc import Link
 from ...session import Session
 
 # A long burst is written in pieces, so that the other side begins with the first while this side still
-# works on the next.
-BURST: Final = 32
-"""Requests or responses that make a piece."""
+# works on the next: BURST requests or responses, or so many throws.
 THROW_BURST: Final = 128
-"""Throws that make a piece."""
 _PIECE_SIZE: Final = 64 * 1024
 """Bytes that make a piece."""
 

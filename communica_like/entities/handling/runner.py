@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from functools import partial
 from time import monotonic
 from types import CoroutineType
@@ -19,6 +19,9 @@ from .tasks import FINISHED, SLOW, EagerTask, EagerTaskPool, enter_task, leave_t
 
 _PLAIN: Final = frozenset((dict, list, str, int, float, bool, type(None), tuple, bytes))
 """The types of most results, which cannot be awaited."""
+
+BURST: Final = 32
+"""Requests, or responses, that are written together before work goes on."""
 
 _SUSPENDED: Final = 0
 """In place of a message's kind: its handler has not ended."""
@@ -75,18 +78,25 @@ class HandlerRunner(ABC, Generic[Ticket]):
         """
         loop, handlers, responder, pool = self._loop, self._handlers, self._responder, self._pool
         new_context = self._base.copy
+        stream = iter(messages)
+        requests = 0
         interrupt: KeyboardInterrupt | None = None
         began = monotonic()
         entered: asyncio.Task[None] | None = None  # whose coroutines run their first steps
         try:
             # One long loop, because each call in it would be paid for by every message.
-            for kind, ident, budget, route, body in messages:
+            for kind, ident, budget, route, body in stream:
                 handler = handlers.get(route)
+                if kind == REQUEST:
+                    requests += 1
+                    if requests > BURST:
+                        requests = 1
+                        self._between_bursts(stream)
+                    if self.closing and handler is not None:
+                        responder.reject(ident)
+                        continue
                 if handler is None:
                     responder.no_handler(kind, ident, route)
-                    continue
-                if self.closing and kind == REQUEST:
-                    responder.reject(ident)
                     continue
                 try:
                     data = handler.load(body)
@@ -157,6 +167,9 @@ class HandlerRunner(ABC, Generic[Ticket]):
     def _describe(self, ident: int, route: bytes, deadline: float | None) -> Context:
         """Return the context of a message."""
 
+    def _between_bursts(self, rest: Iterator[Event]) -> None:
+        """BURST requests were handled, and another one begins. What is taken out of *rest* is not handled."""
+
     @abstractmethod
     def _suspended(self, ident: int, route: bytes, body: bytes, deadline: float | None) -> Ticket:
         """A handler has suspended; return a ticket for ``_done``."""
@@ -177,14 +190,8 @@ class HandlerRunner(ABC, Generic[Ticket]):
         return host is not None
 
     def _ended(
-        self,
-        handler: Handler,
-        kind: int,
-        ident: int,
-        ticket: Ticket,
-        host: EagerTask,
-        result: Any,
-        error: BaseException | None,
+        self, handler: Handler, kind: int, ident: int, ticket: Ticket, host: EagerTask, result: Any,
+        error: BaseException | None
     ) -> None:
         self._pool.ended(host)
         wanted = not ident or self._tasks.get(ident) is host

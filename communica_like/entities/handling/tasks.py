@@ -131,10 +131,8 @@ class EagerTask(Coroutine[Any, Any, None]):
     """
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        on_step: Callable[[EagerTask, float], None],
-        on_gone: Callable[[EagerTask], None],
+        self, loop: asyncio.AbstractEventLoop, on_step: Callable[[EagerTask, float], None],
+        on_gone: Callable[[EagerTask], None]
     ) -> None:
         self._loop = loop
         self._adopted = False

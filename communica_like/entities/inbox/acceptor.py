@@ -23,9 +23,7 @@ class InboxAcceptor(ServerBackend):
 
     Args:
         address: the inbox's URL.
-        inbox: where messages come from.
         limits: ``max_message`` bounds responses.
-        handlers: for the messages.
     """
 
     clients = None
@@ -67,7 +65,7 @@ class InboxAcceptor(ServerBackend):
 
     def refuse_calls(self, error: Exception) -> None:
         """Begin nothing more: leave it to other servers."""
-        self._dispatcher.stop()
+        self._dispatcher.closing = True
 
     async def drain(self) -> None:
         await self._consumer.stop()

@@ -55,16 +55,11 @@ class InboxCalls(Channel):
 
     @property
     def live(self) -> bool:
-        """Whether there is a connection to the broker."""
         return self.publisher.connected
 
     async def request(
-        self,
-        route: bytes,
-        body: bytes,
-        timeout: float | None = None,
-        idempotent: bool = False,
-        key: str | None = None,
+        self, route: bytes, body: bytes, timeout: float | None = None, idempotent: bool = False,
+        key: str | None = None
     ) -> bytes:
         deadline = deadline_after(timeout, self._loop.time())
         try:
@@ -78,7 +73,6 @@ class InboxCalls(Channel):
     async def throw(
         self, route: bytes, body: bytes, timeout: float | None = None, key: str | None = None
     ) -> None:
-        """Send a throw, and wait until the broker has it."""
         deadline = deadline_after(timeout, self._loop.time())
         late = "the broker did not confirm it in time; it may have it"
         try:
@@ -89,11 +83,9 @@ class InboxCalls(Channel):
 
     @property
     def settled(self) -> bool:
-        """Whether the broker has all throws."""
         return not self._throws
 
     async def flushed(self) -> None:
-        """Wait until the broker has all throws."""
         while self._throws:
             self._no_throws.clear()
             await self._no_throws.wait()

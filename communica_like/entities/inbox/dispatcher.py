@@ -77,10 +77,6 @@ class InboxDispatcher(HandlerRunner[asyncio.TimerHandle | None]):
 
     # -- for the server
 
-    def stop(self) -> None:
-        """Begin nothing more."""
-        self.closing = True
-
     def give_back(self) -> None:
         """Leave what has not begun to other servers. As long as more is taken, it would come here again."""
         for delivery in (*self._ready, *self._suspects):

@@ -20,28 +20,18 @@ logger = logging.getLogger("communica_like")
 class InboxReconnector(ClientBackend):
     """Connects a client to a broker, and connects it again whenever the connection is lost.
 
-    Args:
-        connector: whose inbox it is.
-        inbox, client_id, limits: see InboxCalls.
-        backoff: how long to wait between attempts.
-        handshake_timeout: seconds for one attempt.
+    Args: see ClientBackend and InboxCalls.
     """
 
     channel: InboxCalls
 
     def __init__(
-        self,
-        connector: Connector,
-        inbox: SharedInbox,
-        client_id: str,
-        limits: Limits,
-        backoff: Backoff,
-        handshake_timeout: float,
+        self, connector: Connector, inbox: SharedInbox, client_id: str, limits: Limits, backoff: Backoff,
+        handshake_timeout: float
     ) -> None:
-        super().__init__(connector, handshake_timeout, client_id, InboxCalls(client_id, limits, inbox))
-        self.channel.obstacle = self.obstacle
-        self._backoff = backoff
-        self._time = asyncio.get_running_loop().time
+        calls = InboxCalls(client_id, limits, inbox)
+        calls.obstacle = self.obstacle
+        super().__init__(connector, client_id, calls, backoff, handshake_timeout)
         self.gone_since = self._time()
 
     def refuse_calls(self, error: Exception) -> None:

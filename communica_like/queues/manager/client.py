@@ -124,15 +124,14 @@ def open_queue(address: Address, authkey: bytes, ident: Any, max_items: int) -> 
         LinkRefused, AuthenticationError, InsecureAddress, LinkError: as ``dial``.
     """
     where = address_text(address)
-    connection = dial(address, authkey, foreign=True)
-    try:
-        if connection.foreign:
-            connection.close()
-            return IpcqClient(address, authkey, ident)
-        capacity = request(connection, None, ATTACH_QUEUE, VERSION, ident, max_items)
-        return HostClient(connection.detach(), where, capacity)
-    except BaseException as exc:
-        connection.close()
-        if isinstance(exc, LinkError) or not isinstance(exc, Exception):
+    with dial(address, authkey, foreign=True) as connection:
+        try:
+            if connection.foreign:
+                connection.close()
+                return IpcqClient(address, authkey, ident)
+            capacity = request(connection, None, ATTACH_QUEUE, VERSION, ident, max_items)
+            return HostClient(connection.detach(), where, capacity)
+        except LinkError:
             raise
-        raise LinkError(f"the manager at {where} refuses the queue {ident!r}: {exc}") from exc
+        except Exception as exc:
+            raise LinkError(f"the manager at {where} refuses the queue {ident!r}: {exc}") from exc

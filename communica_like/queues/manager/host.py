@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from importlib import import_module
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -40,12 +40,8 @@ class QueueHost:
     """
 
     def __init__(
-        self,
-        address: str | tuple[str, int] | None = None,
-        authkey: bytes | None = None,
-        *,
-        max_items: int = 0,
-        registry: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
+        self, address: str | tuple[str, int] | None = None, authkey: bytes | None = None, *,
+        max_items: int = 0, registry: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
     ) -> None:
         if authkey is not None and not isinstance(authkey, bytes):
             raise TypeError(f"authkey must be bytes, not {type(authkey).__name__}")
@@ -70,9 +66,7 @@ class QueueHost:
         self._server, self.address = server, server.address
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from ...aio.waiters import Waiter, Waiters
-from ...exceptions import Closed, CommunicaError, ConnectionLost, FeatureNotAvailable, LinkError
+from ...exceptions import Closed, ConnectionLost, FeatureNotAvailable, LinkError
 from ...managers.client import dial, request
 from ...managers.connection import SocketConnection
 from ...managers.peer import Address, address_text
@@ -41,6 +41,7 @@ class IpcqClient(RemoteQueue):
 
     def __init__(self, address: Address, authkey: bytes, ident: Any) -> None:
         self._address = address
+        self._where = address_text(address)
         self._authkey = authkey
         self._getters = Waiters(queue.Empty, self._watch_items, self._ignore_items)
         self._putters = Waiters(queue.Full, self._watch_room, self._ignore_room)
@@ -51,7 +52,7 @@ class IpcqClient(RemoteQueue):
         self._wanted = threading.Event()
         self._failure: Exception | None = None
         self._lost = self._closed = False
-        self._process = fork.generation
+        self._generation = fork.generation
         self._ident = self._create(ident)
         self._calls = self._accepted()
         self._thread: threading.Thread | None = None
@@ -108,7 +109,7 @@ class IpcqClient(RemoteQueue):
         raise self._no_tasks()
 
     def hang_up(self) -> None:
-        if self._process != fork.generation:
+        if self._generation != fork.generation:
             return  # its thread and its locks are the parent's
         # The thread puts back what it has, and ends.
         self._closed = True
@@ -155,7 +156,7 @@ class IpcqClient(RemoteQueue):
 
     def _ignore_items(self) -> None:
         self._wanted.clear()
-        if self._closed:
+        if self._closed:  # looked at after that: another thread may close it now
             self._wanted.set()
 
     def _watch_room(self) -> None:
@@ -174,20 +175,14 @@ class IpcqClient(RemoteQueue):
 
     # -- the other side
 
-    @property
-    def _where(self) -> str:
-        return address_text(self._address)
-
     def _create(self, ident: Any) -> str:
-        connection = dial(self._address, self._authkey, foreign=True)
-        try:
-            made = request(connection, None, "create", "get_queue", ident)
-        except LinkError:
-            raise
-        except Exception as exc:  # whatever goes wrong there
-            raise LinkError(f"the manager at {self._where} gives no queue {ident!r}: {exc}") from exc
-        finally:
-            connection.close()
+        with dial(self._address, self._authkey, foreign=True) as connection:
+            try:
+                made = request(connection, None, "create", "get_queue", ident)
+            except LinkError:
+                raise
+            except Exception as exc:  # whatever goes wrong there
+                raise LinkError(f"the manager at {self._where} gives no queue {ident!r}: {exc}") from exc
         # The reference that this made is kept: the other side's registry keeps its queues anyway.
         return str(made[0])
 
@@ -239,14 +234,8 @@ class IpcqClient(RemoteQueue):
             put(item)
 
     def _put_back_late(self) -> None:
-        try:
-            connection = self._accepted()
-            try:
-                self._put_back(partial(request, connection, self._ident, "put"))
-            finally:
-                connection.close()
-        except LinkError:
-            pass  # the queue that they belong to is gone
+        with contextlib.suppress(LinkError), self._accepted() as connection:  # the queue may be gone
+            self._put_back(partial(request, connection, self._ident, "put"))
 
     def _no_tasks(self) -> Exception:
         return FeatureNotAvailable(f"the manager at {self._where} is another program's: it has no task_done")
@@ -255,39 +244,25 @@ class IpcqClient(RemoteQueue):
 
     def _fetch_all(self) -> None:
         try:
-            connection = self._accepted()
-        except (CommunicaError, OSError) as exc:
-            self._tell_lost(exc)
-            return
-        try:
-            while not self._closed:
-                self._wanted.wait()
-                if self._kept:
-                    self._wanted.clear()  # before it is told: the next getter sets it
-                    self._tell(self._getters.notify)
-                elif not self._closed:
-                    self._fetch(connection)
-            self._put_back(partial(request, connection, self._ident, "put"))  # what came meanwhile
+            with self._accepted() as connection:
+                while not self._closed:
+                    self._wanted.wait()
+                    if self._kept:
+                        self._wanted.clear()  # before it is told: the next getter sets it
+                        self._tell_getters()
+                    elif not self._closed:
+                        with contextlib.suppress(queue.Empty):
+                            found = self._request(
+                                connection, "get", True, _FETCH_WAIT, timeout=_FETCH_TIMEOUT
+                            )
+                            self._kept.append(Item.of(found))
+                self._put_back(partial(request, connection, self._ident, "put"))  # what came meanwhile
         except Exception as exc:  # whatever goes wrong there
-            self._tell_lost(exc)
-        finally:
-            connection.close()
+            self._failure = exc
+            self._lost = True
+            self._tell_getters()
 
-    def _fetch(self, connection: SocketConnection) -> None:
-        try:
-            found = self._request(connection, "get", True, _FETCH_WAIT, timeout=_FETCH_TIMEOUT)
-            self._kept.append(Item.of(found))
-        except queue.Empty:
-            pass
-
-    def _tell_lost(self, cause: Exception) -> None:
-        self._failure = cause
-        self._lost = True
-        self._tell(self._getters.notify)
-
-    def _tell(self, call: Callable[[], object]) -> None:
-        try:
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(call)
-        except RuntimeError:
-            pass  # the loop is closed, and its tasks are gone
+    def _tell_getters(self) -> None:
+        assert self._loop is not None
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and its tasks are gone
+            self._loop.call_soon_threadsafe(self._getters.notify)

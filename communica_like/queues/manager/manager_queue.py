@@ -74,14 +74,8 @@ class ManagerQueue(WaitingQueue):
     """
 
     def __init__(
-        self,
-        address: str | tuple[str, int],
-        authkey: bytes,
-        ident: str | bytes | int | None = None,
-        *,
-        max_items: int = 0,
-        serializer: Serializer | None = None,
-        max_item_size: int | None = None,
+        self, address: str | tuple[str, int], authkey: bytes, ident: str | bytes | int | None = None, *,
+        max_items: int = 0, serializer: Serializer | None = None, max_item_size: int | None = None,
     ) -> None:
         if not isinstance(authkey, bytes):
             raise TypeError(f"authkey must be bytes, not {type(authkey).__name__}")
@@ -119,9 +113,8 @@ class ManagerQueue(WaitingQueue):
         return self._taken(lease)
 
     async def put(self, item: Any, /, *, timeout: float | None = None) -> None:
-        data, deadline = self._item_of(item), _deadline(timeout)
-        remote = await self._entered()
-        await remote.put(data, _left(deadline))
+        made, deadline = self._item_of(item), _deadline(timeout)
+        await (await self._entered()).put(made, _left(deadline))
 
     async def get(self, *, timeout: float | None = None) -> Any:
         lease = Lease()
@@ -157,8 +150,7 @@ class ManagerQueue(WaitingQueue):
 
         Cancelling it does no harm.
         """
-        remote = await self._entered()
-        await remote.join()
+        await (await self._entered()).join()
 
     def close(self) -> None:
         """Let go of the queue; calls that wait here end with Closed. Items stay where they are."""

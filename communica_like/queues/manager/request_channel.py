@@ -303,10 +303,8 @@ class RequestChannel:
         """Have the event loop see to what is left to be sent, or delivered."""
         loop = self._loop
         if loop is not None and (self._frames.unsent or self._tasks):
-            try:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._see_to_rest, loop)
-            except RuntimeError:
-                pass  # the loop is closed
 
     def _see_to_rest(self, loop: asyncio.AbstractEventLoop) -> None:
         if loop is self._loop and not self._lost:

@@ -32,10 +32,7 @@ class QueueServer(ManagerServer):
     """
 
     def __init__(
-        self,
-        address: Address | None,
-        authkey: bytes,
-        max_items: int = 0,
+        self, address: Address | None, authkey: bytes, max_items: int = 0,
         registry: Mapping[str, tuple[Any, ...]] = MappingProxyType({}),
     ) -> None:
         queues = {"get_queue": (self._proxied_queue, _EXPOSED, None, None)}

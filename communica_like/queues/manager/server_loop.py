@@ -193,10 +193,8 @@ class ServerLoop:
                 self._calls.popleft()()
 
     def _wake(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it is awake; or it has ended
             self._waker.send(b"\0")
-        except OSError:
-            pass  # it is awake; or it has ended
 
 
 class _SelectPoll:

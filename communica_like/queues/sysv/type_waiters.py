@@ -170,14 +170,13 @@ class Watcher:
         self, key: int, message_type: int, tell: Callable[[asyncio.AbstractEventLoop, int, int], None]
     ) -> None:
         self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
-        self._handle: Any = self._sysv_ipc.MessageQueue(key, max_message_size=0)
+        self._key = key
         self._message_type = message_type
         self._tell = tell
         self._armed = threading.Event()
         self._ended = False
-        self._thread = threading.Thread(
-            target=self._run, name=f"communica_like sysv {key:#x} type {message_type}", daemon=True
-        )
+        name = f"communica_like sysv {key:#x} type {message_type}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def arm(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -191,6 +190,7 @@ class Watcher:
         self._armed.set()
 
     def _run(self) -> None:
+        handle: Any = None
         gone = False
         while not gone:
             self._armed.wait()
@@ -199,7 +199,8 @@ class Watcher:
                 return
             empty_type = 0
             try:
-                _, empty_type = self._handle.receive(True, self._message_type)
+                handle = handle or self._sysv_ipc.MessageQueue(self._key, max_message_size=0)
+                _, empty_type = handle.receive(True, self._message_type)
             except self._sysv_ipc.ExistentialError:
                 gone = True
             except OSError as exc:

@@ -232,6 +232,29 @@ async def test_a_server_that_closed_is_not_waited_for(connector: RmqConnector) -
     await until(lambda: not connections())
 
 
+async def test_a_listener_is_declared_again_until_it_succeeds(
+    connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = 0
+    declare = AmqpListener._declare
+
+    async def fail_twice(listener: AmqpListener, connection: Connection) -> None:
+        nonlocal failures
+        if failures < 2:
+            failures += 1
+            raise LinkError("the test wants it")
+        await declare(listener, connection)
+
+    async with SimpleServer(connector, str), SimpleClient(connector) as client:
+        assert await client.request(1) == "1"
+        monkeypatch.setattr(AmqpListener, "_declare", fail_twice)
+        (only,) = amqp_connection._connections[asyncio.get_running_loop()].values()
+        only.transport.abort()
+        assert await client.request(2, timeout=PATIENCE) == "2"
+        assert failures == 2
+    assert not connections()
+
+
 async def test_close_when_its_cancellation_became_an_error(
     connector: RmqConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:

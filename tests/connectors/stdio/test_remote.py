@@ -61,10 +61,10 @@ async def test_the_program_between_is_killed(client: SimpleClient, heard: bytear
         await client.throw(["sleep", 60])
         await soon(lambda: b"blocked" in heard)
     [peer] = sessions_of(client)
-    assert peer.identity is not None
-    assert peer.identity.pid is not None
+    assert peer.dispatcher.peer is not None
+    assert peer.dispatcher.peer.pid is not None
     try:
-        os.kill(peer.identity.pid, signal.SIGKILL)
+        os.kill(peer.dispatcher.peer.pid, signal.SIGKILL)
         with pytest.raises(ConnectionLost, match="SIGKILL"):
             await asyncio.wait_for(client.request(["wait"]), PATIENCE)
         await soon(lambda: not lives(pid))

@@ -36,9 +36,9 @@ async def test_requests_both_ways_and_who_is_there(stage: Stage) -> None:
     assert await client.request(["call_back", 21]) == 42
     pid = await client.request(["pid"])
     [peer] = sessions_of(client)
-    assert peer.identity is not None
-    assert (peer.identity.transport, peer.identity.pid) == ("stdio", pid)
-    assert peer.identity.address.endswith("worker_program")
+    assert peer.dispatcher.peer is not None
+    assert (peer.dispatcher.peer.transport, peer.dispatcher.peer.pid) == ("stdio", pid)
+    assert peer.dispatcher.peer.address.endswith("worker_program")
     assert await client.request(["client"]) == ["stdio", os.getpid(), os.getpid()]
     await asyncio.wait_for(client.close(), PATIENCE)
     assert not lives(pid)

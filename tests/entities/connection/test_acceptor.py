@@ -52,8 +52,8 @@ async def test_a_gone_clients_id_is_free_at_once() -> None:
         assert first._keeper is not None
         first._keeper.cancel()  # its process is gone, say
         [peer] = sessions_of(first)
-        assert peer._link is not None
-        peer._link.abort()
+        assert peer._writer.link is not None
+        peer._writer.link.abort()
         await eventually(lambda: [each.connected for each in server.clients] == [False])
         assert first.client_id == server.clients[0].client_id
         async with SimpleClient(connector, client_id="same") as second:
@@ -86,8 +86,8 @@ async def test_live_clients_are_preferred() -> None:
         assert away._keeper is not None
         away._keeper.cancel()
         [peer] = sessions_of(away)
-        assert peer._link is not None
-        peer._link.abort()
+        assert peer._writer.link is not None
+        peer._writer.link.abort()
         await eventually(lambda: {each.client_id: each.connected for each in server.clients}["away"] is False)
         assert [await server.request(0) for _ in range(4)] == ["there"] * 4
         await away.close(0)
@@ -99,7 +99,7 @@ async def test_a_client_cannot_claim_what_was_never_sent(caplog: pytest.LogCaptu
     async with SimpleServer(connector, echo), SimpleClient(connector, backoff=QUICK) as client:
         [peer] = sessions_of(client)
         peer.session._inbound.count += 1000  # it believes to have more than there was
-        assert peer._link is not None
-        peer._link.abort()
+        assert peer._writer.link is not None
+        peer._writer.link.abort()
         await eventually(lambda: "cannot go on from frame" in logged(caplog))
         assert await asyncio.wait_for(client.request(1), PATIENCE) == 1

@@ -33,8 +33,8 @@ SMALL = Limits(outbox=2000, max_message=200_000, chunk=1024, window=80_000, hear
 async def cut_off(entity: Any) -> None:
     """Break the links of *entity* without its knowledge that it was on purpose."""
     for peer in sessions_of(entity):
-        assert peer._link is not None
-        peer._link.abort()
+        assert peer._writer.link is not None
+        peer._writer.link.abort()
 
 
 async def test_a_broken_link_loses_nothing() -> None:
@@ -151,8 +151,8 @@ async def test_messages_that_are_too_big() -> None:
 async def test_a_silent_link_is_given_up_and_made_again(caplog: pytest.LogCaptureFixture) -> None:
     async with simple_pair(echo, limits=Limits(heartbeat=0.05)) as (_, client):
         [peer] = sessions_of(client)
-        assert peer._link is not None
-        far: Any = peer._link
+        assert peer._writer.link is not None
+        far: Any = peer._writer.link
         far.other.send = lambda data: None  # the server's words are lost
         assert await asyncio.wait_for(client.request(1), PATIENCE) == 1
     assert "is given up: silent for" in logged(caplog)
@@ -182,7 +182,7 @@ async def test_a_session_expires(caplog: pytest.LogCaptureFixture) -> None:
 async def test_garbage_ends_the_session(caplog: pytest.LogCaptureFixture) -> None:
     async with simple_pair(echo) as (_, client):
         [peer] = sessions_of(client)
-        assert peer._link is not None
-        peer._link.send(b"\xff" * 64)
+        assert peer._writer.link is not None
+        peer._writer.link.send(b"\xff" * 64)
         await eventually(lambda: "breaks the protocol" in logged(caplog))
         assert await asyncio.wait_for(client.request(1), PATIENCE) == 1

@@ -57,8 +57,8 @@ async def never(data: Any) -> None:
 
 def cut(client: SimpleClient) -> None:
     [peer] = sessions_of(client)
-    assert peer._link is not None
-    peer._link.abort()
+    assert peer._writer.link is not None
+    peer._writer.link.abort()
 
 
 async def test_waits_grow_and_failures_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from communica_like import Limits, Link, PeerIdentity
-from communica_like.entities.connection.writer import BURST, Writer
+from communica_like.entities.connection.writer import Writer
+from communica_like.entities.handling.runner import BURST
 from communica_like.session import Session
 
 SESSION_ID = bytes(range(16))

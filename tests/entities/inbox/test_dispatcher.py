@@ -175,7 +175,7 @@ async def test_stop_and_close(caplog: pytest.LogCaptureFixture) -> None:
     await take(runner, ends, hangs)
     await turns()
     runner.take(waits)
-    runner.stop()
+    runner.closing = True
     runner.take(late)
     await turns()
     assert [waits.outcomes, late.outcomes] == [[], []], "they would come back at once"
@@ -194,7 +194,7 @@ async def test_a_request_that_was_cancelled_does_not_come_back_when_the_server_c
     runner = runner_of(lambda data: asyncio.sleep(60), pool)
     job = Note()
     await take(runner, job)
-    runner.stop()
+    runner.closing = True
     runner.cancel(job)
     await pool.close(1.0)
     assert job.outcomes == [(ANSWER, None)]

@@ -17,6 +17,7 @@ import sysv_ipc
 from communica_like import features
 from communica_like.exceptions import Closed, FeatureNotAvailable, QueueLimitReached
 from communica_like.queues import SysVMQ
+from communica_like.queues.sysv.type_waiters import TypeWaiters
 from communica_like.serializers import RawSerializer
 
 PATIENCE = 40.0
@@ -159,6 +160,21 @@ async def test_empty_items_are_not_lost_though_a_watcher_takes_them(mq: SysVMQ) 
     reader.close()
     assert raw.get_nowait(message_type=4) == b""
     raw.close()
+
+
+@pytest.mark.parametrize("message_type", [0, 5])
+async def test_it_is_removed_just_before_a_watcher_looks(
+    mq: SysVMQ, monkeypatch: pytest.MonkeyPatch, message_type: int
+) -> None:
+    sleep = TypeWaiters._sleep
+
+    def unlink_and_sleep(waiters: TypeWaiters, message_type: int) -> None:
+        mq.unlink()
+        sleep(waiters, message_type)
+
+    monkeypatch.setattr(TypeWaiters, "_sleep", unlink_and_sleep)
+    with pytest.raises(FileNotFoundError):
+        await mq.get(message_type=message_type, timeout=PATIENCE)
 
 
 async def test_what_a_watcher_takes_after_the_end_goes_back(mq: SysVMQ) -> None:

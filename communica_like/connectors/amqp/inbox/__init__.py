@@ -1,8 +1,8 @@
 """A shared inbox: one durable queue at a broker that any number of servers empty, without sessions.
 
 Theory of operation. ``topology`` declares, for each address, a quorum queue, and a second one for dead
-letters with the exchange that leads there. ``end`` is what both ends of an inbox have in common: a reference
-to the shared connection, channels on it, and their loss, after which the entity above opens the end again.
+letters with the exchange that leads there. ``end`` is what both ends of an inbox have in common. When the
+connection is lost the entity above opens the end again.
 
 A client's ``publisher`` keeps every message until the broker has confirmed it (a throw) or its response has
 come (a request), and publishes what it keeps again on each new connection. ``properties`` describes the

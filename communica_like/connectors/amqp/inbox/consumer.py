@@ -30,14 +30,7 @@ _MAX_BATCH: Final = 128 * 1024  # bytes of responses that travel together
 
 
 class AmqpDelivery(Delivery):
-    """A message out of the inbox.
-
-    Args:
-        consumer: where it came in.
-        tag: its delivery tag; 0: its channel is closed.
-        received: the message and its properties.
-        redelivered: whether the broker says so.
-    """
+    """A message out of the inbox. Its delivery tag is 0 when its channel is closed."""
 
     def __init__(self, consumer: AmqpConsumer, tag: int, received: Received, redelivered: bool) -> None:
         self.message = received.message
@@ -81,7 +74,7 @@ class AmqpConsumer(InboxEnd, Consumer):
 
     async def close(self) -> None:
         self._flush(acknowledge_all=True)
-        await super().close()
+        await self._disconnect()
 
     async def _declare(self, connection: Connection) -> None:
         await super()._declare(connection)

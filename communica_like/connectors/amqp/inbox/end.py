@@ -14,10 +14,7 @@ from .topology import Topology
 class InboxEnd(ConnectionUser):
     """An end of an inbox, which may write several messages at once.
 
-    Args:
-        key: which broker.
-        topology: which inbox.
-        failure: what failed if it cannot be opened, but for the place.
+    Errors of opening begin with *failure* and the broker's place.
     """
 
     def __init__(self, key: BrokerKey, topology: Topology, failure: str) -> None:

@@ -76,7 +76,7 @@ class AmqpPublisher(InboxEnd, Publisher):
 
     async def close(self) -> None:
         self._flush()
-        await super().close()
+        await self._disconnect()
 
     async def _declare(self, connection: Connection) -> None:
         await super()._declare(connection)
@@ -123,7 +123,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         self._last_tag += 1
         self._unconfirmed[self._last_tag] = message.ident
         if self._watch is None:
-            self._schedule_check(self._last_tag)
+            self._check_progress(0)
         self._write_soon(self._requests.frames(b"", message.body, content))
 
     def _write_soon(self, frames: bytes) -> None:
@@ -171,9 +171,6 @@ class AmqpPublisher(InboxEnd, Publisher):
         else:
             self._publish(message)
 
-    def _schedule_check(self, tag: int) -> None:
-        self._watch = self._loop.call_later(self._longer(_CONFIRM_TIMEOUT), self._check_progress, tag)
-
     def _check_progress(self, tag: int) -> None:
         """Replace the channel if *tag*, the oldest one at the last check, still is."""
         self._watch = None
@@ -185,7 +182,7 @@ class AmqpPublisher(InboxEnd, Publisher):
         if oldest == tag and not connection.blocked_reason and not unwritten:
             self._replace_channel("the broker does not confirm what is sent")
         else:
-            self._schedule_check(oldest)
+            self._watch = self._loop.call_later(self._longer(_CONFIRM_TIMEOUT), self._check_progress, oldest)
 
     def _longer(self, timeout: float) -> float:
         return min(timeout * 2.0**self._replaced, _MAX_TIMEOUT)
