@@ -37,6 +37,8 @@ from __future__ import annotations
 
 import errno
 
+from .arguments import check_kind
+
 __all__ = [
     "AddressInUse",
     "AuthenticationError",
@@ -109,6 +111,7 @@ class _RemoteError(CommunicaError):
     code: int | None = None
 
     def __init__(self, message: str = "", code: int | None = None) -> None:
+        check_kind(code, int | None, "a code is an int or None", f"{type(self).__name__}('text', 404)")
         super().__init__(message, code)
         self.message = message
         self.code = code
@@ -239,7 +242,13 @@ class ClientIdInUse(HandshakeError):
 
 
 class LinkError(CommunicaError, ConnectionError):
-    """A connector could not make a link to the other side."""
+    """A connector could not make a link to the other side.
+
+    Attributes:
+        lasting: whether another attempt would fail, too, so that it is no use to wait.
+    """
+
+    lasting = False
 
 
 class LinkRefused(LinkError):

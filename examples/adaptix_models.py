@@ -1,4 +1,4 @@
-"""Dataclasses instead of dicts, checked on both sides. Needs: pip install 'communica_like[adaptix]'."""
+"""Dataclasses instead of dicts, checked on both sides. Needs: pip install '.[adaptix]'."""
 
 import asyncio
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
+from ..arguments import check_kind
 from ..system import fork
 from .portal.interrupts import uninterrupted
 from .portal.portal import Portal, shared_portal
@@ -30,6 +31,7 @@ class Adapted(Generic[CoreT]):
     """Whether a waiting call ends with InterruptedError after a signal: see Portal.run_made."""
 
     def __init__(self, core: CoreT, portal: Portal | None) -> None:
+        check_kind(portal, Portal | None, "portal is a Portal or None", "portal=Portal()")
         self._core = core
         self._given_portal = portal
         self._entering = threading.Lock()

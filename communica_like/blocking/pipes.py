@@ -164,8 +164,10 @@ class SimplePipeQueue(BlockingQueue[PipeMessages]):
         data = self._dump(msg)
         try:
             self._core.put_nowait(data)
+            return
         except queue.Full:
-            self._put(timeout, self._to_put, data)
+            pass  # as in posixmq.py
+        self._put(timeout, self._to_put, data)
 
     def get(self, *, timeout: float | None = None) -> Any:
         """Take and return an item, waiting for one.

@@ -115,9 +115,10 @@ class Queue(PickledQueue[_Messages]):
         try:
             data = self._dump(item, pickle_protocol)
             try:
-                self._core.put_nowait(data, priority=priority)
+                return self._core.put_nowait(data, priority=priority)
             except queue.Full:
-                self._put(timeout if block else 0, self._to_put, data, priority=priority)
+                pass  # Ctrl-C during the wait must not be shown as an error of this one's handling
+            self._put(timeout if block else 0, self._to_put, data, priority=priority)
         except TRANSLATED as exc:
             raise self._error(exc) from exc
 

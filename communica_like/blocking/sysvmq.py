@@ -91,7 +91,7 @@ class Queue(PickledQueue[_Messages]):
         self, key: int | None = None, max_bytes: int | None = None, serializer: Serializer | None = None, *,
         mode: int = 0o600, create: bool = True, exclusive: bool = False, portal: Portal | None = None,
     ) -> None:
-        if key is not None and not 0 <= key < 2**31:
+        if isinstance(key, int) and not 0 <= key < 2**31:
             text = f"a key is a number from 1 to 2**31 - 1, or None, not {key!r}"
             raise _KeyOverflow(QueueError.INVALID_VALUE, text)
         with translated():
@@ -127,9 +127,10 @@ class Queue(PickledQueue[_Messages]):
         try:
             data = self._dump(item, pickle_protocol)
             try:
-                self._core.put_nowait(data, message_type=msg_type)
+                return self._core.put_nowait(data, message_type=msg_type)
             except queue.Full:
-                self._put(timeout if block else 0, self._to_put, data, message_type=msg_type)
+                pass  # Ctrl-C during the wait must not be shown as an error of this one's handling
+            self._put(timeout if block else 0, self._to_put, data, message_type=msg_type)
         except TRANSLATED as exc:
             raise self._error(exc) from exc
 

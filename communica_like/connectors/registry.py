@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ..abc import Connector
+from ..arguments import check_kind
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -39,6 +40,7 @@ _OTHER_SCHEMES: Final = {"amqps": "amqp", "amqps+inbox": "amqp+inbox"}
 """Other schemes of this package's connectors."""
 
 _PASSWORD: Final = re.compile(r"(:)(?!//).*@", re.DOTALL)  # up to the last @: a password may hold : / @
+_NAME: Final = re.compile(r"[\w.-]+", re.ASCII)
 _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
@@ -53,13 +55,16 @@ def connector_from(url: str, **secrets: Any) -> Connector:
 
     Raises:
         ValueError: no connector has such a URL. The message says what was found.
+        TypeError: *url* is no str.
         ImportError, TypeError: as for ``connector_class``.
     """
+    check_kind(url, str, "a connector's URL is a str", "connector_from('local://name')")
     scheme, separator, _ = url.partition("://")
     connector = _find(scheme) if separator else None
     if connector is None:
         shown = _PASSWORD.sub(r"\1...@", url)  # a broker's URL, mistyped
-        raise ValueError(f"no connector has the URL {shown!r}; known are {_known_schemes()}")
+        name = f"; the URL of a name is 'local://{url}'" if _NAME.fullmatch(url) else ""
+        raise ValueError(f"no connector has the URL {shown!r}{name}; known are {_known_schemes()}")
     return connector.load_state(url, **secrets)
 
 

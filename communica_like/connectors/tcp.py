@@ -59,8 +59,10 @@ class TcpConnector(Connector):
         check_host(self.host, "TcpConnector({}, {})")
         if not isinstance(self.port, int) or isinstance(self.port, bool) or not 0 <= self.port <= 65535:
             raise ValueError(f"port must be from 0 to 65535, not {self.port!r}")
-        if self.ssl is not None and not isinstance(self.ssl, SSLContext):
-            raise TypeError(f"ssl must be an ssl.SSLContext, not {type(self.ssl).__name__}")
+        given: object = self.ssl
+        if not isinstance(given, SSLContext | None):
+            hint = ": TcpConnector(host, port, authkey=...)" if isinstance(given, bytes) else ""
+            raise TypeError(f"ssl must be an ssl.SSLContext, not {type(given).__name__}{hint}")
         check_authkey(self.authkey)
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ from urllib.parse import quote, unquote
 
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_IN_HOSTS: Final = re.compile(r"[/?#@\[\]\s\x00-\x1f\x7f]")
-_HOST_AND_PORT: Final = re.compile(r"(?:[a-z]+://)?(?:\[([^][]+)\]|([^][/:]+)):([0-9]+)")
+_HOST_AND_PORT: Final = re.compile(r"(?:[a-z]+://)?(?:\[([^][]+)\](?::([0-9]+))?|([^][/:]+):([0-9]+))")
 
 
 def join_url(scheme: str, rest: str, safe: str = "") -> str:
@@ -101,7 +101,10 @@ def check_host(host: Any, call: str) -> None:
     check_text("host", host)
     if _NOT_IN_HOSTS.search(host) or (":" in host and _address(host) is None):
         found = _HOST_AND_PORT.fullmatch(host)
-        hint = f": the call is {call.format(repr(found[1] or found[2]), found[3])}" if found else ""
+        hint = ""
+        if found:
+            name, port = found[1] or found[3], found[2] or found[4] or "port"
+            hint = f": the call is {call.format(repr(name), port)}"
         raise ValueError(f"host must be a name or address without brackets and port, not {host!r}{hint}")
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..abc import Connector, PeerIdentity
-from ..exceptions import CommunicaError, HandshakeError
+from ..exceptions import CommunicaError, HandshakeError, LinkError
 from ..wire.greetings import Reason
 from .backoff import Backoff
 
@@ -47,6 +47,11 @@ def whereabouts(connector: Connector) -> str:
     except (CommunicaError, OSError, ValueError):
         return url  # without its directory; connect() and listen() say why
     return url if path is None or path in url else f"{url} ({path})"
+
+
+def reason_of(error: CommunicaError, connector: Connector) -> str:
+    """Return an error's text, without the connector's URL, which the text around it has."""
+    return str(error).removeprefix(f"cannot connect to {connector.dump_state()}: ")
 
 
 class Channel(ABC):
@@ -182,6 +187,14 @@ class ClientBackend(Backend):
             self.refuse_calls(exc)
             raise
 
+    def obstacle(self) -> str:
+        """Return why there is no connection; ``""`` if there is one."""
+        if self.channel.live:
+            return ""
+        error = self.last_error
+        reason = reason_of(error, self._connector) if error else "the attempt to connect is not over"
+        return f"no connection to {whereabouts(self._connector)}: {reason}"
+
     async def wait_connected(self, once: bool) -> bool:
         """Wait for a connection, while ``run`` runs, and return True.
 
@@ -190,10 +203,12 @@ class ClientBackend(Backend):
 
         Raises:
             HandshakeError: the server does not let this client in.
+            LinkError: no other attempt can be of use.
         """
         while not self._connected.is_set():
-            if isinstance(self.last_error, HandshakeError):
-                raise self.last_error
+            error = self.last_error
+            if isinstance(error, HandshakeError) or (isinstance(error, LinkError) and error.lasting):
+                raise error
             if once and self.last_error is not None:
                 return False
             self._changed.clear()
@@ -210,7 +225,8 @@ class ClientBackend(Backend):
         self._changed.set()
         if str(error) != self._logged:
             self._logged = str(error)
-            logger.warning("cannot connect to %s: %s", whereabouts(self._connector), error)
+            reason = reason_of(error, self._connector)
+            logger.warning("cannot connect to %s: %s", whereabouts(self._connector), reason)
 
     def _succeeded(self) -> None:
         """Wake ``wait_connected``, and forget earlier failures."""

@@ -7,9 +7,10 @@ import secrets
 from typing import Final, NoReturn, Self
 
 from ..abc import Connector
+from ..arguments import check_kind, check_seconds
 from ..exceptions import ConnectTimeout
 from ..wire.limits import Limits
-from .backends import Channel, ClientBackend, whereabouts
+from .backends import Channel, ClientBackend, reason_of, whereabouts
 from .backoff import Backoff
 from .connection.reconnector import Reconnector
 from .entity import Entity
@@ -40,7 +41,9 @@ class Client(Entity):
         self._client_id = client_id if client_id is not None else secrets.token_hex(16)
         if not 0 < len(self._client_id.encode()) <= 255:
             raise ValueError(f"a client id has 1 to 255 bytes of UTF-8, not {client_id!r}")
+        check_kind(backoff, Backoff | None, "backoff is a Backoff or None", "backoff=Backoff(maximum=1.0)")
         self._backoff = backoff or Backoff()
+        check_seconds("handshake_timeout", handshake_timeout, optional=True)
         usual = connector.handshake_timeout
         self._handshake_timeout = usual if handshake_timeout is None else handshake_timeout
         self._backend: ClientBackend | None = None
@@ -73,7 +76,7 @@ class Client(Entity):
             ConnectTimeout: the server was not reached in time; the message says why.
             HandshakeError: the server does not let this client in: wrong authkey
                 (AuthenticationError), wrong version (VersionMismatch), id in use (ClientIdInUse).
-            LinkError: of a connector that makes one attempt only, such as StdioConnector.
+            LinkError: of a connector that makes one attempt only, such as StdioConnector; or a lasting one.
             RuntimeError: the client is already started.
 
         After an exception, or a cancellation, the client is closed; it may be started again.
@@ -115,9 +118,10 @@ class Client(Entity):
             waiting.cancel()
             await asyncio.wait([waiting])
         within = "" if once else f" within {timeout} s"
-        reason = backend.last_error or "the first attempt was not over"
+        error = backend.last_error
+        reason = reason_of(error, self.connector) if error else "the first attempt was not over"
         text = f"no connection to {whereabouts(self.connector)}{within}: {reason}"
-        raise ConnectTimeout(text) from backend.last_error
+        raise ConnectTimeout(text) from error
 
     def _refuse_call(self) -> NoReturn:
         raise self._not_running()

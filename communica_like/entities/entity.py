@@ -7,10 +7,12 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
+from math import inf
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from ..abc import Connector
+from ..arguments import check_kind, check_seconds
 from ..exceptions import Closed
 from ..wire.greetings import OTHER, Reason
 from ..wire.limits import Limits
@@ -47,7 +49,7 @@ class Entity(ABC):
         default_timeout, drain_timeout: see SimpleClient.
 
     Raises:
-        TypeError: the connector is not one.
+        TypeError, ValueError: an argument is of another kind, or out of range.
     """
 
     _handlers: Mapping[bytes, Handler]  # by encoded route
@@ -56,8 +58,10 @@ class Entity(ABC):
     def __init__(
         self, connector: Connector, limits: Limits | None, default_timeout: float | None, drain_timeout: float
     ) -> None:
-        if not isinstance(connector, Connector):
-            raise TypeError(_no_connector(connector, type(self).__name__))
+        check_connector(connector, type(self).__name__)
+        check_kind(limits, Limits | None, "limits is a Limits or None", "limits=Limits(heartbeat=1.0)")
+        check_seconds("default_timeout", default_timeout, optional=True)
+        check_seconds("drain_timeout", drain_timeout)
         self.connector = connector
         self.limits = _fitting(limits or Limits(), connector)
         self.default_timeout = default_timeout
@@ -211,6 +215,14 @@ class Entity(ABC):
             self._failure = error
             self.stop()
 
+    def _seconds(self, timeout: Timeout) -> float | None:
+        """Return the seconds that a call has; None: no limit."""
+        if timeout == "default":
+            return self.default_timeout
+        if timeout is not None:
+            check_seconds("timeout", timeout, least=-inf)
+        return timeout
+
     def _not_running(self) -> Closed:
         if self.state == "new":
             return Closed(f"{self!r} is not started: use 'async with', or await its init()")
@@ -261,13 +273,16 @@ class Entity(ABC):
         await self._backend.disconnect(timeout, linger)
 
 
-def _no_connector(given: object, owner: str) -> str:
+def check_connector(given: object, owner: str) -> None:
+    """Raise TypeError unless *given* is a connector; show the right call of the class *owner*."""
+    if isinstance(given, Connector):
+        return
     shown, right = repr(given), "LocalConnector('name')"
     if isinstance(given, str):
         scheme, separator, _ = given.partition("://")
         shown = repr(f"{scheme}://..." if separator else given)  # a URL may hold a password
         right = f"connector_from({shown})" if separator else f"LocalConnector({shown})"
-    return f"a connector is expected, not {shown}: {owner}({right}, ...)"
+    raise TypeError(f"a connector is expected, not {shown}: {owner}({right}, ...)")
 
 
 def _fitting(limits: Limits, connector: Connector) -> Limits:

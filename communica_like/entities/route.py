@@ -147,8 +147,7 @@ class RouteClient(Client):
         name, codecs = self._calls.find(route, serializer)
         body = codecs.dump_request(data)
         channel = self._channel or self._refuse_call()
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         return codecs.load_answer(await channel.request(name, body, timeout, idempotent, key))
 
     async def throw(
@@ -163,7 +162,6 @@ class RouteClient(Client):
         name, codecs = self._calls.find(route, serializer)
         body = codecs.dump_request(data)
         channel = self._channel or self._refuse_call()
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         if (unfinished := channel.throw(name, body, timeout, key)) is not None:
             await unfinished

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any, Final, TypeVar, overload
 
 from ..abc import Serializer
-from ..exceptions import NoSuchRoute, RouteOverrideError
+from ..arguments import check_kind
+from ..exceptions import RouteOverrideError
 from ..serializers import JsonSerializer
 from ..wire.failure import NO_ROUTE, Failure
 from ..wire.frames import MAX_ROUTE
@@ -51,8 +52,10 @@ class RouteTable:
     """
 
     def __init__(self, name: str | None = None, *, serializer: Serializer | None = None) -> None:
+        check_kind(name, str | None, "a RouteTable's name is a str", "RouteTable('name', serializer=...)")
         self.name = name or "unnamed"
         self.serializer = serializer or JsonSerializer()
+        check_serializer(self.serializer)
         self.handlers: dict[bytes, Handler] = {}
 
     def __repr__(self) -> str:
@@ -202,10 +205,6 @@ def _nearest(route: str, names: tuple[str, ...]) -> list[str]:
     return get_close_matches(route, [name for name in names if len(name) <= _LONGEST_SHOWN])
 
 
-class _NoRoute(NoSuchRoute, ValueError):
-    """A name that no route can have, so that the other side need not be asked."""
-
-
 class RouteCalls:
     """Remembers which serializer each route uses: always one.
 
@@ -222,14 +221,11 @@ class RouteCalls:
 
         Raises:
             TypeError: the route uses another serializer, or its name is no text.
-            NoSuchRoute: the name is empty or too long. It is a ValueError too.
+            ValueError: the name is empty or too long.
         """
-        known = self._known.get(route)
+        known = self._known.get(route) if isinstance(route, str) else None
         if known is None:
-            try:
-                name = encode_route(route)
-            except ValueError as exc:
-                raise _NoRoute(str(exc)) from None
+            name = encode_route(route)
             served = self._routes.serializer_of(route)
             if served is not None and serializer is not None and serializer != served:
                 raise _mismatch(route, served, serializer)

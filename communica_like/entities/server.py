@@ -7,6 +7,7 @@ import logging
 from typing import Self
 
 from ..abc import Connector
+from ..arguments import check_seconds
 from ..exceptions import ConnectTimeout, FeatureNotAvailable
 from ..wire.limits import Limits
 from .backends import Channel, ClientInfo, DuplicatePolicy, ServerBackend, whereabouts
@@ -31,6 +32,7 @@ class Server(Entity):
         super().__init__(connector, limits, default_timeout, drain_timeout)
         if duplicate_clients not in ("refuse", "replace"):
             raise ValueError(f"duplicate_clients is 'refuse' or 'replace', not {duplicate_clients!r}")
+        check_seconds("handshake_timeout", handshake_timeout)
         self._duplicates = duplicate_clients
         self._handshake_timeout = handshake_timeout
         self._backend: ServerBackend | None = None
@@ -101,8 +103,7 @@ class Server(Entity):
 
     async def _choose(self, client_id: str | None, timeout: Timeout) -> tuple[Channel, float | None]:
         """Return the channel to a client, and the seconds that are left; wait for a client if need be."""
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         backend = self._backend
         if backend is None or self._closing is not None:
             raise self._not_running()

@@ -167,8 +167,7 @@ class SimpleClient(Client):
         """
         body = self._codecs.dump_request(data)
         channel = self._channel or self._refuse_call()
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         return self._codecs.load_answer(await channel.request(b"", body, timeout, idempotent, key))
 
     async def throw(self, data: Any = None, *, timeout: Timeout = "default", key: str | None = None) -> None:
@@ -196,8 +195,7 @@ class SimpleClient(Client):
         """
         body = self._codecs.dump_request(data)
         channel = self._channel or self._refuse_call()
-        if timeout == "default":
-            timeout = self.default_timeout
+        timeout = self._seconds(timeout)
         if (unfinished := channel.throw(b"", body, timeout, key)) is not None:
             await unfinished
 

@@ -10,6 +10,7 @@ from ..blocking.entities.base import BlockingServer
 from ..blocking.handler_threads import Workers
 from ..blocking.portal.portal import Portal
 from ..entities import SimpleServer
+from ..entities.entity import check_connector
 from ..wire.limits import Limits
 from .records import decode
 
@@ -75,6 +76,7 @@ class BlockingLogServer(BlockingServer[LogServer]):
         drain_timeout: float = 30.0,
         portal: Portal | None = None,
     ) -> None:
+        check_connector(connector, type(self).__name__)
         core = LogServer(
             connector, logger, limits=limits, handshake_timeout=handshake_timeout, drain_timeout=drain_timeout
         )

@@ -18,7 +18,7 @@ from .peer import Address, address_text, check_key, check_peer
 _TIMEOUT: Final = 5.0  # seconds: to connect; for the handshake; for a request
 
 
-class _AnotherKey(AuthenticationError, KeyRefused):
+class WrongManagerKey(AuthenticationError, KeyRefused):
     """Is multiprocessing's own exception, too, which its users expect."""
 
 
@@ -88,7 +88,7 @@ def dial(
             raise
         # What 3.11 asserts, later versions call a matter of the key.
         if isinstance(exc, KeyRefused) and not str(exc).startswith(("Protocol error", "challenge too short")):
-            raise _AnotherKey(f"the manager at {where} has another authkey") from exc
+            raise WrongManagerKey(f"the manager at {where} has another authkey") from exc
         if isinstance(exc, TimeoutError | BlockingIOError):
             raise LinkError(f"the manager at {where} does not answer") from exc
         if isinstance(exc, EOFError | ConnectionError):

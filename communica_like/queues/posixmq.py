@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from ..abc import Guarantees, Serializer
 from ..aio.waiters import Waiters
+from ..arguments import check_kind
 from ..exceptions import MessageTooBig, QueueLimitReached
 from ..features import optional_package
 from ..serializers import PickleSerializer
@@ -63,6 +64,7 @@ class PosixMQ(WaitingQueue):
         exclusive: bool = False,
     ) -> None:
         self._posix_ipc = optional_package("posix_ipc", "posixmq")
+        check_kind(name, str, "a queue's name is a str", "PosixMQ('/name')")
         # posix_ipc 1.3.2 crashes on a NUL.
         if not re.fullmatch(r"/[^/\0]+", name) or len(os.fsencode(name)) > 255:
             text = 'a queue\'s name must be "/" and 1 to 254 bytes without another "/" or a NUL'

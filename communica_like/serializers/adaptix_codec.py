@@ -113,6 +113,9 @@ class AdaptixSerializer(Serializer):
     def response_codec(self) -> Codec:
         return self._response
 
+    def __repr__(self) -> str:
+        return f"AdaptixSerializer({', '.join(map(type_name, self._key[:2]))})"
+
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if type(other) is type(self) else NotImplemented
 

@@ -11,7 +11,7 @@ RESULT     token of the request    0                    response
 ERROR      token of the request    kind of Failure      encoded Failure
 CANCEL     id of the request       0                    -
 GOODBYE    0                       code of the Reason   encoded Reason
-TIMED_OUT  token of the request    0                    -
+TIMED_OUT  token of the request    1: was not sent, 0   -
 LINK_DEAD  text: why               0                    -
 EXPIRED    0                       0                    -
 BROKEN     RemoteProtocolError     0                    -

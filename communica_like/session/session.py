@@ -401,7 +401,8 @@ class Session:
         for ident in [ident for ident, deadline in self._deadlines.items() if deadline <= now]:
             token = self.pending.get(ident)
             if token is not None:
-                self._events.append((TIMED_OUT, token, 0, b"", b""))
+                unsent = self.state is State.NEW and ident not in self._sent_before
+                self._events.append((TIMED_OUT, token, int(unsent), b"", b""))
             self.cancel(ident)
 
     def _refuse(self, message: Message) -> Event:

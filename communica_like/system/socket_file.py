@@ -19,8 +19,8 @@ _BACKLOG: Final = 4096
 _MAX_PATH: Final = 107 if sys.platform == "linux" else 103  # sun_path without its final NUL
 
 
-def check_path_length(path: str) -> str:
-    """Return *path*, if a Unix socket can have it.
+def check_path_length(path: str, hint: str = "") -> str:
+    """Return *path*, if a Unix socket can have it. *hint* ends the message otherwise.
 
     Raises:
         ValueError: it is longer than sun_path of unix(7).
@@ -29,7 +29,7 @@ def check_path_length(path: str) -> str:
     if size > _MAX_PATH:
         raise ValueError(
             f"the path of a Unix socket has at most {_MAX_PATH} bytes ({_MAX_PATH + 1} with the final NUL: "
-            f"unix(7)), but {path!r} has {size}; COMMUNICA_LIKE_DIR can name a directory with a shorter path"
+            f"unix(7)), but {path!r} has {size}{hint}"
         )
     return path
 

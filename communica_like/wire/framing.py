@@ -37,8 +37,8 @@ class FrameReader:
         length, kind, _, _, _, arg = HEADER.unpack_from(data)
         if length > self._max_payload:
             raise RemoteProtocolError(
-                f"a frame of {length} bytes where at most {self._max_payload} are allowed; "
-                f"the first bytes are {data[:16]!r}"
+                f"the other side does not speak this protocol: its first bytes, {data[:16]!r}, announce "
+                f"a frame of {length} bytes where at most {self._max_payload} are allowed"
             )
         end = HEADER_SIZE + length
         if len(data) < end:

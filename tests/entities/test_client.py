@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from communica_like import (
     Closed,
     ConnectionLost,
     Connector,
+    Limits,
     LocalConnector,
     MemoryConnector,
     SimpleClient,
@@ -23,6 +25,7 @@ from communica_like.exceptions import (
     ConnectTimeout,
     LinkError,
     LinkRefused,
+    RequestTimeout,
 )
 from tests.connectors.recorder import Recorder, serving
 from tests.entities.stage import PATIENCE, QUICK, echo, eventually, in_virtual_time, logged
@@ -119,6 +122,28 @@ async def test_the_path_that_is_tried_is_told(
     assert f"cannot connect to {where}: no server listens at " in logged(caplog)
 
 
+async def test_a_timeout_without_a_server_says_why() -> None:
+    connector = MemoryConnector("none")
+    client = await SimpleClient(connector, backoff=QUICK, limits=Limits(outbox=1)).init(wait=False)
+    refused = "no connection to memory://none: no server listens at memory://none"
+    with pytest.raises(RequestTimeout, match=rf"^not sent: {refused}"):
+        await client.request(1, timeout=0.05)
+    await client.throw(1)
+    with pytest.raises(RequestTimeout, match=rf"^no room in the outbox in time: {refused}"):
+        await client.throw(2, timeout=0.05)
+    await client.close(0)
+
+
+async def test_an_address_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        connector = TcpConnector("127.0.0.1", free.getsockname()[1])
+        with pytest.raises(ConnectTimeout, match=r"^no connection to tcp") as caught:
+            await SimpleClient(connector).init(0)
+    for text in (str(caught.value), logged(caplog)):
+        assert text.count(connector.dump_state()) == 1
+
+
 async def test_init_cancelled_closes() -> None:
     before = asyncio.all_tasks()
     client = SimpleClient(MemoryConnector(), backoff=QUICK)
@@ -171,7 +196,7 @@ def test_client_ids() -> None:
 async def test_a_mistake_that_no_reconnect_cures(
     timeout: float | None, wait: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = SimpleClient(LocalConnector("/" + "x" * 200))
+    client = SimpleClient(LocalConnector("x" * 200))
     if wait:
         with pytest.raises(ValueError, match="at most"):
             await asyncio.wait_for(client.init(timeout), PATIENCE)

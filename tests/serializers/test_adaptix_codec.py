@@ -286,6 +286,7 @@ def test_equality() -> None:
     retort = adaptix.Retort()
     same = AdaptixSerializer(Order, Receipt)
     assert same == SERIALIZER
+    assert repr(same) == "AdaptixSerializer(Order, Receipt)"
     assert hash(same) == hash(SERIALIZER)
     assert AdaptixSerializer(Order, retort=retort) == AdaptixSerializer(Order, retort=retort)
     different = [

@@ -28,7 +28,7 @@ def test_deadlines_hold_without_a_link() -> None:
     pair = Pair(live=False)
     pair.a.request("token", b"", b"", pair.now, pair.now + 1.0)
     assert pair.a.next_deadline == pair.now + 1.0
-    assert pair.wait(1.0) == [(TIMED_OUT, "token", 0, b"", b"")]
+    assert pair.wait(1.0) == [(TIMED_OUT, "token", 1, b"", b"")]
     assert pair.a.next_deadline == float("inf")
     assert pair.a.flushed
 

@@ -54,7 +54,9 @@ def test_what_a_handler_raises_on_purpose_is_told_with_its_code(
 
 @pytest.mark.parametrize("code", [INT64, -INT64 - 1, "E404", 1.5])
 def test_a_code_that_does_not_fit_goes_into_the_message(code: object) -> None:
-    failure = Failure.of(ReqError("wrong", code))  # type: ignore[arg-type]
+    error = ReqError("wrong")
+    error.code = code  # type: ignore[assignment]
+    failure = Failure.of(error)
     assert failure == Failure(REQ, f"wrong [code {code!r} is no 64-bit integer]")
 
 
@@ -64,7 +66,9 @@ def test_anything_else_is_told_as_its_repr_and_traceback() -> None:
 
 def test_errors_that_cannot_be_told_are_told_all_the_same() -> None:
     assert Failure.of(Mute()).message == "<Mute whose repr raised ZeroDivisionError>"
-    message = Failure.of(ReqError(Unspeakable(), Unspeakable())).message  # type: ignore[arg-type]
+    error = ReqError(Unspeakable())  # type: ignore[arg-type]
+    error.code = Unspeakable()  # type: ignore[assignment]
+    message = Failure.of(error).message
     assert message.startswith("<Unspeakable whose str raised RuntimeError>")
     assert "<Unspeakable whose repr raised RuntimeError>" in message
     assert Failure.of(Terse()) == Failure(REQ, "")

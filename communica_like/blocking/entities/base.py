@@ -16,6 +16,7 @@ from ...abc import Connector
 from ...entities.client import Client
 from ...entities.entity import Entity
 from ...entities.server import Server
+from ...exceptions import Closed
 from ...wire.limits import Limits
 from ..facade import Attribute, called
 from ..lifecycle import Lifecycle
@@ -118,6 +119,8 @@ class BlockingEntity(Lifecycle[EntityT], Generic[EntityT]):
         return self._core.state not in ("new", "closed")
 
     def _lifeless(self) -> Exception:
+        if self._core.state == "new":
+            return Closed(f"{self!r} is not started: use 'with', or call its init()")
         return self._core._not_running()
 
 

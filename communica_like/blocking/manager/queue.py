@@ -90,10 +90,11 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
         limit = _limit(block, timeout)
         try:
             self._core.put_nowait(item)
+            return
         except queue.Full:
             if limit is not None and limit <= 0:
                 raise
-            self._wait_for_room(item, timeout=limit)
+        self._wait_for_room(item, timeout=limit)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take an item out of the queue, and return it.
@@ -108,13 +109,15 @@ class ManagerQueue(Adapted[queues.ManagerQueue]):
             SerializerError: the item cannot be loaded. It is out of the queue now.
         """
         limit = _limit(block, timeout)
-        core, lease = self._core, Lease()
+        core, lease, empty = self._core, Lease(), False
         try:
             try:
                 core._lease_nowait(lease)
             except queue.Empty:
                 if limit is not None and limit <= 0:
                     raise
+                empty = True
+            if empty:
                 lease = Lease()
                 self._wait_for_item(lease, timeout=limit)
             return core._taken(lease)

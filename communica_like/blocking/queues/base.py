@@ -56,6 +56,7 @@ class BlockingQueue(Adapted[QueueT], Generic[QueueT]):
                 except queue.Empty:
                     if timeout is not None and timeout <= 0:
                         raise
+                if not box:
                     self._wait(box, timeout, wanted)
             try:
                 return self._loads(box[0][0])

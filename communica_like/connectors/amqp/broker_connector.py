@@ -14,6 +14,7 @@ from .key import BrokerKey
 from .names import check_exchange, check_name
 from .url import BrokerUrl
 
+_DEFAULT_PASSWORD: Final = "guest"  # aiormq's, where none is given
 _IN_URL: Final = ("address", "exchange_name", "client_id", "hosts")
 
 
@@ -41,7 +42,8 @@ class BrokerConnector(Connector):
             raise ValueError("a password in the URL, and another one as password=")
         object.__setattr__(self, "_where", where)
         object.__setattr__(self, "url", where.text())
-        object.__setattr__(self, "password", self.password if password is None else password)
+        password = self.password if password is None else password
+        object.__setattr__(self, "password", None if password == _DEFAULT_PASSWORD else password)
         object.__setattr__(self, "hosts", tuple(self.hosts))
         if self.password is not None and not isinstance(self.password, str):
             raise TypeError(f"password must be a str, not {type(self.password).__name__}")

@@ -24,6 +24,8 @@ def translated_errors(text: str) -> Iterator[None]:
     except TimeoutError as exc:
         raise LinkError(f"{text}: the broker does not answer") from exc
     except (OSError, aiormq.exceptions.AMQPError, pamqp.PAMQPException, RuntimeError) as exc:
+        if isinstance(exc, LinkError) and exc.lasting:
+            raise
         reason = " ".join(str(part) for part in exc.args) or type(exc).__name__
         raise LinkError(f"{text}: {reason}") from exc
     except asyncio.CancelledError as exc:

@@ -55,7 +55,8 @@ class BrokerUrl(NamedTuple):
         scheme = found.removesuffix(kind)
         if scheme not in _PORTS or scheme + kind != found:
             known = f"the scheme {found!r}" if re.fullmatch(r"[a-z][a-z0-9+.-]*", found) else "something else"
-            raise ValueError(f"{form}, or amqps{kind}://...; found is {known}")
+            hint = f": connector_from('{found}://...') takes it" if found.partition("+")[0] in _PORTS else ""
+            raise ValueError(f"{form}, or amqps{kind}://...; found is {known}{hint}")
         if not text.isascii() or not text.isprintable() or " " in text:
             raise ValueError("a broker's URL with characters that should be percent-encoded")
         if re.search(r"%(?![0-9A-Fa-f]{2})", text):

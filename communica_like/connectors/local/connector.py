@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 
 from ...abc import Connector, ConnectorGuarantees, Link, LinkReceiver, Listener
+from ...arguments import check_kind
 from ..url import check_authkey, check_text, join_url, split_url
 
 if sys.platform == "win32":
@@ -38,8 +39,8 @@ class LocalConnector(Connector):
         authkey: a shared secret for a mutual challenge, or None.
 
     Raises:
-        ValueError: *name* is neither. ``path``, ``connect`` and ``listen`` raise it if the path is too long
-            for a socket (sun_path, 107 bytes).
+        TypeError, ValueError: *name* is neither, or a path too long for a socket (sun_path, 107 bytes).
+            ``path``, ``connect`` and ``listen`` raise it if a plain name's path is.
     """
 
     scheme: ClassVar[str] = "local"
@@ -49,17 +50,22 @@ class LocalConnector(Connector):
     authkey: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        expected = "a LocalConnector's name is a str or a path"
+        check_kind(self.name, str | bytes | os.PathLike, expected, "LocalConnector('name')")
         name = os.fspath(self.name)
         if not isinstance(name, str):
             raise ValueError(f"a LocalConnector's name is text, not {name!r}")
         object.__setattr__(self, "name", name)
         forbidden = "\x00" if name.startswith("/") else _NOT_IN_NAMES
         if name in ("", ".", "..") or re.search(forbidden, name):
+            hint = f": a URL goes to connector_from({name!r})" if "://" in name else ""
             raise ValueError(
                 f"a LocalConnector's name is a plain name without slashes or control characters, "
-                f"or an absolute path without NUL; not {name!r}"
+                f"or an absolute path without NUL; not {name!r}{hint}"
             )
         check_text("a LocalConnector's name", name)
+        if name.startswith("/"):
+            _locate(name)
         check_authkey(self.authkey)
 
     @property

@@ -23,7 +23,10 @@ def socket_path(name: str) -> str:
         ValueError: the path is too long for a socket.
         LinkError: the private directory cannot be used.
     """
-    return check_path_length(name if name.startswith("/") else str(state_directory() / name))
+    if name.startswith("/"):
+        return check_path_length(name)
+    hint = "; COMMUNICA_LIKE_DIR can name a directory with a shorter path"
+    return check_path_length(str(state_directory() / name), hint)
 
 
 async def connect_unix(path: str, receiver: LinkReceiver) -> Link:

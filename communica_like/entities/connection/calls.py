@@ -61,6 +61,7 @@ class SessionCalls(Channel):
         closed: what calls raise when this side is closed or will have no other session; else None.
         waiting: how many callers wait for room.
         flush_waiter: what ``flushed`` waits for, if there is such a call.
+        obstacle: why there is no link, for a RequestTimeout; ``""``: it is unknown.
         alone: whether requests seem to be made one at a time: then they are written at once.
     """
 
@@ -78,6 +79,7 @@ class SessionCalls(Channel):
         self.waiting = 0
         self.flush_waiter: asyncio.Future[None] | None = None
         self.closed: Exception | None = None
+        self.obstacle: Callable[[], str] = str
         self.alone = True
 
     @property
@@ -159,6 +161,13 @@ class SessionCalls(Channel):
             self.flush_waiter.set_result(None)
             self.flush_waiter = None
 
+    def late(self, unsent: bool) -> RequestTimeout:
+        """Return what a request raises whose deadline has passed. *unsent*: it was certainly not sent."""
+        obstacle = "" if self.live else self.obstacle()
+        if not obstacle:
+            return RequestTimeout("no answer in time")
+        return RequestTimeout(f"{'not sent' if unsent else 'no answer in time'}: {obstacle}")
+
     def notify(self) -> None:
         """Let the callers that wait for room try."""
         for waiters in (self._requests, self._large_requests, self._throws):
@@ -237,6 +246,8 @@ class SessionCalls(Channel):
         try:
             return await waiters.wait(attempt, None if deadline is None else deadline - self._time())
         except queue.Full as exc:
-            raise RequestTimeout("no room in the outbox in time") from exc
+            obstacle = "" if self.live else self.obstacle()
+            text = "no room in the outbox in time"
+            raise RequestTimeout(f"{text}: {obstacle}" if obstacle else text) from exc
         finally:
             self.waiting -= 1

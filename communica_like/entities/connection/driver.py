@@ -9,7 +9,7 @@ from typing import Any
 
 from ...abc import Link
 from ...aio.timer import NEVER, DeadlineTimer, clock_of
-from ...exceptions import PeerGone, RequestTimeout
+from ...exceptions import PeerGone
 from ...session import Event, Session
 from ...session import events as kinds
 from ...session.events import REQUEST, RESULT, THROW
@@ -228,7 +228,7 @@ class SessionDriver:
                 subject.set_exception(Failure.decode(number, body).exception())
         elif kind == kinds.TIMED_OUT:
             if not subject.done():
-                subject.set_exception(RequestTimeout("no answer in time"))
+                subject.set_exception(self.calls.late(unsent=bool(number)))
         elif kind == kinds.CANCEL:
             self.dispatcher.cancel(subject)
         elif kind == kinds.GOODBYE:

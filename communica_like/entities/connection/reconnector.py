@@ -44,6 +44,7 @@ class Reconnector(ClientBackend):
             keep=True, on_link_lost=self._on_link_lost, on_ended=self._on_ended,
         )
         super().__init__(connector, client_id, self.driver.calls, backoff, handshake_timeout)
+        self.driver.calls.obstacle = self.obstacle
         self._lost = asyncio.Event()
         self._replaced: HandshakeError | None = None
         self._last_link: Link | None = None

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import secrets
 import time
+from collections.abc import Callable
 from typing import Final
 
 from ...abc.inbox import ANSWER, DEAD, Message, Publisher, SharedInbox
@@ -33,16 +34,19 @@ class InboxCalls(Channel):
 
     Attributes:
         publisher: the client's end of the inbox.
+        obstacle: why there is no connection, for a RequestTimeout.
     """
 
     def __init__(self, client_id: str, limits: Limits, inbox: SharedInbox) -> None:
         self.client_id = client_id
         self.publisher: Publisher = inbox.publisher(self)
+        self.obstacle: Callable[[], str] = str
         self._limits = limits
         self._closed: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._keys = secrets.token_hex(16)
         self._last = 0
+        self._sent = 0
         self._requests: Futures = {}
         self._throws: Futures = {}
         self._under_way = 0  # bytes
@@ -103,7 +107,11 @@ class InboxCalls(Channel):
             if not confirmed.done():
                 confirmed.set_exception(ConnectionLost(f"the broker did not confirm it: {reason.text}"))
 
-    # -- the publisher's reports
+    # -- reports of the reconnector and the publisher
+
+    def connection_lost(self) -> None:
+        """The connection is gone; calls that were made until now may have been sent."""
+        self._sent = self._last
 
     def answered(self, ident: int, kind: int, body: bytes) -> None:
         """A response has come."""
@@ -153,7 +161,7 @@ class InboxCalls(Channel):
         try:
             expires = None
             if deadline is not None:
-                timer = self._loop.call_at(deadline, self._on_deadline, future, late)
+                timer = self._loop.call_at(deadline, self._on_deadline, ident, future, late)
                 if is_request:
                     expires = time.time() + deadline - self._loop.time()
             key = f"{self._keys}-{ident}" if key is None else key
@@ -193,7 +201,10 @@ class InboxCalls(Channel):
         except queue.Full as exc:
             raise RequestTimeout("no room in the outbox in time") from exc
 
-    def _on_deadline(self, future: asyncio.Future[bytes], late: str) -> None:
+    def _on_deadline(self, ident: int, future: asyncio.Future[bytes], late: str) -> None:
         if not future.done():
-            obstacle = self.publisher.obstacle
+            obstacle = self.obstacle()
+            if obstacle and ident > self._sent:
+                late = "not sent"
+            obstacle = obstacle or self.publisher.obstacle
             future.set_exception(RequestTimeout(f"{late}: {obstacle}" if obstacle else late))

@@ -30,6 +30,7 @@ class InboxReconnector(ClientBackend):
         handshake_timeout: float
     ) -> None:
         calls = InboxCalls(client_id, limits, inbox)
+        calls.obstacle = self.obstacle
         super().__init__(connector, client_id, calls, backoff, handshake_timeout)
         self.gone_since = self._time()
 
@@ -59,6 +60,7 @@ class InboxReconnector(ClientBackend):
                 logger.info("client %r is connected to %s", self.client_id, publisher.peer.address)
                 reason = await publisher.lost()
                 self._connected.clear()
+                self.channel.connection_lost()
                 self.gone_since = self._time()
                 logger.warning("client %r has no connection, for now: %s", self.client_id, reason)
                 await publisher.close()

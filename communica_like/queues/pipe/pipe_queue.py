@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from ...abc import Guarantees, Serializer
 from ...aio.waiters import Waiters
+from ...arguments import check_kind
 from ...exceptions import FeatureNotAvailable, MessageTooBig, SerializerError
 from ...serializers import LiteralSerializer
 from ...system import fork
@@ -84,6 +85,7 @@ class PipeQueue(WaitingQueue):
     ) -> None:
         if sys.platform == "win32":
             raise FeatureNotAvailable("a PipeQueue needs named pipes of POSIX")
+        check_kind(path, str | os.PathLike, "a pipe's path is a str or a path", "PipeQueue('/path/to/pipe')")
         self.path = os.path.join(os.getcwd(), os.fspath(path))  # also after chdir
         self._generation = fork.generation
         self._history = history

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ...abc import Guarantees, Serializer
 from ...aio.waiters import Waiters
+from ...arguments import check_kind
 from ...exceptions import MessageTooBig, QueueLimitReached
 from ...features import optional_package
 from ...serializers import PickleSerializer
@@ -67,6 +68,7 @@ class SysVMQ(WaitingQueue):
         exclusive: bool = False,
     ) -> None:
         self._sysv_ipc = optional_package("sysv_ipc", "sysvmq")
+        check_kind(key, int | None, "a queue's key is an int or None", "SysVMQ(1234)")
         if key is not None and not 0 <= key < 2**31:
             raise ValueError(f"a key must be None, or a number from 1 to 2**31 - 1, not {key!r}")
         self._largest = sysctl("kernel.msgmax") or 8192

@@ -103,9 +103,10 @@ async def test_names_are_found_in_the_private_directory(
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["x" * 200, "/" + "x" * 200])
-async def test_a_path_too_long_for_a_socket(name: str) -> None:
-    connector = LocalConnector(name)
+async def test_a_path_too_long_for_a_socket() -> None:
+    with pytest.raises(ValueError, match=r"at most 10\d bytes"):
+        LocalConnector("/" + "x" * 200)
+    connector = LocalConnector("x" * 200)
     with pytest.raises(ValueError, match=r"at most 10\d bytes"):
         assert connector.path
     with pytest.raises(ValueError, match=r"at most 10\d bytes"):

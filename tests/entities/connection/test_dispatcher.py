@@ -42,7 +42,9 @@ async def test_errors_arrive_as_they_were_raised(
 @pytest.mark.parametrize("code", [1 << 63, -(1 << 64), "text", 1.5])
 async def test_codes_that_do_not_fit_are_told(code: Any) -> None:
     def handler(data: Any) -> None:
-        raise ReqError("m", code)
+        error = ReqError("m")
+        error.code = code
+        raise error
 
     async with simple_pair(handler) as (_, client):
         with pytest.raises(ReqError) as caught:

@@ -21,7 +21,8 @@ from communica_like import (
 )
 from communica_like.entities.inbox.acceptor import InboxAcceptor
 from communica_like.entities.inbox.reconnector import InboxReconnector
-from tests.entities.inbox.memory_inbox import MemoryInboxConnector
+from communica_like.exceptions import LinkError
+from tests.entities.inbox.memory_inbox import MemoryInboxConnector, MemoryPublisher
 from tests.entities.stage import PATIENCE, QUICK, echo, eventually
 
 
@@ -89,6 +90,44 @@ async def test_a_timeout_says_what_is_in_the_way(connector: MemoryInboxConnector
     async with SimpleClient(connector) as client:
         with pytest.raises(RequestTimeout, match="no answer in time: the test says so"):
             await client.request(1, timeout=0.01)
+
+
+async def test_a_timeout_without_a_broker_says_why(
+    connector: MemoryInboxConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: MemoryPublisher) -> None:
+        raise LinkError("the broker is away")
+
+    obstacle = r"no connection to memory://.*: the broker is away"
+    async with SimpleClient(connector, backoff=QUICK) as client:
+        connector.shared.confirming = False
+        monkeypatch.setattr(MemoryPublisher, "connect", refuse)
+        asking = asyncio.ensure_future(client.request(1, timeout=0.2))
+        await asyncio.sleep(0)
+        backend = client._backend
+        assert isinstance(backend, InboxReconnector)
+        backend.channel.publisher.break_off()  # type: ignore[attr-defined]
+        await eventually(lambda: backend.last_error)
+        for call in (client.request, client.throw):
+            with pytest.raises(RequestTimeout, match=rf"^not sent: {obstacle}"):
+                await call(2, timeout=0.01)
+        with pytest.raises(RequestTimeout, match=rf"^no answer in time: {obstacle}"):
+            await asking
+
+
+async def test_what_cannot_be_cured_ends_the_start(
+    connector: MemoryInboxConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: MemoryPublisher) -> None:
+        error = LinkError("made with other arguments")
+        error.lasting = True
+        raise error
+
+    monkeypatch.setattr(MemoryPublisher, "connect", refuse)
+    client = SimpleClient(connector, backoff=QUICK)
+    with pytest.raises(LinkError, match=r"^made with other arguments"):
+        await asyncio.wait_for(client.init(), PATIENCE)
+    assert client.state == "closed"
 
 
 async def test_what_cannot_be_sent(connector: MemoryInboxConnector) -> None:

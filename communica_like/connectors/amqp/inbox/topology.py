@@ -65,7 +65,9 @@ class Topology:
             await channel.queue_bind(self.inbox, connection.exchange, self.inbox)
         except aiormq.exceptions.ChannelPreconditionFailed as exc:
             text = "it was made with other arguments, such as another delivery_limit: use those, or delete it"
-            raise LinkError(f"the inbox {self.inbox!r} cannot be used: {text} ({exc})") from exc
+            error = LinkError(f"the inbox {self.inbox!r} cannot be used: {text} ({exc})")
+            error.lasting = True
+            raise error from exc
         await channel.close()
 
     async def bind_dead(self, channel: Any, queue: str, token: str) -> None:
