@@ -135,8 +135,8 @@ class RouteClient(Client):
         Args:
             route: the route's name.
             data: what the serializer takes.
-            serializer: the route's; by default the one with which the route is registered here, or else
-                the client's. A route always uses one serializer.
+            serializer: the route's; by default the one with which the route was registered or first called
+                here, or else the client's. A route always uses one serializer.
             timeout, idempotent, key: as for SimpleClient.request.
 
         Raises:
