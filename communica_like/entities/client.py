@@ -77,6 +77,7 @@ class Client(Entity):
             HandshakeError: the server does not let this client in: wrong authkey
                 (AuthenticationError), wrong version (VersionMismatch), id in use (ClientIdInUse).
             LinkError: of a connector that makes one attempt only, such as StdioConnector; or a lasting one.
+            Closed: the client was closed meanwhile.
             RuntimeError: the client is already started.
 
         After an exception, or a cancellation, the client is closed; it may be started again.
@@ -112,6 +113,8 @@ class Client(Entity):
             await asyncio.wait([waiting, keeper], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done() and waiting.result():
                 return
+            if self._closing is not None:
+                self._refuse_call()
             if keeper.done():
                 keeper.result()  # raises
         finally:

@@ -269,6 +269,8 @@ class Entity(ABC):
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
+            if not self._keeper.cancelled():
+                self._keeper.exception()  # known, or of no interest any more
         assert self._backend is not None
         await self._backend.disconnect(timeout, linger)
 

@@ -67,6 +67,7 @@ class Server(Entity):
             AddressInUse: a live server serves the address. Raised at once, whatever the timeout.
             LinkError: the address cannot be served. Raised at once, too.
             ConnectTimeout: the address was not served in time.
+            Closed: the server was closed meanwhile.
             InsecureAddress: see TcpConnector.
             RuntimeError: the server is already started.
 
@@ -74,14 +75,18 @@ class Server(Entity):
         """
         backend = self._begin(self._make_backend)
         limit = self._handshake_timeout if timeout is not None and timeout <= 0 else timeout
+        # A task, so that close() ends it and then finds all that it opened.
+        opening = self._keeper = asyncio.get_running_loop().create_task(backend.open())
         try:
-            async with asyncio.timeout(limit) as waiting:
-                await backend.open()
-        except BaseException as exc:
-            await self.close(0)
-            if isinstance(exc, TimeoutError) and waiting.expired():
+            await asyncio.wait([opening], timeout=limit)
+            if self._closing is not None:
+                self._refuse_call()
+            if not opening.done():
                 text = f"{whereabouts(self.connector)} could not be served within {limit} s"
-                raise ConnectTimeout(text) from exc
+                raise ConnectTimeout(text)
+            opening.result()
+        except BaseException:
+            await self.close(0)
             raise
         self._keep(self._end_with(backend))
         return self

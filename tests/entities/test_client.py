@@ -156,6 +156,16 @@ async def test_init_cancelled_closes() -> None:
     await eventually(lambda: asyncio.all_tasks() == before)
 
 
+async def test_init_of_a_client_that_is_closed_meanwhile() -> None:
+    client = SimpleClient(MemoryConnector(), backoff=QUICK)
+    starting = asyncio.create_task(client.init())
+    await eventually(lambda: client.state == "running")
+    await client.close()
+    with pytest.raises(Closed):
+        await starting
+    assert client.state == "closed"
+
+
 @in_virtual_time
 async def test_a_server_that_says_nothing() -> None:
     connector = MemoryConnector()

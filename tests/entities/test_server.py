@@ -120,6 +120,23 @@ async def test_init_cancelled_leaves_the_address_free(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_init_of_a_server_that_is_closed_meanwhile(tmp_path: Path, turns: int) -> None:
+    server = SimpleServer(LocalConnector(str(tmp_path / "s")), echo)
+    starting = asyncio.create_task(server.init())
+    await eventually(lambda: server.state == "running")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if starting.done():
+        await server.close()
+    else:
+        await server.close()
+        with pytest.raises(Closed):
+            await starting
+    assert server.state == "closed"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_policies() -> None:
     wrong: Any = "ignore"
     with pytest.raises(ValueError, match="'refuse' or 'replace'"):
