@@ -80,7 +80,7 @@ class Server(Entity):
         try:
             await asyncio.wait([opening], timeout=limit)
             if self._closing is not None:
-                self._refuse_call()
+                raise self._not_running()
             if not opening.done():
                 text = f"{whereabouts(self.connector)} could not be served within {limit} s"
                 raise ConnectTimeout(text)
