@@ -28,7 +28,7 @@ from communica_like.exceptions import (
     MessageTooBig,
 )
 from communica_like.queues import ManagerQueue, QueueHost
-from communica_like.queues.manager import hosted_queue
+from communica_like.queues.manager import hosted_queue, protocol, service
 
 PATIENCE = 20.0
 LARGE = 300_000
@@ -263,7 +263,7 @@ async def test_closing_the_host_ends_all_and_leaves_nothing(
         really_get(queue, client, number)
 
     really_get = hosted_queue.HostedQueue.get
-    monkeypatch.setattr(hosted_queue.HostedQueue, "get", get)
+    monkeypatch.setitem(service._CALLS, protocol.Kind.GET, get)
     async with QueueHost(f"{folder}/s", b"key") as host:
         queues = [opened(host, number) for number in range(5)]
         calls = [asyncio.create_task(each.get()) for each in queues]
