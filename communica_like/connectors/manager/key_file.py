@@ -71,8 +71,8 @@ class KeyFile:
 
     def _made(self) -> bytes:
         key = secrets.token_bytes(_KEY_SIZE)
-        draft = f"{self._path}.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        draft = f"{self._path}.{secrets.token_hex(8)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # none that others made
         try:
             os.fchmod(descriptor, 0o600)
             os.write(descriptor, key)
