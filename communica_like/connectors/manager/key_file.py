@@ -40,6 +40,20 @@ def read_key(path: str) -> bytes | None:
     return key
 
 
+def remove_key(path: str) -> None:
+    """Remove a key that a dead server left, if there is one.
+
+    Raises:
+        LinkError: it cannot be removed, such as another user's.
+    """
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise LinkError(f"cannot remove the key in {path}: {exc}") from exc
+
+
 class KeyFile:
     """A server's key. Only the process that has the address may make it.
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
-import os
 import secrets
 import socket
 import sys
@@ -23,7 +21,7 @@ from ...managers.peer import Address, address_text
 from ...managers.server import ManagerServer
 from ..links.stream import StreamLink, peer_address
 from .connector import ManagerConnector
-from .key_file import KeyFile, read_key
+from .key_file import KeyFile, read_key, remove_key
 
 if sys.platform != "win32":
     from ...system import state_directory
@@ -166,8 +164,7 @@ class ManagerListener(Listener):
                 authkey = self._key_file.key
             elif isinstance(self._where, str):
                 # One that a dead server left would mislead clients.
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(_key_path(self._where))
+                remove_key(_key_path(self._where))
             self._server = _LinkServer(listening, authkey, self._take)
             self._server.start()
         except BaseException:

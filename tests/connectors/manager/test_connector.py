@@ -172,6 +172,13 @@ async def test_a_key_that_others_may_know_is_refused(
     assert sorted(os.listdir(path.parent)) == ["s.key"]
 
 
+async def test_what_is_no_key_is_in_the_way(folder: str) -> None:
+    os.mkdir(f"{folder}/s.key")
+    with pytest.raises(LinkError, match=r"cannot remove the key in .*s\.key"):
+        await ManagerConnector(f"{folder}/s", b"key").listen(lambda link: Recorder())
+    assert os.listdir(folder) == ["s.key"]
+
+
 async def test_what_others_put_in_the_way_of_the_key_is_left_alone(connector: ManagerConnector) -> None:
     theirs = Path(f"{connector.address}.key.{os.getpid()}")
     theirs.write_bytes(b"theirs")
