@@ -18,7 +18,9 @@ before it reads a byte. Then both prove that they know the key, by bytes that ar
 - A client of ours that meets a challenge without the mark is at another program's server, such as ipcq's.
   Only clients that may use such servers go on, in multiprocessing's protocol. That has no direction: a
   question of one end may be passed to another end, which answers. So the challenges of our clients bear a
-  mark as well, and no client of ours answers one that has any mark.
+  mark as well, and no end of ours answers one that has any mark.
+
+multiprocessing's proxies dial by themselves. Those of our managers find ``dial`` under the name SERIALIZER.
 
 After that come requests and answers, in pickles: see ``request``. A server hands a connection over to other
 uses, such as queues' frames or links, with ``keep``.

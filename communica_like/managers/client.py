@@ -6,6 +6,7 @@ import contextlib
 import errno
 import socket
 import threading
+from functools import partial
 from multiprocessing import AuthenticationError as KeyRefused
 from multiprocessing import managers
 from typing import Any, Final
@@ -97,6 +98,22 @@ def dial(
             raise LinkError(f"what serves {where} is no manager of communica_like: {exc}") from exc
         raise
     return connection
+
+
+class _Serializer(str):
+    """A name by which multiprocessing's managers and proxies find ``dial``, wherever they are unpickled."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Serializer, (str(self),)  # to load it is to import this module
+
+
+SERIALIZER: Final = _Serializer("communica_like")
+"""For ``BaseManager(serializer=)``: pickle, on connections that ``dial`` makes."""
+
+_known: dict[str, Any] = managers.listener_client  # type: ignore[attr-defined]
+_known[SERIALIZER] = _known["pickle"][0], partial(dial, foreign=True)
 
 
 def request(

@@ -37,7 +37,8 @@ def greet_client(connection: SocketConnection, authkey: bytes) -> None:
 
     Raises:
         AuthenticationError: multiprocessing's; the client does not know the key.
-        AssertionError, EOFError, OSError: the client does not speak the protocol, is too slow, or gone.
+        NotAManager, AssertionError: the client does not speak the protocol.
+        EOFError, OSError: it is too slow, or gone.
     """
     mine = secrets.token_bytes(_NONCE)
     challenge = _FROM_SERVER + mine
@@ -51,7 +52,7 @@ def greet_client(connection: SocketConnection, authkey: bytes) -> None:
         connection.send_bytes(_PROOF + _prove(authkey, b"server", mine, theirs))
     else:
         _check_answer(connection, authkey, challenge, answer)
-        answer_challenge(connection, authkey)
+        _answer(connection, authkey, connection.recv_bytes(_MOST))
 
 
 def greet_server(connection: SocketConnection, authkey: bytes, *, foreign: bool) -> bool:
@@ -73,17 +74,25 @@ def greet_server(connection: SocketConnection, authkey: bytes, *, foreign: bool)
         if not hmac.compare_digest(answer, _PROOF + _prove(authkey, b"server", theirs, mine)):
             raise AuthenticationError("the server's proof is wrong")
         return True
-    if not first.startswith(_CHALLENGE) or _MARK in first:
-        raise NotAManager(f"it says {first[:40]!r}")
-    if not foreign:
+    if not foreign and first.startswith(_CHALLENGE) and _MARK not in first:
         raise NotAManager("it is another program's manager")
-    messages = itertools.chain([first], iter(lambda: connection.recv_bytes(_MOST), None))
-    replay: Any = SimpleNamespace(recv_bytes=lambda most: next(messages), send_bytes=connection.send_bytes)
-    answer_challenge(replay, authkey)
+    _answer(connection, authkey, first)
     challenge = _FROM_CLIENT + secrets.token_bytes(_NONCE)
     connection.send_bytes(challenge)
     _check_answer(connection, authkey, challenge, connection.recv_bytes(_MOST))
     return False
+
+
+def _answer(connection: SocketConnection, authkey: bytes, challenge: bytes) -> None:
+    """Answer a challenge of multiprocessing's protocol, unless it bears a mark; hear the reply."""
+    if not challenge.startswith(_CHALLENGE) or _MARK in challenge:
+        raise NotAManager(f"it says {challenge[:40]!r}")
+    messages = itertools.chain([challenge], iter(lambda: connection.recv_bytes(_MOST), None))
+    replay: Any = SimpleNamespace(recv_bytes=lambda most: next(messages), send_bytes=connection.send_bytes)
+    try:
+        answer_challenge(replay, authkey)
+    except ValueError as exc:  # where there is no MD5
+        raise NotAManager(f"it wants a digest that this system does not have: {exc}") from exc
 
 
 def _check_answer(connection: SocketConnection, authkey: bytes, challenge: bytes, answer: bytes) -> None:

@@ -12,7 +12,7 @@ from ..system.peer_credentials import peer_credentials
 
 Address = str | tuple[str, int]
 
-_WELL_KNOWN: Final = (b"", b"ipcq")
+_WELL_KNOWN: Final = (b"", b"ipcq")  # also with NULs behind: HMAC pads keys with them
 
 
 def address_text(address: Address) -> str:
@@ -26,7 +26,7 @@ def check_key(address: Address, authkey: bytes | None) -> None:
     Raises:
         InsecureAddress: with this key, any user who reaches the address could run code here.
     """
-    if isinstance(address, tuple) and authkey in _WELL_KNOWN:
+    if isinstance(address, tuple) and authkey is not None and authkey.rstrip(b"\0") in _WELL_KNOWN:
         raise InsecureAddress(
             f"everybody knows the key {authkey!r}: give another authkey at {address_text(address)}, "
             f"where the kernel cannot tell users apart"
@@ -42,7 +42,7 @@ def check_peer(sock: socket.socket, where: str, authkey: bytes) -> None:
     if sys.platform == "win32" or sock.family != socket.AF_UNIX:
         return
     uid, me = peer_credentials(sock)[1], os.getuid()
-    if uid is None and authkey in _WELL_KNOWN:
+    if uid is None and authkey.rstrip(b"\0") in _WELL_KNOWN:
         raise PeerNotTrusted(f"this system does not tell whose process is at {where}: give another authkey")
     if uid not in (None, 0, me):  # root may do everything anyway
         raise PeerNotTrusted(f"the process at {where} is user {uid}'s, and this one is user {me}'s")

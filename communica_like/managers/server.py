@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ..system import fork
 from .connection import SocketConnection
-from .handshake import greet_client
+from .handshake import NotAManager, greet_client
 from .listening import ListeningAddress
 from .peer import address_text, check_peer
 
@@ -170,7 +170,7 @@ class ManagerServer(Server):
             check_peer(conn.socket, self._where, self.authkey)
             conn.limit(_HANDSHAKE_TIMEOUT)
             greet_client(conn, self.authkey)
-        except (AuthenticationError, AssertionError, EOFError, OSError) as exc:
+        except (AuthenticationError, AssertionError, NotAManager, EOFError, OSError) as exc:
             logger.info("a manager at %s refuses a client: %r", self.address, exc)
             return
         try:

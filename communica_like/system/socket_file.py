@@ -92,13 +92,13 @@ class SocketFile:
             if isinstance(exc, OSError) and not isinstance(exc, LinkError | AddressInUse):
                 raise LinkError(f"cannot serve {path}: {exc}") from exc
             raise
-        self._inode = os.stat(path).st_ino
+        self._inode = os.lstat(path).st_ino
         fork.add(self.socket.fileno())
 
     def release(self) -> None:
         """Remove the socket file and the lock file, unless others have replaced them."""
         with contextlib.suppress(FileNotFoundError):
-            if os.stat(self._path).st_ino == self._inode:
+            if os.lstat(self._path).st_ino == self._inode:
                 os.unlink(self._path)
         fork.discard(self.socket.fileno())
         self._lock.release()
@@ -124,7 +124,8 @@ class SocketFile:
             # bind(2) creates the file with the socket's own mode, so it is never open to others.
             os.fchmod(sock.fileno(), 0o600)
             sock.bind(self._path)
-            os.chmod(self._path, 0o600)
+            if sys.platform != "linux":  # there it has no use, and may meet what others put in its place
+                os.chmod(self._path, 0o600)
             sock.listen(_BACKLOG)
         except OSError as exc:
             sock.close()

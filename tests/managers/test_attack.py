@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
 import os
+import pickle
 import secrets
 import subprocess
 import sys
@@ -112,7 +114,31 @@ def test_what_the_kernel_says_counts_on_both_sides(folder: str, monkeypatch: pyt
                 QueueManagerClient(f"{folder}/s", AuthKey.DEFAULT).shutdown()
 
 
-@pytest.mark.parametrize("key", [AuthKey.DEFAULT, AuthKey.EMPTY])
+def test_proxies_ask_the_kernel_as_well(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Server(QueueManagerServer):
+        pass
+
+    class Client(QueueManagerClient):
+        pass
+
+    Server.register("get_dict", dict)
+    Client.register("get_dict")
+    monkeypatch.setattr(multiprocessing.current_process(), "authkey", AuthKey.DEFAULT)
+    with Server(f"{folder}/s", AuthKey.DEFAULT), Client(f"{folder}/s", AuthKey.DEFAULT) as client:
+        proxy = client.get_dict()  # type: ignore[attr-defined]
+        pickled = pickle.dumps(proxy)
+        pickle.loads(pickled).update(a=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(peer, "peer_credentials", lambda sock: (1, os.getuid() + 1, 1))
+            with pytest.raises(PeerNotTrusted):
+                proxy.copy()
+            with pytest.raises(PeerNotTrusted):
+                pickle.loads(pickled)
+        assert proxy.copy() == {"a": 1}
+        del proxy
+
+
+@pytest.mark.parametrize("key", [AuthKey.DEFAULT, AuthKey.EMPTY, AuthKey.DEFAULT + b"\0", bytes(32)])
 async def test_a_well_known_key_is_none_where_users_cannot_be_told_apart(key: bytes) -> None:
     here = "127.0.0.1", 1
     for dialer in DIALERS[not key :]:  # a connector takes no empty key

@@ -113,6 +113,26 @@ def test_another_programs_client(
         assert isinstance(other.join(), AuthenticationError)
 
 
+def test_a_client_that_asks_in_our_name_gets_no_answer(pair: Pair) -> None:
+    other = Other(greet_client, pair[0], b"key")
+    answer_challenge(pair[1], b"key")
+    pair[1].send_bytes(handshake._FROM_CLIENT + bytes(32))
+    assert isinstance(other.join(), NotAManager)
+    pair[0].close()
+    with pytest.raises((EOFError, ConnectionError)):
+        pair[1].recv_bytes()
+
+
+def test_a_digest_that_this_system_does_not_have(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacks(connection: Any, authkey: bytes) -> None:
+        raise ValueError("unsupported hash type")
+
+    monkeypatch.setattr(handshake, "answer_challenge", lacks)
+    pair[1].send_bytes(b"#CHALLENGE#" + bytes(20))
+    with pytest.raises(NotAManager, match="unsupported hash type"):
+        greet_server(pair[0], b"key", foreign=True)
+
+
 @pytest.mark.parametrize("server", [stock_server, modern_server])
 @pytest.mark.parametrize("ours, theirs, same", KEYS)
 def test_another_programs_server(

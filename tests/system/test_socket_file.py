@@ -95,6 +95,27 @@ def test_what_is_no_socket_stays(path: str, kind: str) -> None:
         assert target.read_text() == "precious"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a socket's mode is set by its path")
+def test_what_others_put_in_its_place_is_not_touched(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = tmp_path / "victim"
+    victim.touch(0o644)
+    victim.chmod(0o644)
+    bind = socket.socket.bind
+
+    def robbed(self: socket.socket, address: str) -> None:
+        bind(self, address)
+        os.unlink(address)
+        os.symlink(victim, address)
+
+    monkeypatch.setattr(socket.socket, "bind", robbed)
+    file = SocketFile(path)
+    file.release()
+    file.socket.close()
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o644
+
+
 def test_the_lock_is_not_followed(path: str, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     Path(f"{path}.lock").symlink_to(victim)

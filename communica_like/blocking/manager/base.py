@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 from multiprocessing import ProcessError
 from multiprocessing.managers import BaseManager, State  # type: ignore[attr-defined]
 from typing import Any, Self
 
-from ...managers.client import dial, request
+from ...managers.client import SERIALIZER, dial, request
 from ...system import fork
 from ..portal.portal import Portal
 from .address import checked_address, prepare_address
@@ -29,13 +28,11 @@ class QueueManager(BaseManager):
     _address: str | tuple[str, int] | None
     _authkey: bytes
     _state: Any
-    _Client: Any
 
     def __init__(self, address: Any, authkey: bytes | None, portal: Portal | None) -> None:
         if not isinstance(authkey, bytes | None):
             raise TypeError(f"authkey must be bytes or None, not {type(authkey).__name__}")
-        super().__init__(checked_address(address), authkey)
-        self._Client = partial(dial, foreign=True)  # in place of BaseManager's own
+        super().__init__(checked_address(address), authkey, SERIALIZER)
         self._queues: dict[Any, ManagerQueue] = {}
         self._queues_lock = threading.Lock()
         self._queues_portal = portal

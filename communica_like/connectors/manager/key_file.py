@@ -40,6 +40,20 @@ def read_key(path: str) -> bytes | None:
     return key
 
 
+def remove_key(path: str) -> None:
+    """Remove a key that a dead server left, if there is one.
+
+    Raises:
+        LinkError: it cannot be removed, such as another user's.
+    """
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise LinkError(f"cannot remove the key in {path}: {exc}") from exc
+
+
 class KeyFile:
     """A server's key. Only the process that has the address may make it.
 
@@ -71,8 +85,8 @@ class KeyFile:
 
     def _made(self) -> bytes:
         key = secrets.token_bytes(_KEY_SIZE)
-        draft = f"{self._path}.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        draft = f"{self._path}.{secrets.token_hex(8)}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # none that others made
         try:
             os.fchmod(descriptor, 0o600)
             os.write(descriptor, key)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
-import os
 import secrets
 import socket
 import sys
@@ -23,7 +21,7 @@ from ...managers.peer import Address, address_text
 from ...managers.server import ManagerServer
 from ..links.stream import StreamLink, peer_address
 from .connector import ManagerConnector
-from .key_file import KeyFile, read_key
+from .key_file import KeyFile, read_key, remove_key
 
 if sys.platform != "win32":
     from ...system import state_directory
@@ -52,6 +50,27 @@ def dial_link(address: Address, authkey: bytes | None, attempt: Attempt) -> sock
     """
     if authkey is not None:
         return _open(address, authkey, attempt)
+    if isinstance(address, str):
+        return _open_with_file(address, attempt)
+    failure = LinkError(f"{address_text(address)} has no address")
+    for found in _found(*address):
+        try:
+            return _open_with_file(found, attempt)
+        except LinkError as exc:
+            failure = exc
+    raise failure
+
+
+def _found(host: str, port: int) -> list[tuple[str, int]]:
+    """Return what a name stands for: each of its addresses has a key of its own."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as exc:
+        raise LinkError(f"cannot connect to the manager at {address_text((host, port))}: {exc}") from exc
+    return [(str(each[4][0]), port) for each in found]
+
+
+def _open_with_file(address: Address, attempt: Attempt) -> socket.socket:
     key_path = _key_path(address)
     deadline = time.monotonic() + _KEY_TIMEOUT
     while True:
@@ -118,7 +137,7 @@ def _key_path(where: Address) -> str:
     if sys.platform == "win32":
         raise LinkError("on this system nothing keeps a key from other users: give authkey=")
     else:
-        return str(state_directory() / f"manager-{where[1]}.key")
+        return str(state_directory() / f"manager-{where[0]}-{where[1]}.key")
 
 
 class ManagerListener(Listener):
@@ -138,12 +157,14 @@ class ManagerListener(Listener):
                 connector = dataclasses.replace(connector, address=self._where)
             self.address = connector.dump_state()
             if authkey is None:
-                self._key_file = KeyFile(_key_path(self._where))
+                bound = self._where
+                if isinstance(bound, tuple):
+                    bound = listening.socket.getsockname()[:2]  # not a name, which may stand for several
+                self._key_file = KeyFile(_key_path(bound))
                 authkey = self._key_file.key
             elif isinstance(self._where, str):
                 # One that a dead server left would mislead clients.
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(_key_path(self._where))
+                remove_key(_key_path(self._where))
             self._server = _LinkServer(listening, authkey, self._take)
             self._server.start()
         except BaseException:

@@ -172,6 +172,37 @@ async def test_a_key_that_others_may_know_is_refused(
     assert sorted(os.listdir(path.parent)) == ["s.key"]
 
 
+async def test_what_is_no_key_is_in_the_way(folder: str) -> None:
+    os.mkdir(f"{folder}/s.key")
+    with pytest.raises(LinkError, match=r"cannot remove the key in .*s\.key"):
+        await ManagerConnector(f"{folder}/s", b"key").listen(lambda link: Recorder())
+    assert os.listdir(folder) == ["s.key"]
+
+
+async def test_what_others_put_in_the_way_of_the_key_is_left_alone(connector: ManagerConnector) -> None:
+    theirs = Path(f"{connector.address}.key.{os.getpid()}")
+    theirs.write_bytes(b"theirs")
+    async with serving(connector):
+        assert theirs.read_bytes() == b"theirs"
+        (await connector.connect(Recorder())).abort()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, loopback has one address")
+async def test_servers_with_one_port_have_keys_of_their_own(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMMUNICA_LIKE_DIR", f"{folder}/state")
+    async with serving(ManagerConnector(("localhost", 0))) as first:
+        address = connector_from(first.listener.address).address  # type: ignore[attr-defined]
+        other = ManagerConnector(("127.0.0.2", address[1]))
+        async with serving(other):
+            keys = {each.read_bytes() for each in Path(f"{folder}/state").iterdir()}
+            assert len(keys) == 2
+            (await other.connect(Recorder())).abort()
+        (await ManagerConnector(address).connect(Recorder())).abort()
+    assert list(Path(f"{folder}/state").iterdir()) == []
+
+
 async def test_a_client_waits_a_moment_for_the_key(connector: ManagerConnector) -> None:
     path = Path(f"{connector.address}.key")
     async with serving(connector):
