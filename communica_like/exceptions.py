@@ -36,6 +36,7 @@ The tree::
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 from .arguments import check_kind
 
@@ -219,6 +220,9 @@ class AddressInUse(CommunicaError, OSError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(errno.EADDRINUSE, message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.strerror,), self.__dict__
 
 
 class InsecureAddress(CommunicaError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import threading
@@ -81,12 +82,21 @@ class StreamListener(Listener):
             return  # the numbers of the descriptors may be reused by now
         self._closed = True
         self._release()
+        loop = asyncio.get_running_loop()
         for sock in self._sockets:
-            fork.discard(sock.fileno())
-        for server in self._servers:
-            server.close()
-        for sock in self._sockets:
-            sock.close()
+            with contextlib.suppress(NotImplementedError):  # Windows, whose loop has no need of it
+                loop.remove_reader(sock)
+        try:
+            # A closed server forgets connections that were accepted in this turn of the loop, and does not
+            # close them.
+            await asyncio.sleep(0)
+        finally:
+            for sock in self._sockets:
+                fork.discard(sock.fileno())
+            for server in self._servers:
+                server.close()
+            for sock in self._sockets:
+                sock.close()
 
 
 class StreamLink(asyncio.BufferedProtocol, Link):

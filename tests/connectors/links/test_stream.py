@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 
 import pytest
@@ -125,3 +126,27 @@ async def test_who_is_not_trusted_is_not_accepted() -> None:
             break
     await asyncio.sleep(0)
     assert problems == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_listener_that_closes_ends_what_it_has_accepted(turns: int) -> None:
+    def accept(link: Link) -> LinkReceiver:
+        link.abort()
+        return Recorder()
+
+    listener = await TcpConnector("127.0.0.1", 0).listen(accept)
+    port = int(listener.address.rpartition(":")[2])
+    gc.disable()  # it would close a connection that is forgotten
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setblocking(False)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await listener.close()
+            try:
+                got = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 40)
+            except ConnectionResetError:
+                got = b""
+            assert got == b""
+    finally:
+        gc.enable()
