@@ -69,7 +69,7 @@ class BrokerUrl(NamedTuple):
             query = parse_qsl(split.query, True, True, errors="strict") if split.query else []
         except ValueError:
             # Not chained: the cause may quote the password, or a part of it.
-            raise ValueError(f"{form}; this one cannot be taken apart") from None
+            raise ValueError(f"{form}; this one is malformed") from None
         if "@" in split.path or ("@" not in split.netloc and "@" in rest):
             # Most likely the password has a / or a ?: then no part of this URL may be shown.
             raise ValueError(f"{form}; / ? # @ in a name, a password or an option are percent-encoded")
