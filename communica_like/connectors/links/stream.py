@@ -81,12 +81,12 @@ class StreamListener(Listener):
         if self._closed:
             return  # the numbers of the descriptors may be reused by now
         self._closed = True
-        self._release()
         loop = asyncio.get_running_loop()
-        for sock in self._sockets:
-            with contextlib.suppress(NotImplementedError):  # Windows, whose loop has no need of it
-                loop.remove_reader(sock)
         try:
+            self._release()
+            for sock in self._sockets:
+                with contextlib.suppress(NotImplementedError):  # Windows, whose loop has no need of it
+                    loop.remove_reader(sock)
             # A closed server forgets connections that were accepted in this turn of the loop, and does not
             # close them.
             await asyncio.sleep(0)

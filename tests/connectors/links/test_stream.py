@@ -8,7 +8,7 @@ import pytest
 
 from communica_like import TcpConnector
 from communica_like.abc import Link, LinkReceiver, PeerIdentity
-from communica_like.connectors.links.stream import StreamLink
+from communica_like.connectors.links.stream import StreamLink, StreamListener
 from communica_like.exceptions import PeerNotTrusted
 from tests.connectors.recorder import Recorder, serving
 
@@ -150,3 +150,14 @@ async def test_a_listener_that_closes_ends_what_it_has_accepted(turns: int) -> N
             assert got == b""
     finally:
         gc.enable()
+
+
+async def test_a_listener_whose_file_cannot_be_removed_closes_its_socket() -> None:
+    def release() -> None:
+        raise NotADirectoryError("no directory")
+
+    sock = socket.create_server(("127.0.0.1", 0))
+    listener = StreamListener("tcp://127.0.0.1", [sock], release)
+    with pytest.raises(NotADirectoryError):
+        await listener.close()
+    assert sock.fileno() == -1
