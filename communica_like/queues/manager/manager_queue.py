@@ -70,7 +70,8 @@ class ManagerQueue(WaitingQueue):
             cannot watch sockets (Windows's ProactorEventLoop): use a SelectorEventLoop.
 
     The ``_nowait`` methods and ``qsize`` wait for the host's answer, 5 s at most, after which it is
-    ConnectionLost.
+    ConnectionLost. A call that has to connect first may take some seconds longer than its *timeout*: only the
+    host knows whether a queue is empty or full.
     """
 
     def __init__(
