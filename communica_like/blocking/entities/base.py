@@ -162,13 +162,13 @@ def _signals(loop: asyncio.AbstractEventLoop, interrupt: Callable[[], object]) -
     running = Future[None](loop=loop)
     former: dict[int, Any] = {}
 
-    def signalled(number: int, frame: FrameType | None) -> None:
+    def signaled(number: int, frame: FrameType | None) -> None:
         # Nothing may wait here: the code that is interrupted may be about to wake the loop.
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(running.add_done_callback, lambda _: interrupt())
 
     if threading.current_thread() is threading.main_thread():
-        former = {number: signal.signal(number, signalled) for number in (signal.SIGINT, signal.SIGTERM)}
+        former = {number: signal.signal(number, signaled) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield running
     finally:
