@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,12 +12,6 @@ from communica_like.blocking.manager import QueueManagerServer
 from .stage import PATIENCE, Child
 
 CHILD = "tests.blocking.manager.child"
-
-
-@pytest.fixture
-def server(folder: str) -> Iterator[QueueManagerServer]:
-    with QueueManagerServer(f"{folder}/s", b"key") as server:
-        yield server
 
 
 @pytest.mark.parametrize("call", ["get", "put", "join"])

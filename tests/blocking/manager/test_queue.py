@@ -22,18 +22,6 @@ CHILD = "tests.blocking.manager.child"
 T = TypeVar("T")
 
 
-@pytest.fixture
-def server(folder: str) -> Iterator[QueueManagerServer]:
-    with QueueManagerServer(f"{folder}/s", b"key") as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: QueueManagerServer) -> Iterator[QueueManagerClient]:
-    with QueueManagerClient(server.address, b"key") as client:
-        yield client
-
-
 @pytest.fixture(params=["queue.Queue", "in the server", "client"])
 def items(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A queue for two items."""

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,18 +15,6 @@ from communica_like.blocking.manager import QueueManagerClient, QueueManagerServ
 from communica_like.exceptions import SerializerError
 
 from .stage import PATIENCE
-
-
-@pytest.fixture
-def server(folder: str) -> Iterator[QueueManagerServer]:
-    with QueueManagerServer(f"{folder}/s", b"key") as server:
-        yield server
-
-
-@pytest.fixture
-def client(server: QueueManagerServer) -> Iterator[QueueManagerClient]:
-    with QueueManagerClient(server.address, b"key") as client:
-        yield client
 
 
 def test_many_threads_share_one_queue(client: QueueManagerClient) -> None:

@@ -97,7 +97,7 @@ async def test_a_throw_waits_for_the_broker_as_long_as_it_may(broker: PrivateBro
     connector = RmqInboxConnector(broker.url, "patience")
     async with SimpleClient(connector) as client:
         await asyncio.to_thread(broker.stop)
-        with pytest.raises(RequestTimeout, match=r"not sent: no connection to .*: no connection to the broker"):
+        with pytest.raises(RequestTimeout, match=r"not sent: .* no connection to the broker"):
             await client.throw("in vain", timeout=0.2)
         waiting = asyncio.ensure_future(client.throw("in the end", timeout=60))
         await asyncio.to_thread(broker.start)
